@@ -1,0 +1,24 @@
+import type { ComponentSettings } from './fake-component.js';
+
+/**
+ * The component that the simulator plays when nothing else is configured. Every value is a
+ * well-formed but obviously fake one, so that a leak of it means nothing.
+ */
+export const SIMULATOR_COMPONENT: ComponentSettings = {
+  appid: 'wx0123456789abcdef',
+  appsecret: 'fake-secret-for-simulator-only-0',
+  token: 'hub_cb_Token2025',
+  encodingAesKey: 'Zk7Qm2XvT9bR4nLcW1yHs8PdJ6uGfA3eKxViNtO5aBg',
+};
+
+/** Port of the standalone simulator. */
+export const DEFAULT_PORT = 3100;
+
+/** WeChat pushes a ticket every 10 minutes (component_verify_ticket page). Seconds. */
+export const DEFAULT_PUSH_INTERVAL_SECONDS = 600;
+
+/** Life of a component_access_token as answered in `expires_in`. Seconds. */
+export const DEFAULT_TOKEN_LIFE_SECONDS = 7200;
+
+/** WeChat gives a callback server 5 seconds for the whole answer. Milliseconds. */
+export const DEFAULT_PUSH_TIMEOUT_MS = 5000;

@@ -1,0 +1,96 @@
+import { DEFAULT_TOKEN_LIFE_SECONDS } from './defaults.js';
+import { TicketBook } from './ticket-book.js';
+import { SimulatorError } from './wechat-error.js';
+
+/** What WeChat and a third-party platform have agreed on. */
+export interface ComponentSettings {
+  appid: string;
+  appsecret: string;
+  /** The Token of the callback URLs. */
+  token: string;
+  /** 43 characters of a-zA-Z0-9. */
+  encodingAesKey: string;
+}
+
+/** Settings of the simulator's own behaviour towards one component. */
+export interface ComponentBehaviour {
+  /** The 授权事件接收URL, complete; `null` stops pushing to it. */
+  pushUrl?: string | null;
+  /** Seconds between two ticket pushes; setting it starts pushing, `null` stops it. */
+  pushIntervalSeconds?: number | null;
+  /** Life of the tokens issued from now on, in seconds. */
+  tokenLifeSeconds?: number;
+}
+
+/** A component as it is added. */
+export type ComponentOptions = ComponentSettings & ComponentBehaviour;
+
+/** What can be changed of a component at run time; later pushes and checks use it. */
+export type ComponentChange = Partial<Omit<ComponentSettings, 'appid'>> & ComponentBehaviour;
+
+/** One third-party platform as WeChat knows it. */
+export class FakeComponent {
+  readonly appid: string;
+  readonly tickets = new TicketBook();
+  appsecret: string;
+  token: string;
+  encodingAesKey: string;
+  pushUrl: string | null = null;
+  pushIntervalSeconds: number | null = null;
+  tokenLifeSeconds = DEFAULT_TOKEN_LIFE_SECONDS;
+  tokensIssued = 0;
+
+  constructor(options: ComponentOptions) {
+    this.appid = requireText('appid', options.appid);
+    this.appsecret = requireText('appsecret', options.appsecret);
+    this.token = requireText('token', options.token);
+    this.encodingAesKey = requireKey(options.encodingAesKey);
+    this.change(options);
+  }
+
+  /** Applies a change as a whole: a value that is refused leaves everything as it was. */
+  change(change: ComponentChange): void {
+    const next = {
+      appsecret: requireText('appsecret', change.appsecret ?? this.appsecret),
+      token: requireText('token', change.token ?? this.token),
+      encodingAesKey: requireKey(change.encodingAesKey ?? this.encodingAesKey),
+      pushUrl: optional(change.pushUrl, this.pushUrl, requireUrl),
+      pushIntervalSeconds: optional(
+        change.pushIntervalSeconds,
+        this.pushIntervalSeconds,
+        (seconds) => requirePositive('pushIntervalSeconds', seconds),
+      ),
+      tokenLifeSeconds: requirePositive(
+        'tokenLifeSeconds',
+        change.tokenLifeSeconds ?? this.tokenLifeSeconds,
+      ),
+    };
+    Object.assign(this, next);
+  }
+}
+
+/** `undefined` keeps the present value, `null` clears it. */
+function optional<T>(value: T | null | undefined, present: T | null, check: (value: T) => T) {
+  if (value === undefined) return present;
+  return value === null ? null : check(value);
+}
+
+function requireText(name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new SimulatorError(`${name} must be a non-empty string`);
+}
+
+function requireKey(value: unknown): string {
+  if (typeof value === 'string' && /^[a-zA-Z0-9]{43}$/.test(value)) return value;
+  throw new SimulatorError('encodingAesKey must be 43 characters of a-zA-Z0-9');
+}
+
+function requirePositive(name: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw new SimulatorError(`${name} must be a positive number`);
+}
+
+function requireUrl(value: unknown): string {
+  if (typeof value === 'string' && URL.canParse(value) && value.startsWith('http://')) return value;
+  throw new SimulatorError('pushUrl must be an http:// URL');
+}

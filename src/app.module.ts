@@ -1,0 +1,37 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { AuthModule } from './auth/auth.module.js';
+import { CallbackModule } from './callback/callback.module.js';
+import { CommonModule } from './common/common.module.js';
+import { ComponentModule } from './component/component.module.js';
+import type { AppConfig } from './config/app-config.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { HealthModule } from './health/health.module.js';
+import { SecretsModule } from './secrets/secrets.module.js';
+import { TicketModule } from './ticket/ticket.module.js';
+import { TokenModule } from './token/token.module.js';
+
+/** The composition root. */
+@Module({})
+export class AppModule {
+  /** @param options `timers: false` leaves the timers to the caller, for tests. */
+  static register(config: AppConfig, { timers }: { timers: boolean }): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        CommonModule,
+        ConfigModule.register(config),
+        DatabaseModule,
+        SecretsModule,
+        AuthModule,
+        ScheduleModule.forRoot({ cronJobs: timers, timeouts: timers, intervals: timers }),
+        ComponentModule,
+        CallbackModule,
+        TicketModule,
+        TokenModule,
+        HealthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http';
+import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { v4 as uuidv4 } from 'uuid';
+import { HubError } from './common/hub-error.js';
+import { HubErrorFilter } from './common/hub-error.filter.js';
+import { runWithRequestId } from './common/request-context.js';
+
+/** Largest body that is read, in bytes: 1 MiB. */
+const BODY_LIMIT = 1024 * 1024;
+
+/** Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}. */
+export function createAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    // Ids from outside could be forged or hold anything.
+    requestIdHeader: false,
+    genReqId: (_: IncomingMessage) => uuidv4(),
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+  });
+}
+
+/**
+ * Everything that makes the application what it is, for production and tests alike.
+ * Create it with `bodyParser: false`.
+ */
+export function configureApp(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  useRequestIds(fastify);
+  useBodyParsers(fastify);
+  app.useGlobalPipes(new StandardSchemaValidationPipe());
+  app.useGlobalFilters(new HubErrorFilter());
+  useApiDocs(app);
+}
+
+function useRequestIds(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    runWithRequestId(request.id, done);
+  });
+}
+
+/** Callback bodies as bytes whatever their type, WeChat's types being unreliable; the rest JSON. */
+function useBodyParsers(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    if (isCallback(request)) done(null, body);
+    else if (isJson(request)) {
+      // Callbacks and promises are both allowed by the type; the default parser calls back.
+      void parseJson(request, body.toString('utf8'), done);
+    } else done(unsupportedMediaType());
+  });
+}
+
+function isCallback(request: FastifyRequest): boolean {
+  return request.routeOptions.url?.startsWith('/callback/') ?? false;
+}
+
+function isJson(request: FastifyRequest): boolean {
+  return /^application\/json\b/i.test(request.headers['content-type'] ?? '');
+}
+
+function unsupportedMediaType(): HubError {
+  return new HubError('unsupported_media_type', 'Send application/json', { status: 415 });
+}
+
+function useApiDocs(app: NestFastifyApplication): void {
+  const document = new DocumentBuilder()
+    .setTitle('component-hub')
+    .setDescription(
+      'Credentials of WeChat third-party platforms (微信开放平台第三方平台): received, kept alive, handed out.',
+    )
+    .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
+    .build();
+  // Made on the first visit: it costs start-up time that only readers should pay.
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document));
+}

@@ -1,0 +1,70 @@
+import { Body, Controller, Get, HttpCode, Ip, Param, Post, Query } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiOperation,
+  ApiProduces,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import { ApiHubError } from '../common/api-docs.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
+import { CallbackService } from './callback.service.js';
+
+/** The URL that WeChat pushes to: 授权事件接收URL of the platform's console. */
+@ApiTags('callback')
+@Controller('callback/:componentAppId/events')
+export class CallbackController {
+  constructor(private readonly callback: CallbackService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Receive a push (授权事件接收URL)',
+    description:
+      'Query: timestamp, nonce, msg_signature and encrypt_type=aes. The body is read whatever ' +
+      'its content type says. Answered `success` when the push is in the database.',
+  })
+  @ApiConsumes('text/xml')
+  @ApiBody({
+    schema: {
+      type: 'string',
+      example: '<xml><AppId><![CDATA[wx…]]></AppId><Encrypt><![CDATA[…]]></Encrypt></xml>',
+    },
+  })
+  @ApiProduces('text/plain')
+  @ApiResponse({
+    status: 200,
+    description: 'Exactly `success`',
+    schema: { type: 'string', example: 'success' },
+  })
+  @ApiComponentAppId()
+  @ApiHubError(400, 'push_undecryptable', 'The body is not a push; errcode has the -400xx code')
+  @ApiHubError(403, 'signature_invalid', 'Also timestamp_out_of_window and appid_mismatch')
+  @ApiHubError(413, 'body_too_large', 'The body is over 1 MiB')
+  @ApiHubError(503, 'database_unavailable', 'Not stored; WeChat pushes again')
+  receive(
+    @Param('componentAppId') componentAppId: string,
+    @Query() query: Record<string, unknown>,
+    @Body() body: Buffer | undefined,
+    @Ip() sourceAddress: string,
+  ): Promise<string> {
+    return this.callback.receive({ componentAppId, query, body, sourceAddress });
+  }
+
+  @Get()
+  @ApiOperation({
+    summary: 'Answer the URL check: echostr as it came',
+    description: 'Query: signature, timestamp, nonce, echostr.',
+  })
+  @ApiProduces('text/plain')
+  @ApiResponse({ status: 200, description: 'The echostr', schema: { type: 'string' } })
+  @ApiComponentAppId()
+  @ApiHubError(403, 'signature_invalid', 'The signature does not match')
+  checkUrl(
+    @Param('componentAppId') componentAppId: string,
+    @Query() query: Record<string, unknown>,
+  ): Promise<string> {
+    return this.callback.checkUrl(componentAppId, query);
+  }
+}

@@ -1,0 +1,30 @@
+import { DiscoveryService } from '@nestjs/core';
+import type { EntityManager } from 'typeorm';
+import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+
+/** A push on the authorization event URL, verified and decrypted. */
+export interface AuthorizationEvent {
+  /** Id of its row in `callback_event`. */
+  id: string;
+  componentAppId: string;
+  infoType: string;
+  /** When it arrived, in Unix milliseconds. */
+  receivedAt: number;
+  fields: XmlFields;
+}
+
+/** What a handler wants to start once its work is durable; WeChat's answer does not wait for it. */
+export type AfterCommit = () => Promise<unknown>;
+
+/**
+ * Handles an event: writes what must be durable through `manager`, in the transaction that also
+ * records the event, and nothing else. It may be run again when the transaction is.
+ * A thrown {@link HubError} refuses the push and undoes all of it.
+ */
+export type InfoTypeHandler = (
+  event: AuthorizationEvent,
+  manager: EntityManager,
+) => Promise<AfterCommit | void>;
+
+/** Marks a provider's method as the handler of an InfoType; see {@link InfoTypeHandler}. */
+export const OnInfoType = DiscoveryService.createDecorator<string>();

@@ -1,0 +1,35 @@
+import { HubError } from '../common/hub-error.js';
+import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+
+/**
+ * A field that must stand once, as text, and not be empty.
+ * @throws {HubError} 400 `field_missing` or `field_invalid`
+ */
+export function textField(fields: XmlFields, name: string): string {
+  const value = fields[name];
+  if (value === undefined || value === '') {
+    throw new HubError('field_missing', `The push has no ${name}`, { status: 400, level: 'warn' });
+  }
+  if (typeof value !== 'string') {
+    throw new HubError('field_invalid', `The push's ${name} is not one text`, {
+      status: 400,
+      level: 'warn',
+    });
+  }
+  return value;
+}
+
+/**
+ * A field that must be a time in Unix seconds.
+ * @throws {HubError} 400 `field_missing` or `field_invalid`
+ */
+export function timeField(fields: XmlFields, name: string): number {
+  const text = textField(fields, name);
+  if (!/^\d{1,12}$/.test(text)) {
+    throw new HubError('field_invalid', `The push's ${name} is not a time`, {
+      status: 400,
+      level: 'warn',
+    });
+  }
+  return Number(text);
+}

@@ -1,0 +1,141 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { HubError } from '../common/hub-error.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import type { Component, Rotating } from '../component/component.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
+import {
+  WechatCryptoService,
+  type SignedEnvelope,
+} from '../wechat-crypto/wechat-crypto.service.js';
+import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+import type { PushQuery, UrlCheckQuery } from './callback-query.js';
+import { textField } from './push-fields.js';
+
+/** Which generation of Token and EncodingAESKey a push came under. */
+export type KeyUsed = 'current' | 'previous';
+
+/** A push that passed every check. */
+export interface VerifiedPush {
+  /** The Token and key that worked: a reply is signed and encrypted with them. */
+  token: string;
+  key: Buffer;
+  keyUsed: KeyUsed;
+  /** The decrypted text as it came. */
+  xml: string;
+  fields: XmlFields;
+}
+
+interface Candidate<T> {
+  value: T;
+  keyUsed: KeyUsed;
+}
+
+/** The checks that stand before everything else: nothing unverified gets past here. */
+@Injectable()
+export class PushVerifier {
+  constructor(
+    private readonly crypto: WechatCryptoService,
+    private readonly clock: Clock,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+  ) {}
+
+  /**
+   * Verifies and decrypts a push: signature, time window, outer AppId, AES, tail appid; the
+   * caller compares what the decrypted fields name.
+   * @throws {WechatCryptoError | HubError}
+   */
+  verify(component: Component, query: PushQuery, body: Buffer | undefined): VerifiedPush {
+    const outer = this.crypto.parseXml(decodeBody(body));
+    const push: SignedEnvelope = { ...query, encrypt: textField(outer, 'Encrypt') };
+    const token = this.signingToken(component, (candidate) =>
+      this.crypto.signatureMatches(candidate, push),
+    );
+    this.checkTimestamp(query.timestamp);
+    if (outer.AppId !== undefined && outer.AppId !== component.appid) throw outerMismatch();
+    const { xml, key, keyUsed } = this.decrypt(component, push.encrypt);
+    const previous = keyUsed === 'previous' || token.keyUsed === 'previous';
+    if (previous) emitTelemetry('callback.previous_key', { componentAppId: component.appid });
+    return {
+      token: token.value,
+      key,
+      keyUsed: previous ? 'previous' : 'current',
+      xml,
+      fields: this.crypto.parseXml(xml),
+    };
+  }
+
+  /**
+   * Checks the GET with `echostr` that WeChat's console sends to a URL.
+   * @throws {WechatCryptoError | HubError}
+   */
+  verifyUrlCheck(component: Component, query: UrlCheckQuery): void {
+    this.signingToken(component, (token) => this.crypto.urlSignatureMatches(token, query));
+    this.checkTimestamp(query.timestamp);
+  }
+
+  private signingToken(
+    component: Component,
+    matches: (token: string) => boolean,
+  ): Candidate<string> {
+    const found = candidates(component.token).find(({ value }) => matches(value.reveal()));
+    if (!found) {
+      throw new WechatCryptoError(
+        WechatCryptoErrcode.signatureMismatch,
+        'The signature does not match; check the Token in the WeChat console',
+      );
+    }
+    return { value: found.value.reveal(), keyUsed: found.keyUsed };
+  }
+
+  private decrypt(
+    component: Component,
+    encrypt: string,
+  ): { xml: string; key: Buffer; keyUsed: KeyUsed } {
+    let failure: unknown;
+    for (const { value, keyUsed } of candidates(component.encodingAesKey)) {
+      try {
+        const key = this.crypto.decodeKey(value.reveal());
+        return { xml: this.crypto.decrypt(key, encrypt, component.appid), key, keyUsed };
+      } catch (error) {
+        // What the current key says is the better hint: most pushes are under it.
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  private checkTimestamp(timestamp: string): void {
+    const seconds = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) : NaN;
+    const off = Math.abs(this.clock.now() / 1000 - seconds);
+    if (!(off <= this.config.callbackTimestampWindowSeconds)) {
+      throw new HubError(
+        'timestamp_out_of_window',
+        "The push's timestamp is too far from this server's clock",
+        { status: 403, level: 'warn' },
+      );
+    }
+  }
+}
+
+function candidates<T>(rotating: Rotating<T>): Candidate<T>[] {
+  const { current, previous } = rotating;
+  const list: Candidate<T>[] = [{ value: current, keyUsed: 'current' }];
+  return previous === undefined ? list : [...list, { value: previous, keyUsed: 'previous' }];
+}
+
+function decodeBody(body: Buffer | undefined): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body ?? Buffer.alloc(0));
+  } catch (error) {
+    throw new WechatCryptoError(WechatCryptoErrcode.xmlParseFailed, 'The body is not UTF-8', error);
+  }
+}
+
+function outerMismatch(): WechatCryptoError {
+  return new WechatCryptoError(
+    WechatCryptoErrcode.appidMismatch,
+    "The push's AppId is not the one of this URL",
+  );
+}

@@ -1,0 +1,68 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiResponse } from '@nestjs/swagger';
+import { z } from 'zod';
+
+/** Documents a JSON answer by the schema that the code uses, with an example of it. */
+export function ApiJson<S extends z.ZodType>(
+  schema: S,
+  example: z.input<S>,
+  description?: string,
+): MethodDecorator {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' });
+  return ApiOkResponse({
+    description,
+    content: { 'application/json': { schema: json as object, example } },
+  });
+}
+
+/** Documents an error answer: its status, code and when it comes. */
+export function ApiHubError(status: number, code: string, description: string): MethodDecorator {
+  return ApiResponse({
+    status,
+    description: `\`${code}\`: ${description}`,
+    content: {
+      'application/json': {
+        schema: errorSchema,
+        example: {
+          error: { code, message: description, id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a' },
+        },
+      },
+    },
+  });
+}
+
+/** What all routes of `/admin` and `/api` have in common: the bearer token. */
+export function ApiBearer(): ClassDecorator & MethodDecorator {
+  return applyDecorators(
+    ApiBearerAuth(),
+    ApiHubError(401, 'unauthorized', 'The bearer token is missing or wrong'),
+  );
+}
+
+const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['code', 'message', 'id'],
+      additionalProperties: true,
+      properties: {
+        code: { type: 'string', description: 'Stable; programs may rely on it' },
+        message: { type: 'string', description: 'For people' },
+        id: { type: 'string', description: 'The request id, to be found in the log' },
+        errcode: { type: 'integer', description: "WeChat's errcode, where WeChat refused" },
+        rid: { type: 'string', description: "WeChat's request id" },
+      },
+    },
+  },
+};
+
+/** Query `reveal=true`: show secrets, which is audited; otherwise they are masked. */
+export const revealQuery = z.object({
+  reveal: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true'),
+});
+export type RevealQuery = z.output<typeof revealQuery>;

@@ -1,0 +1,67 @@
+/**
+ * Group commit: items that come while one batch is being written are written together in the
+ * next, so that a burst costs few transactions and a single item waits for nobody.
+ */
+export class Batcher<T, R> {
+  private waiting: Entry<T, R>[] = [];
+  private writing = false;
+
+  /**
+   * @param write gives one result per item, in order.
+   * @param concernsAll whether a failure is the whole batch's; after any other, each item is
+   * written alone, so that one bad item fails alone.
+   */
+  constructor(
+    private readonly write: (items: T[]) => Promise<R[]>,
+    private readonly maxItems: number,
+    private readonly concernsAll: (error: unknown) => boolean,
+  ) {}
+
+  /** Resolves when the item's batch is written. */
+  add(item: T): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      if (!this.writing) void this.drain();
+    });
+  }
+
+  private async drain(): Promise<void> {
+    this.writing = true;
+    // Items of the same turn of the event loop belong together.
+    await new Promise(setImmediate);
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, this.maxItems);
+      if (!(await this.tryTogether(batch))) {
+        for (const entry of batch) await this.alone(entry);
+      }
+    }
+    this.writing = false;
+  }
+
+  private async tryTogether(batch: Entry<T, R>[]): Promise<boolean> {
+    if (batch.length === 1) return false;
+    try {
+      const results = await this.write(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, index) => resolve(results[index] as R));
+      return true;
+    } catch (error) {
+      if (!this.concernsAll(error)) return false;
+      for (const { reject } of batch) reject(error as Error);
+      return true;
+    }
+  }
+
+  private async alone({ item, resolve, reject }: Entry<T, R>): Promise<void> {
+    try {
+      resolve((await this.write([item]))[0] as R);
+    } catch (error) {
+      reject(error as Error);
+    }
+  }
+}
+
+interface Entry<T, R> {
+  item: T;
+  resolve: (result: R) => void;
+  reject: (error: Error) => void;
+}

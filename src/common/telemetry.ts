@@ -1,0 +1,44 @@
+import { channel } from 'node:diagnostics_channel';
+
+/** What features report about their work. Values are names and numbers only: never a secret. */
+export interface TelemetryEvents {
+  /** A push to a callback URL was answered. */
+  'callback.push': {
+    componentAppId: string;
+    infoType: string;
+    outcome: string;
+    seconds: number;
+  };
+  /** A push was verified with the previous Token or EncodingAESKey. */
+  'callback.previous_key': { componentAppId: string };
+  /** A call to api.weixin.qq.com ended. `errcode` is WeChat's, or the kind of failure. */
+  'wechat.call': { path: string; errcode: string; seconds: number };
+  /** An attempt to exchange a credential for a token ended. */
+  'token.exchange': { kind: string; key: string; outcome: string };
+  /** A refresh waited for another process's lease. */
+  'token.lease_wait': { kind: string; key: string; seconds: number };
+  /** The hub asked WeChat to push tickets again. */
+  'ticket.start_push': { componentAppId: string; outcome: string };
+}
+
+const PREFIX = 'component-hub:';
+
+/** Reports an event; costs next to nothing while nobody listens. */
+export function emitTelemetry<K extends keyof TelemetryEvents>(
+  name: K,
+  event: TelemetryEvents[K],
+): void {
+  const target = channel(PREFIX + name);
+  if (target.hasSubscribers) target.publish(event);
+}
+
+/** Listens to an event; returns the function that stops listening. */
+export function onTelemetry<K extends keyof TelemetryEvents>(
+  name: K,
+  listener: (event: TelemetryEvents[K]) => void,
+): () => void {
+  const target = channel(PREFIX + name);
+  const receive = (message: unknown): void => listener(message as TelemetryEvents[K]);
+  target.subscribe(receive);
+  return () => target.unsubscribe(receive);
+}

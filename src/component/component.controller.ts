@@ -1,0 +1,78 @@
+import { Body, Controller, Get, Ip, Param, Patch, Post, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { AuditService } from '../auth/audit.service.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiComponentAppId, componentAppIdParam } from './component-app-id.js';
+import { ComponentService } from './component.service.js';
+import {
+  componentChangeBody,
+  componentView,
+  componentViewExample,
+  newComponentBody,
+  toComponentView,
+  type ComponentView,
+} from './component.views.js';
+
+/** `/admin/components`: the registered third-party platforms. */
+@ApiTags('components')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/components')
+export class ComponentController {
+  constructor(
+    private readonly components: ComponentService,
+    private readonly audit: AuditService,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'List the third-party platforms' })
+  @ApiJson(z.array(componentView), [componentViewExample])
+  async list(): Promise<ComponentView[]> {
+    return (await this.components.list()).map(toComponentView);
+  }
+
+  @Get(':componentAppId')
+  @ApiOperation({ summary: 'Show one third-party platform' })
+  @ApiComponentAppId()
+  @ApiJson(componentView, componentViewExample)
+  async get(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+  ): Promise<ComponentView> {
+    return toComponentView(await this.components.get(appid));
+  }
+
+  @Post()
+  @ApiOperation({ summary: 'Register a third-party platform; secrets can be written, not read' })
+  @ApiHubError(400, 'bad_request', 'A field is missing or malformed')
+  @ApiHubError(409, 'component_exists', 'This third-party platform is registered already')
+  @ApiJson(componentView, componentViewExample)
+  async add(
+    @Body({ schema: newComponentBody }) body: z.infer<typeof newComponentBody>,
+    @Ip() ip: string,
+  ): Promise<ComponentView> {
+    const { componentAppId, ...values } = body;
+    await this.audit.record('component.add', componentAppId, ip);
+    return toComponentView(await this.components.add(componentAppId, values));
+  }
+
+  @Patch(':componentAppId')
+  @ApiOperation({
+    summary: 'Change or disable a third-party platform',
+    description:
+      'A changed AppSecret, Token or EncodingAESKey leaves the value before it usable for ' +
+      'PREVIOUS_KEY_HOURS. Live on every host within 10 s.',
+  })
+  @ApiComponentAppId()
+  @ApiHubError(400, 'bad_request', 'A field is malformed')
+  @ApiJson(componentView, componentViewExample)
+  async change(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Body({ schema: componentChangeBody }) body: z.infer<typeof componentChangeBody>,
+    @Ip() ip: string,
+  ): Promise<ComponentView> {
+    await this.audit.record('component.change', appid, ip);
+    return toComponentView(await this.components.change(appid, body));
+  }
+}

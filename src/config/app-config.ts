@@ -1,0 +1,159 @@
+import { HubError } from '../common/hub-error.js';
+import type { LogLevelName } from '../common/hub-logger.js';
+import { Secret } from '../common/secret.js';
+import { variables, type VariableName, type VariableValues } from './variables.js';
+
+/** Injection token of the {@link AppConfig}. */
+export const APP_CONFIG = Symbol('APP_CONFIG');
+
+/** Credentials of a third-party platform as the environment gives them. */
+export interface ComponentSettings {
+  appid: string;
+  appSecret: Secret;
+  token: Secret;
+  encodingAesKey: Secret;
+  previousToken?: Secret;
+  previousEncodingAesKey?: Secret;
+}
+
+/** A key for secrets at rest: AES-256, by the id that stands in every value it encrypted. */
+export interface MasterKey {
+  id: string;
+  key: Buffer;
+}
+
+export type DatabaseSettings = { type: 'sqlite'; path: string } | { type: 'mysql'; url: Secret };
+
+/** The whole configuration: parsed, checked and frozen. */
+export interface AppConfig {
+  host: string;
+  port: number;
+  publicUrl: string;
+  database: DatabaseSettings;
+  /** Created in the database at first start; undefined where components are kept by REST alone. */
+  firstComponent?: ComponentSettings;
+  previousKeyHours: number;
+  wechatApi: { baseUrl: string; timeoutMs: number };
+  callbackTimestampWindowSeconds: number;
+  adminToken?: Secret;
+  masterKeys?: MasterKey[];
+  legacyTicketPlaintext: boolean;
+  eventRetentionDays: number;
+  logLevel: LogLevelName;
+}
+
+/** The process can't start: the message names each variable, what is wrong and an example. */
+export class ConfigError extends HubError {
+  constructor(problems: string[]) {
+    super('config_invalid', `Configuration is not usable:\n${problems.join('\n')}`, {
+      status: 500,
+      level: 'error',
+    });
+  }
+}
+
+const COMPONENT_VARIABLES = [
+  'WECHAT_COMPONENT_APPID',
+  'WECHAT_COMPONENT_APPSECRET',
+  'WECHAT_COMPONENT_TOKEN',
+  'WECHAT_COMPONENT_ENCODING_AES_KEY',
+] as const satisfies VariableName[];
+
+/** One line about one variable; never repeats the value, which may be a secret. */
+function problem(name: VariableName, what: string): string {
+  return `  ${name}: ${what} (example: ${name}=${variables[name].example})`;
+}
+
+/** Lines about the four variables of the first component that are missing. */
+export function missingComponentProblems(
+  env: Partial<Record<VariableName, unknown>> = {},
+): string[] {
+  return COMPONENT_VARIABLES.filter((name) => env[name] === undefined).map((name) =>
+    problem(name, 'is missing'),
+  );
+}
+
+/**
+ * Parses environment variables; an empty one counts as unset.
+ * @throws {ConfigError} naming every variable that is missing or malformed.
+ */
+export function parseConfig(env: Record<string, string | undefined>): AppConfig {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, { schema }] of Object.entries(variables)) {
+    const parsed = schema.safeParse(env[name] === '' ? undefined : env[name]);
+    if (parsed.success) values[name] = parsed.data;
+    else
+      problems.push(problem(name as VariableName, parsed.error.issues[0]?.message ?? 'is wrong'));
+  }
+  if (COMPONENT_VARIABLES.some((name) => env[name])) {
+    problems.push(...missingComponentProblems(presentOnly(env)));
+  } else if (
+    env.WECHAT_COMPONENT_PREVIOUS_TOKEN ||
+    env.WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY
+  ) {
+    problems.push(...missingComponentProblems());
+  }
+  if (/^mysql:/.test(env.DATABASE_URL ?? '') && !env.MASTER_KEYS) {
+    problems.push(problem('MASTER_KEYS', 'is needed with MySQL'));
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(toConfig(values as VariableValues));
+}
+
+function presentOnly(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
+  );
+}
+
+function toConfig(v: VariableValues): AppConfig {
+  return {
+    host: v.HOST,
+    port: v.PORT,
+    publicUrl: v.PUBLIC_URL ?? `http://${urlHost(v.HOST)}:${v.PORT}`,
+    database: toDatabase(v.DATABASE_URL),
+    firstComponent: toComponent(v),
+    previousKeyHours: v.PREVIOUS_KEY_HOURS,
+    wechatApi: { baseUrl: v.WECHAT_API_BASE_URL, timeoutMs: v.WECHAT_API_TIMEOUT_MS },
+    callbackTimestampWindowSeconds: v.CALLBACK_TIMESTAMP_WINDOW_SECONDS,
+    adminToken: secretOrNone(v.ADMIN_TOKEN),
+    masterKeys: v.MASTER_KEYS?.split(',').map((entry) => toMasterKey(entry.trim())),
+    legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
+    eventRetentionDays: v.EVENT_RETENTION_DAYS,
+    logLevel: v.LOG_LEVEL,
+  };
+}
+
+/** How a listening address is written in a URL of this machine. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function toDatabase(url: string): DatabaseSettings {
+  return url.startsWith('sqlite:')
+    ? { type: 'sqlite', path: url.slice('sqlite:'.length) }
+    : { type: 'mysql', url: new Secret(url) };
+}
+
+function toComponent(v: VariableValues): ComponentSettings | undefined {
+  if (!v.WECHAT_COMPONENT_APPID) return undefined;
+  return {
+    appid: v.WECHAT_COMPONENT_APPID,
+    appSecret: new Secret(v.WECHAT_COMPONENT_APPSECRET ?? ''),
+    token: new Secret(v.WECHAT_COMPONENT_TOKEN ?? ''),
+    encodingAesKey: new Secret(v.WECHAT_COMPONENT_ENCODING_AES_KEY ?? ''),
+    previousToken: secretOrNone(v.WECHAT_COMPONENT_PREVIOUS_TOKEN),
+    previousEncodingAesKey: secretOrNone(v.WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY),
+  };
+}
+
+function secretOrNone(value: string | undefined): Secret | undefined {
+  return value === undefined ? undefined : new Secret(value);
+}
+
+function toMasterKey(entry: string): MasterKey {
+  const colon = entry.indexOf(':');
+  return { id: entry.slice(0, colon), key: Buffer.from(entry.slice(colon + 1), 'base64') };
+}

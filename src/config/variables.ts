@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { LOG_LEVEL_NAMES } from '../common/hub-logger.js';
+
+/** One environment variable: how it is checked and what it means. */
+export interface Variable {
+  schema: z.ZodType;
+  /** One line of `.env.example`. */
+  meaning: string;
+  /** A value that passes the check, shown when one does not. */
+  example: string;
+}
+
+const appid = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{6,64}$/, 'must be an appid: 6 to 64 letters, digits, "_" or "-"');
+const callbackToken = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{3,64}$/, 'must be 3 to 64 letters, digits, "_" or "-"');
+const encodingAesKey = z
+  .string()
+  .regex(/^[A-Za-z0-9]{43}$/, 'must be exactly 43 letters and digits');
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
+const databaseUrl = z
+  .string()
+  .refine(
+    (url) => /^sqlite:./.test(url) || (/^mysql:\/\//.test(url) && URL.canParse(url)),
+    'must be sqlite:PATH or mysql://user:password@host:3306/database',
+  );
+const masterKeys = z
+  .string()
+  .refine(
+    (list) => list.split(',').every((entry) => isMasterKey(entry.trim())),
+    'must be a list of id:base64, each key 32 bytes, separated by commas',
+  );
+const flag = z
+  .enum(['true', 'false'], 'must be true or false')
+  .default('false')
+  .transform((value) => value === 'true');
+
+function isMasterKey(entry: string): boolean {
+  const [id, key] = entry.split(/:(.*)/s);
+  return /^[A-Za-z0-9_-]{1,32}$/.test(id ?? '') && Buffer.from(key ?? '', 'base64').length === 32;
+}
+
+function wholeNumber(min: number, max: number, preset: number): z.ZodType<number> {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .default(String(preset))
+    .refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max, message)
+    .transform(Number);
+}
+
+const FAKE_AES_KEY = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG';
+
+/**
+ * Checks of the credentials of a third-party platform, as WeChat's console defines them;
+ * shared by the environment and by `/admin/components`.
+ */
+export const componentFields = {
+  appid,
+  appSecret: z
+    .string()
+    .min(6, 'must be at least 6 characters')
+    .max(128, 'must be at most 128 characters'),
+  token: callbackToken,
+  encodingAesKey,
+};
+
+/** Every variable that the hub reads. `.env.example` and the READMEs are held against this table. */
+export const variables = {
+  HOST: {
+    schema: z.string().default('127.0.0.1'),
+    meaning: 'Address to listen on; 0.0.0.0 for all',
+    example: '0.0.0.0',
+  },
+  PORT: {
+    schema: wholeNumber(0, 65535, 3000),
+    meaning: 'Port to listen on',
+    example: '3000',
+  },
+  DATABASE_URL: {
+    schema: databaseUrl.default('sqlite:./data/hub.sqlite'),
+    meaning: 'sqlite:PATH, or mysql://user:password@host:3306/database',
+    example: 'mysql://hub:fake-password@127.0.0.1:3306/hub',
+  },
+  PUBLIC_URL: {
+    schema: httpUrl.optional(),
+    meaning: 'What WeChat and browsers see; used in links. Default: http://HOST:PORT',
+    example: 'https://hub.example.com',
+  },
+  WECHAT_COMPONENT_APPID: {
+    schema: appid.optional(),
+    meaning: 'AppID of the first third-party platform; the four of them together or none',
+    example: 'wx0123456789abcdef',
+  },
+  WECHAT_COMPONENT_APPSECRET: {
+    schema: componentFields.appSecret.optional(),
+    meaning: 'Its AppSecret',
+    example: '0123456789abcdef0123456789abcdef',
+  },
+  WECHAT_COMPONENT_TOKEN: {
+    schema: callbackToken.optional(),
+    meaning: 'Its message verification token (消息校验Token)',
+    example: 'myCallbackToken1',
+  },
+  WECHAT_COMPONENT_ENCODING_AES_KEY: {
+    schema: encodingAesKey.optional(),
+    meaning: 'Its message encryption key (消息加解密Key), 43 characters',
+    example: FAKE_AES_KEY,
+  },
+  WECHAT_COMPONENT_PREVIOUS_TOKEN: {
+    schema: callbackToken.optional(),
+    meaning: 'The Token before the last change, while pushes under it still arrive',
+    example: 'myCallbackToken0',
+  },
+  WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY: {
+    schema: encodingAesKey.optional(),
+    meaning: 'The key before the last change, while pushes under it still arrive',
+    example: FAKE_AES_KEY,
+  },
+  PREVIOUS_KEY_HOURS: {
+    schema: wholeNumber(0, 720, 24),
+    meaning: 'Hours for which a previous Token, key or AppSecret is still accepted after a change',
+    example: '24',
+  },
+  WECHAT_API_BASE_URL: {
+    schema: httpUrl.default('https://api.weixin.qq.com'),
+    meaning: "Base URL of WeChat's API",
+    example: 'https://api.weixin.qq.com',
+  },
+  WECHAT_API_TIMEOUT_MS: {
+    schema: wholeNumber(50, 10_000, 5000),
+    meaning: 'Milliseconds that a call to WeChat may take',
+    example: '5000',
+  },
+  CALLBACK_TIMESTAMP_WINDOW_SECONDS: {
+    schema: wholeNumber(1, 999_999_999, 600),
+    meaning: "Seconds by which a push's timestamp may differ from the clock",
+    example: '600',
+  },
+  ADMIN_TOKEN: {
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{8,256}$/, 'must be 8 to 256 printable characters without spaces')
+      .optional(),
+    meaning: 'Bearer token of /admin and /api. Unset: one is made at first start and printed once',
+    example: 'fake-admin-token-please-change',
+  },
+  MASTER_KEYS: {
+    schema: masterKeys.optional(),
+    meaning:
+      'Keys for secrets at rest, id:base64(32 bytes),…; the first encrypts, all decrypt. ' +
+      'Unset: SQLite makes master.key beside its file, MySQL refuses to start',
+    example: 'k1:ZmFrZS1mYWtlLWZha2UtZmFrZS1mYWtlLWZha2UtMzI=',
+  },
+  LEGACY_TICKET_PLAINTEXT: {
+    schema: flag,
+    meaning: 'true keeps Cvt_ComponentVerifyTicket readable for other programs that use the table',
+    example: 'false',
+  },
+  EVENT_RETENTION_DAYS: {
+    schema: wholeNumber(1, 3650, 7),
+    meaning: 'Days for which pushes are kept',
+    example: '7',
+  },
+  LOG_LEVEL: {
+    schema: z.enum(LOG_LEVEL_NAMES, `must be one of ${LOG_LEVEL_NAMES.join(', ')}`).default('info'),
+    meaning: 'error, warn, info or debug; JSON lines on stdout',
+    example: 'info',
+  },
+} satisfies Record<string, Variable>;
+
+export type VariableName = keyof typeof variables;
+/** The checked values, by variable name. */
+export type VariableValues = {
+  [K in VariableName]: z.output<(typeof variables)[K]['schema']>;
+};

@@ -1,0 +1,43 @@
+import Libsql from 'libsql';
+import type { DataSourceOptions } from 'typeorm';
+import type { AppConfig } from '../config/app-config.js';
+import { migrations } from './migrations/index.js';
+
+/** Connections that one hub opens to MySQL. */
+const MYSQL_POOL_SIZE = 20;
+/** Milliseconds to wait for a MySQL connection. */
+const CONNECT_TIMEOUT_MS = 3000;
+/** Milliseconds that SQLite waits for another process's lock; the event loop waits with it. */
+const SQLITE_BUSY_TIMEOUT_MS = 1000;
+
+/** Options of TypeORM for the configured database; entities are added by the modules. */
+export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSourceOptions {
+  // TypeORM's own lines are not JSON: they go to the "debug" package, which is silent unless asked.
+  const common = { migrations, synchronize: false, logging: false, logger: 'debug' } as const;
+  if (config.database.type === 'mysql') {
+    return {
+      ...common,
+      type: 'mysql',
+      url: config.database.url.reveal(),
+      charset: 'utf8mb4',
+      timezone: 'Z',
+      supportBigNumbers: true,
+      bigNumberStrings: false,
+      poolSize: MYSQL_POOL_SIZE,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+    };
+  }
+  return {
+    ...common,
+    type: 'better-sqlite3',
+    // libsql: the same interface with the binary inside the registry package, so nothing is compiled.
+    driver: Libsql,
+    database: config.database.path,
+    timeout: SQLITE_BUSY_TIMEOUT_MS,
+    enableWAL: true,
+    prepareDatabase: (database: { pragma(text: string): unknown }) => {
+      // An answered push must survive a power cut, not only a crash of the process.
+      database.pragma('synchronous = FULL');
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { HubError } from '../common/hub-error.js';
+import { Mutex } from '../common/mutex.js';
+
+/** Times that a transaction is begun again after MySQL chose it as a deadlock's victim. */
+const DEADLOCK_RETRIES = 5;
+const DEADLOCK_CODES = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT']);
+const DUPLICATE_CODES = new Set([
+  'ER_DUP_ENTRY',
+  'SQLITE_CONSTRAINT_UNIQUE',
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+]);
+const UNAVAILABLE_CODES =
+  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|PROTOCOL_|POOL_|ER_CON_COUNT|ER_SERVER_SHUTDOWN|ER_ACCESS|ER_OPTION_PREVENTS|SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|LOCKED))/;
+
+/** Something is stored here; the caller may try again later (HTTP 503). */
+export class DatabaseUnavailableError extends HubError {
+  constructor(cause: unknown) {
+    super('database_unavailable', 'The database does not answer; try again', {
+      status: 503,
+      level: 'warn',
+      cause,
+    });
+  }
+}
+
+/**
+ * The way to the database for features. Every write goes through {@link transaction}:
+ * on SQLite all callers share one connection, and a statement sent while somebody else's
+ * transaction is open would be rolled back with it. Reads may go through {@link manager}.
+ */
+@Injectable()
+export class Database {
+  private readonly writes = new Mutex();
+
+  constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+
+  /** For reads. */
+  get manager(): EntityManager {
+    return this.dataSource.manager;
+  }
+
+  get dialect(): 'sqlite' | 'mysql' {
+    return this.dataSource.options.type === 'mysql' ? 'mysql' : 'sqlite';
+  }
+
+  /** Options of a find that keep its rows from others until the transaction ends. */
+  get forUpdate(): { lock?: { mode: 'pessimistic_write' } } {
+    // SQLite has one writer at a time anyway, and no such clause.
+    return this.dialect === 'mysql' ? { lock: { mode: 'pessimistic_write' } } : {};
+  }
+
+  /**
+   * Runs `work` in one transaction: all of it is durable when this resolves, none if it rejects.
+   * `work` may run again after a deadlock, so it must do nothing but write.
+   * @throws {DatabaseUnavailableError} when the database can't be reached.
+   */
+  async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const run = (): Promise<T> => this.manager.transaction(work);
+    return this.guard(() =>
+      this.dialect === 'sqlite' ? this.writes.run(run) : retryDeadlocks(run),
+    );
+  }
+
+  /**
+   * Runs a read.
+   * @throws {DatabaseUnavailableError} when the database can't be reached.
+   */
+  async read<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.guard(() => work(this.manager));
+  }
+
+  private async guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+    }
+  }
+}
+
+/** Whether a write failed because a unique key is taken. */
+export function isDuplicateKey(error: unknown): boolean {
+  return DUPLICATE_CODES.has(codeOf(error));
+}
+
+/** Whether an error means that the database can't be reached, rather than that it said no. */
+export function isUnavailable(error: unknown): boolean {
+  return UNAVAILABLE_CODES.test(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  const { code, driverError } = (error ?? {}) as {
+    code?: unknown;
+    driverError?: { code?: unknown };
+  };
+  return String(driverError?.code ?? code ?? '');
+}
+
+async function retryDeadlocks<T>(run: () => Promise<T>): Promise<T> {
+  for (let retry = 0; ; retry += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      if (retry === DEADLOCK_RETRIES || !DEADLOCK_CODES.has(codeOf(error))) throw error;
+    }
+  }
+}

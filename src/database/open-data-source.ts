@@ -1,0 +1,40 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { applyLongTextColumns } from './column-types.js';
+
+/** Name of the lock under which one host migrates while the others wait. */
+const MIGRATION_LOCK = 'component-hub-migrations';
+/** Seconds to wait for another host's migrations. */
+const MIGRATION_LOCK_SECONDS = 60;
+
+/** Connects and brings the schema up to date; hosts that start together migrate once. */
+export async function openDataSource(options?: DataSourceOptions): Promise<DataSource> {
+  if (!options) throw new Error('Data source options are missing');
+  const dataSource = await new DataSource(options).initialize();
+  try {
+    applyLongTextColumns(dataSource);
+    await migrate(dataSource);
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+}
+
+async function migrate(dataSource: DataSource): Promise<void> {
+  if (dataSource.options.type !== 'mysql') {
+    await dataSource.runMigrations();
+    return;
+  }
+  const lockHolder = dataSource.createQueryRunner();
+  try {
+    const [row] = await lockHolder.query('SELECT GET_LOCK(?, ?) AS locked', [
+      MIGRATION_LOCK,
+      MIGRATION_LOCK_SECONDS,
+    ]);
+    if (Number(row.locked) !== 1) throw new Error('Another host has been migrating for too long');
+    await dataSource.runMigrations();
+    await lockHolder.query('SELECT RELEASE_LOCK(?)', [MIGRATION_LOCK]);
+  } finally {
+    await lockHolder.release();
+  }
+}

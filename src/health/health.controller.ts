@@ -1,0 +1,31 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import { ApiJson } from '../common/api-docs.js';
+import { HealthService } from './health.service.js';
+import { liveView, readyExample, readyView, type ReadyView } from './health.views.js';
+
+/** `/health`: for load balancers and orchestrators. */
+@ApiTags('health')
+@Controller('health')
+export class HealthController {
+  constructor(private readonly health: HealthService) {}
+
+  @Get('live')
+  @ApiOperation({ summary: 'The process answers' })
+  @ApiJson(liveView, { status: 'up' })
+  live(): z.infer<typeof liveView> {
+    return { status: 'up' };
+  }
+
+  @Get('ready')
+  @ApiOperation({ summary: 'The process can do its work; details per third-party platform' })
+  @ApiJson(readyView, readyExample)
+  @ApiResponse({ status: 503, description: 'The database can not be reached' })
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadyView> {
+    const view = await this.health.ready();
+    reply.status(view.status === 'down' ? 503 : 200);
+    return view;
+  }
+}

@@ -1,0 +1,75 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { MasterKey } from '../config/app-config.js';
+import { HubError } from '../common/hub-error.js';
+import { Secret } from '../common/secret.js';
+
+/** Mark of an encrypted value; what follows is `keyId:base64url(iv | ciphertext | tag)`. */
+const PREFIX = 'enc:v1:';
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** A stored secret can't be read: its key is not in `MASTER_KEYS`, or the value was tampered with. */
+export class SecretUnreadableError extends HubError {
+  constructor(location: string, why: string, cause?: unknown) {
+    super('secret_unreadable', `The secret in ${location} can't be decrypted: ${why}`, {
+      status: 500,
+      level: 'error',
+      cause,
+    });
+  }
+}
+
+/**
+ * Secrets at rest: AES-256-GCM with a random IV. The place of the value (`table.column:row`) is
+ * associated data, so a value copied to another row does not decrypt there.
+ */
+export class SecretBox {
+  private readonly byId: Map<string, Buffer>;
+  private readonly first: MasterKey;
+
+  /** @param keys the first encrypts, all decrypt. */
+  constructor(keys: MasterKey[]) {
+    const first = keys[0];
+    if (!first) throw new Error('At least one master key is needed');
+    this.first = first;
+    this.byId = new Map(keys.map(({ id, key }) => [id, key]));
+  }
+
+  /** Encrypts `value` for its place. */
+  seal(value: string, location: string): string {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', this.first.key, iv);
+    cipher.setAAD(Buffer.from(location));
+    const sealed = Buffer.concat([iv, cipher.update(value, 'utf8'), cipher.final()]);
+    return `${PREFIX}${this.first.id}:${Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64url')}`;
+  }
+
+  /**
+   * Decrypts a stored value; one without the mark was written by a version that did not encrypt,
+   * or by a setting that keeps it readable, and is taken as it is.
+   * @throws {SecretUnreadableError}
+   */
+  open(stored: string, location: string): Secret {
+    if (!stored.startsWith(PREFIX)) return new Secret(stored);
+    const [keyId = '', encoded = ''] = stored.slice(PREFIX.length).split(':');
+    const key = this.byId.get(keyId);
+    if (!key) throw new SecretUnreadableError(location, `MASTER_KEYS has no key "${keyId}"`);
+    try {
+      const sealed = Buffer.from(encoded, 'base64url');
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(Buffer.from(location));
+      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+      const plain = [decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
+      return new Secret(Buffer.concat(plain).toString('utf8'));
+    } catch (error) {
+      throw new SecretUnreadableError(location, 'it was not written for this place', error);
+    }
+  }
+
+  /** Beginning of every value under the first key, to find those that are not. */
+  get currentPrefix(): string {
+    return `${PREFIX}${this.first.id}:`;
+  }
+}

@@ -1,0 +1,94 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Cron, CronExpression } from '@nestjs/schedule';
+import { Clock } from '../common/clock.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import type { Component } from '../component/component.js';
+import { ComponentService } from '../component/component.service.js';
+import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
+import { WechatApiError } from '../wechat-api/wechat-api.error.js';
+import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs } from './ticket.js';
+import { TicketService } from './ticket.service.js';
+
+/** The hub asks for a push of its own accord at most this often, over all hosts. */
+const START_PUSH_INTERVAL_MS = 30 * 60_000;
+
+/** Watches that tickets keep coming, and asks WeChat for them (api_start_push_ticket). */
+@Injectable()
+export class TicketPushService {
+  private readonly logger = new Logger(TicketPushService.name);
+  private readonly warned = new Set<string>();
+
+  constructor(
+    private readonly tickets: TicketService,
+    private readonly components: ComponentService,
+    private readonly wechat: WechatApiClient,
+    private readonly clock: Clock,
+  ) {}
+
+  @Cron(CronExpression.EVERY_MINUTE, { name: 'ticket-watch', waitForCompletion: true })
+  async watch(): Promise<void> {
+    try {
+      for (const component of await this.components.enabled()) await this.check(component);
+    } catch (error) {
+      this.logger.warn('Tickets could not be checked; tried again in a minute', error);
+    }
+  }
+
+  /**
+   * Asks WeChat to push tickets now.
+   * @returns WeChat's errmsg: `ok` when pushing had stopped, `in a normal state` when it had not.
+   * @throws {ComponentUnknownError | ComponentDisabledError | WechatApiError}
+   */
+  async startPush(componentAppId: string): Promise<string> {
+    const component = await this.components.getEnabled(componentAppId);
+    // Counts as this half hour's request, so that the watch does not ask again.
+    await this.components.claimStartPush(componentAppId, 0);
+    return this.request(component);
+  }
+
+  /** Asks of the hub's own accord: once per half hour, whichever host comes first. */
+  async startPushIfAllowed(component: Component): Promise<void> {
+    if (!(await this.components.claimStartPush(component.appid, START_PUSH_INTERVAL_MS))) return;
+    try {
+      const answer = await this.request(component);
+      this.logger.log('Asked WeChat to push tickets', { componentAppId: component.appid, answer });
+    } catch (error) {
+      this.logger.warn('WeChat did not take the request to push tickets', error);
+    }
+  }
+
+  private async check(component: Component): Promise<void> {
+    const ticket = await this.tickets.latest(component.appid);
+    const age = ticket ? ticketAgeMs(ticket, this.clock.now()) : Infinity;
+    this.warnOnce(component.appid, age);
+    if (age > TICKET_OVERDUE_MS) await this.startPushIfAllowed(component);
+  }
+
+  private warnOnce(componentAppId: string, age: number): void {
+    if (age <= TICKET_STALE_MS) {
+      if (this.warned.delete(componentAppId)) {
+        this.logger.log('Tickets arrive again', { componentAppId });
+      }
+      return;
+    }
+    if (this.warned.has(componentAppId)) return;
+    this.warned.add(componentAppId);
+    if (!Number.isFinite(age)) this.logger.log('No ticket has arrived yet', { componentAppId });
+    else {
+      const ageSeconds = Math.round(age / 1000);
+      this.logger.warn('No ticket has arrived for a long time', { componentAppId, ageSeconds });
+    }
+  }
+
+  private async request({ appid, appSecret }: Component): Promise<string> {
+    let outcome = 'ok';
+    try {
+      return await this.wechat.startPushTicket(appid, appSecret.current);
+    } catch (error) {
+      outcome = error instanceof WechatApiError ? String(error.errcode ?? error.kind) : 'failed';
+      throw error;
+    } finally {
+      emitTelemetry('ticket.start_push', { componentAppId: appid, outcome });
+    }
+  }
+}

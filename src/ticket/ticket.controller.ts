@@ -1,0 +1,114 @@
+import { Controller, Get, HttpCode, Ip, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { AuditService } from '../auth/audit.service.js';
+import {
+  ApiBearer,
+  ApiHubError,
+  ApiJson,
+  revealQuery,
+  type RevealQuery,
+} from '../common/api-docs.js';
+import { Clock } from '../common/clock.js';
+import { HubError } from '../common/hub-error.js';
+import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ComponentService } from '../component/component.service.js';
+import { TicketPushService } from './ticket-push.service.js';
+import { TicketService } from './ticket.service.js';
+import {
+  ticketHistoryExample,
+  ticketHistoryView,
+  ticketView,
+  ticketViewExample,
+  toTicketPushView,
+  toTicketView,
+  type TicketHistoryView,
+  type TicketView,
+} from './ticket.views.js';
+
+const historyQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  before: z.string().max(36).optional(),
+});
+const startPushView = z.object({ errmsg: z.string() });
+
+/** `/admin/tickets`: inspection of the tickets, and the request for new ones. */
+@ApiTags('tickets')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/tickets')
+export class TicketController {
+  constructor(
+    private readonly tickets: TicketService,
+    private readonly pushes: TicketPushService,
+    private readonly components: ComponentService,
+    private readonly audit: AuditService,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The newest ticket of every third-party platform' })
+  @ApiJson(z.array(ticketView), [ticketViewExample])
+  async list(
+    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
+    @Ip() ip: string,
+  ): Promise<TicketView[]> {
+    if (reveal) await this.audit.record('ticket.reveal', '*', ip);
+    const now = this.clock.now();
+    return (await this.tickets.all()).map((ticket) => toTicketView(ticket, now, reveal));
+  }
+
+  @Get(':componentAppId')
+  @ApiOperation({ summary: 'The newest ticket of one third-party platform' })
+  @ApiComponentAppId()
+  @ApiHubError(404, 'ticket_unknown', 'No ticket has arrived yet; also component_unknown')
+  @ApiJson(ticketView, ticketViewExample)
+  async get(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
+    @Ip() ip: string,
+  ): Promise<TicketView> {
+    await this.components.get(appid);
+    const ticket = await this.tickets.latest(appid);
+    if (!ticket) {
+      throw new HubError('ticket_unknown', 'No ticket has arrived yet for this platform', {
+        status: 404,
+      });
+    }
+    if (reveal) await this.audit.record('ticket.reveal', appid, ip);
+    return toTicketView(ticket, this.clock.now(), reveal);
+  }
+
+  @Get(':componentAppId/history')
+  @ApiOperation({
+    summary: 'Every ticket push of the last days, newest first',
+    description: 'Kept for EVENT_RETENTION_DAYS. Page with `before`.',
+  })
+  @ApiComponentAppId()
+  @ApiJson(ticketHistoryView, ticketHistoryExample)
+  async history(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Query({ schema: historyQuery }) { limit, before }: z.infer<typeof historyQuery>,
+  ): Promise<TicketHistoryView> {
+    await this.components.get(appid);
+    const pushes = await this.tickets.history(appid, limit, before);
+    const next = pushes.length === limit ? (pushes.at(-1)?.id ?? null) : null;
+    return { pushes: pushes.map(toTicketPushView), next };
+  }
+
+  @Post(':componentAppId/start-push')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Ask WeChat to push tickets again (api_start_push_ticket)',
+    description: '`ok`: pushing had stopped and runs again. `in a normal state`: it was running.',
+  })
+  @ApiComponentAppId()
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
+  @ApiJson(startPushView, { errmsg: 'ok' })
+  async startPush(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+  ): Promise<z.infer<typeof startPushView>> {
+    return { errmsg: await this.pushes.startPush(appid) };
+  }
+}

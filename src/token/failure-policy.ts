@@ -1,0 +1,104 @@
+import { backoffMs, type Backoff } from '../common/backoff.js';
+import { WechatApiError } from '../wechat-api/wechat-api.error.js';
+import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+
+/** What follows a failed exchange of one kind. */
+export interface FailurePolicy {
+  /** When to try again. `next_quota_day`: WeChat's counters start anew at midnight in Beijing. */
+  retry: Backoff | 'next_quota_day';
+  /** Whether it takes a person to mend it. */
+  operator: boolean;
+  /** What to do, or what the hub does. */
+  advice: string;
+}
+
+/** The whole failure policy: what to do after which kind of failure. */
+export const FAILURE_POLICIES: Record<FailureKind, FailurePolicy> = {
+  busy: {
+    retry: { baseSeconds: 2, maxSeconds: 60 },
+    operator: false,
+    advice: 'WeChat is busy; the hub tries again',
+  },
+  network: {
+    retry: { baseSeconds: 2, maxSeconds: 60 },
+    operator: false,
+    advice: 'WeChat could not be reached; the hub tries again',
+  },
+  garbage: {
+    retry: { baseSeconds: 5, maxSeconds: 120 },
+    operator: false,
+    advice: 'WeChat, or something before it, gave no readable answer; the hub tries again',
+  },
+  rate: {
+    retry: { baseSeconds: 60, maxSeconds: 300 },
+    operator: false,
+    advice: 'Too many calls in a minute; the hub waits',
+  },
+  ticket: {
+    retry: { baseSeconds: 60, maxSeconds: 600 },
+    operator: false,
+    advice: 'WeChat refused every ticket; the hub asked for a push and goes on when one arrives',
+  },
+  token: {
+    retry: { baseSeconds: 60, maxSeconds: 1800 },
+    operator: true,
+    advice: 'WeChat refused the credential; check AppID and AppSecret',
+  },
+  secret: {
+    retry: { baseSeconds: 60, maxSeconds: 1800 },
+    operator: true,
+    advice: 'Check AppID and AppSecret against the WeChat console',
+  },
+  ip: {
+    retry: { baseSeconds: 60, maxSeconds: 600 },
+    operator: true,
+    advice: "Add this server's address to the platform's IP white list in the WeChat console",
+  },
+  quota: {
+    retry: 'next_quota_day',
+    operator: true,
+    advice: 'The daily quota is used up; clear it in the WeChat console, then refresh by hand',
+  },
+  banned: {
+    retry: { baseSeconds: 600, maxSeconds: 3600 },
+    operator: true,
+    advice: 'WeChat restricted the platform; see the WeChat console',
+  },
+  request: {
+    retry: { baseSeconds: 300, maxSeconds: 3600 },
+    operator: true,
+    advice: 'WeChat did not understand the call; report it with errcode and rid',
+  },
+  unknown: {
+    retry: { baseSeconds: 30, maxSeconds: 600 },
+    operator: true,
+    advice: 'An errcode that the hub does not know; look it up',
+  },
+};
+
+const BEIJING_OFFSET_MS = 8 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+/** Spread of hosts and platforms after midnight. */
+const QUOTA_SPREAD_MS = 5 * 60_000;
+
+/** The kind of any failed exchange; one that is not WeChat's counts as unreachable. */
+export function failureKind(error: unknown): FailureKind {
+  return error instanceof WechatApiError ? error.kind : 'network';
+}
+
+/**
+ * When to try again, in Unix milliseconds.
+ * @param attempts failures in a row, this one included.
+ * @param random a number in [0, 1).
+ */
+export function nextAttemptAt(
+  kind: FailureKind,
+  attempts: number,
+  now: number,
+  random: number,
+): number {
+  const { retry } = FAILURE_POLICIES[kind];
+  if (retry !== 'next_quota_day') return now + backoffMs(retry, attempts, random);
+  const day = Math.floor((now + BEIJING_OFFSET_MS) / DAY_MS) + 1;
+  return day * DAY_MS - BEIJING_OFFSET_MS + Math.round(random * QUOTA_SPREAD_MS);
+}

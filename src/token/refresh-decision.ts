@@ -1,0 +1,39 @@
+/** WeChat's advice: refresh a token of 2 hours at 1 h 50 min. */
+export const REFRESH_MARGIN_MS = 10 * 60_000;
+
+/** What the decision looks at; times are Unix milliseconds. */
+export interface TokenTimes {
+  hasToken: boolean;
+  expiresAt: number | null;
+  refreshAt: number | null;
+  /** Since when the token is known to be refused by WeChat; null while it is not. */
+  invalidatedAt: number | null;
+}
+
+export type RefreshReason = 'missing' | 'expired' | 'invalidated' | 'near_expiry' | 'fresh';
+
+/** Whether a token has to be replaced, and why: the first reason that holds. */
+export function refreshDecision(
+  times: TokenTimes,
+  now: number,
+): { due: boolean; reason: RefreshReason } {
+  if (!times.hasToken || times.expiresAt === null) return { due: true, reason: 'missing' };
+  if (times.expiresAt <= now) return { due: true, reason: 'expired' };
+  if (times.invalidatedAt !== null) return { due: true, reason: 'invalidated' };
+  if ((times.refreshAt ?? 0) <= now) return { due: true, reason: 'near_expiry' };
+  return { due: false, reason: 'fresh' };
+}
+
+/** Whether the token may still be handed out: WeChat takes it until it expires. */
+export function isServable(times: TokenTimes, now: number): boolean {
+  return times.hasToken && times.expiresAt !== null && times.expiresAt > now;
+}
+
+/**
+ * When to refresh a token that lives `expiresIn` seconds from `obtainedAt`: 10 minutes before its
+ * end, or at half its life where that is later, so that a short life is no endless loop.
+ */
+export function refreshTime(obtainedAt: number, expiresIn: number): number {
+  const life = expiresIn * 1000;
+  return obtainedAt + life - Math.min(REFRESH_MARGIN_MS, Math.floor(life / 2));
+}

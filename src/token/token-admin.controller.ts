@@ -1,0 +1,77 @@
+import { Controller, Get, HttpCode, Ip, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { AuditService } from '../auth/audit.service.js';
+import {
+  ApiBearer,
+  ApiHubError,
+  ApiJson,
+  revealQuery,
+  type RevealQuery,
+} from '../common/api-docs.js';
+import { Clock } from '../common/clock.js';
+import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ComponentService } from '../component/component.service.js';
+import { TokenService } from './token.service.js';
+import { toTokenView, tokenView, tokenViewExample, type TokenView } from './token.views.js';
+
+/** `/admin/tokens`: inspection and manual refresh of the component_access_tokens. */
+@ApiTags('tokens')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/tokens')
+export class TokenAdminController {
+  constructor(
+    private readonly tokens: TokenService,
+    private readonly components: ComponentService,
+    private readonly audit: AuditService,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The component_access_token of every third-party platform' })
+  @ApiJson(z.array(tokenView), [tokenViewExample])
+  async list(
+    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
+    @Ip() ip: string,
+  ): Promise<TokenView[]> {
+    if (reveal) await this.audit.record('token.reveal', '*', ip);
+    const components = await this.components.list();
+    return Promise.all(components.map(({ appid }) => this.view(appid, reveal)));
+  }
+
+  @Get(':componentAppId')
+  @ApiOperation({ summary: 'The component_access_token of one third-party platform' })
+  @ApiComponentAppId()
+  @ApiJson(tokenView, tokenViewExample)
+  async get(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
+    @Ip() ip: string,
+  ): Promise<TokenView> {
+    if (reveal) await this.audit.record('token.reveal', appid, ip);
+    return this.view(appid, reveal);
+  }
+
+  @Post(':componentAppId/refresh')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Refresh now, due or not',
+    description: 'The old token works for about 5 more minutes. One exchange, however many ask.',
+  })
+  @ApiComponentAppId()
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
+  @ApiHubError(503, 'ticket_missing', 'There is no ticket that WeChat would take')
+  @ApiJson(tokenView, tokenViewExample)
+  async refresh(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+  ): Promise<TokenView> {
+    await this.tokens.refreshNow(appid);
+    return this.view(appid, false);
+  }
+
+  private async view(appid: string, reveal: boolean): Promise<TokenView> {
+    return toTokenView(appid, await this.tokens.inspect(appid), this.clock.now(), reveal);
+  }
+}

@@ -1,0 +1,69 @@
+import { HubError } from '../common/hub-error.js';
+import type { Secret } from '../common/secret.js';
+import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import type { TokenTimes } from './refresh-decision.js';
+
+/** The last failure of an exchange, as the row keeps it. */
+export interface LastError {
+  kind: FailureKind;
+  code: string;
+  message: string;
+  status: number;
+  details: Record<string, unknown>;
+  /** Whether it takes a person to mend it. */
+  operator: boolean;
+  advice: string;
+  /** Unix milliseconds. */
+  at: number;
+}
+
+/** A token and the state of its refreshing, decrypted. Times are Unix milliseconds. */
+export interface TokenState extends TokenTimes {
+  token: Secret | null;
+  expiresIn: number | null;
+  obtainedAt: number | null;
+  generation: number;
+  forcedAt: number | null;
+  leaseOwner: string | null;
+  leaseUntil: number | null;
+  attempts: number;
+  nextAttemptAt: number | null;
+  lastError: LastError | null;
+}
+
+/** A state that has a token which WeChat takes. */
+export type ServableState = TokenState & { token: Secret; expiresAt: number };
+
+/** The state of a credential that was never exchanged. */
+export const EMPTY_STATE: TokenState = {
+  hasToken: false,
+  token: null,
+  expiresIn: null,
+  obtainedAt: null,
+  expiresAt: null,
+  refreshAt: null,
+  generation: 0,
+  invalidatedAt: null,
+  forcedAt: null,
+  leaseOwner: null,
+  leaseUntil: null,
+  attempts: 0,
+  nextAttemptAt: null,
+  lastError: null,
+};
+
+/** The remembered failure as an error, for callers that come before the next attempt. */
+export function rememberedError({ lastError, nextAttemptAt }: TokenState): HubError {
+  const next =
+    nextAttemptAt === null ? {} : { nextAttemptAt: new Date(nextAttemptAt).toISOString() };
+  if (!lastError) {
+    return new HubError('refresh_in_progress', 'The token is being refreshed; ask again', {
+      status: 503,
+      details: next,
+    });
+  }
+  return new HubError(lastError.code, lastError.message, {
+    status: lastError.status,
+    details: { ...lastError.details, advice: lastError.advice, ...next },
+  });
+}

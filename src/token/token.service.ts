@@ -1,0 +1,84 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
+import { Clock } from '../common/clock.js';
+import { ComponentService } from '../component/component.service.js';
+import { Database } from '../database/database.js';
+import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
+import { SecretBox } from '../secrets/secret-box.js';
+import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
+import { ComponentAccessToken } from './component-access-token.entity.js';
+import { ComponentTokenSource } from './component-token.source.js';
+import { TokenEngine } from './token.engine.js';
+import type { LastError, ServableState, TokenState } from './token-state.js';
+import { TokenStore } from './token.store.js';
+
+/** The component_access_token of every third-party platform: reading, refreshing, reporting. */
+@Injectable()
+export class TokenService implements OnModuleDestroy {
+  private readonly engine: TokenEngine;
+
+  constructor(
+    source: ComponentTokenSource,
+    private readonly components: ComponentService,
+    database: Database,
+    box: SecretBox,
+    clock: Clock,
+  ) {
+    const rows = new TokenStore<ComponentAccessToken>(
+      {
+        entity: ComponentAccessToken,
+        identity: (componentAppId) => ({ componentAppId }),
+        location: (id) => secretLocation(encryptedColumns.componentAccessToken, id),
+      },
+      database,
+      box,
+      clock,
+    );
+    this.engine = new TokenEngine(rows, source, clock);
+  }
+
+  /** A new ticket ends the wait for one: the first token is got at once. */
+  @OnInfoType(TICKET_INFO_TYPE)
+  async onTicketPush({ componentAppId }: AuthorizationEvent): Promise<AfterCommit> {
+    return () => this.engine.retryNow(componentAppId, curedByTicket);
+  }
+
+  /** A token that WeChat takes. @throws {HubError} */
+  async current(componentAppId: string): Promise<ServableState> {
+    await this.components.getEnabled(componentAppId);
+    return this.engine.current(componentAppId);
+  }
+
+  /** Replaces a token that WeChat refused; see {@link TokenEngine.invalidate}. @throws {HubError} */
+  async invalidate(componentAppId: string, token: string): Promise<ServableState> {
+    await this.components.getEnabled(componentAppId);
+    return this.engine.invalidate(componentAppId, token);
+  }
+
+  /** Refreshes now. @throws {HubError} */
+  async refreshNow(componentAppId: string): Promise<ServableState> {
+    await this.components.getEnabled(componentAppId);
+    return this.engine.refreshNow(componentAppId);
+  }
+
+  /** Refreshes every token that is due; called by the timer. */
+  async refreshDue(): Promise<void> {
+    const components = await this.components.enabled();
+    await Promise.all(components.map(({ appid }) => this.engine.refreshIfDue(appid)));
+  }
+
+  /** The state for inspection, as it is in the database. @throws {ComponentUnknownError} */
+  async inspect(componentAppId: string): Promise<TokenState> {
+    await this.components.get(componentAppId);
+    return this.engine.reload(componentAppId);
+  }
+
+  /** An exchange that has begun is finished: what WeChat has given must be saved. */
+  async onModuleDestroy(): Promise<void> {
+    await this.engine.idle();
+  }
+}
+
+function curedByTicket({ kind }: LastError): boolean {
+  return kind === 'ticket';
+}

@@ -1,0 +1,175 @@
+import type { EntityManager, EntityTarget, QueryDeepPartialEntity, UpdateResult } from 'typeorm';
+import type { Clock } from '../common/clock.js';
+import type { Secret } from '../common/secret.js';
+import type { Database } from '../database/database.js';
+import type { SecretBox } from '../secrets/secret-box.js';
+import { refreshTime } from './refresh-decision.js';
+import type { TokenColumns } from './token-columns.js';
+import { EMPTY_STATE, type LastError, type TokenState } from './token-state.js';
+
+/** A token as WeChat gave it. */
+export interface FreshToken {
+  token: Secret;
+  /** Life in seconds. */
+  expiresIn: number;
+}
+
+/** Right to exchange: nobody else does until it ends or is given back. */
+export interface Lease {
+  owner: string;
+  /** Generation that the holder saw: its result counts only while this is the current one. */
+  generation: number;
+}
+
+/** Which table, which row of it, and the place of its secret. */
+export interface TokenTable<E extends TokenColumns> {
+  entity: EntityTarget<E>;
+  /** Identity columns of a row, by property. */
+  identity: (key: string) => Partial<E>;
+  location: (key: string) => string;
+}
+
+/**
+ * Rows of tokens. Every write is one conditional UPDATE: it takes effect only while what the
+ * caller saw still holds, whoever else writes.
+ *
+ * ```
+ *            acquire                    save (generation + 1)
+ *   idle ───────────────▶ leased ───────────────────────────▶ idle
+ *    ▲                      │  │ fail (attempts + 1, next_attempt_at)
+ *    │                      │  └─────────────────────────────▶ idle
+ *    └── lease_until passed ┘  the holder is gone: anyone may acquire; its late save is void
+ *                              once another has acquired
+ * ```
+ */
+export class TokenStore<E extends TokenColumns> {
+  constructor(
+    private readonly table: TokenTable<E>,
+    private readonly database: Database,
+    private readonly box: SecretBox,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The state of a row; {@link EMPTY_STATE} where there is none yet. */
+  async load(key: string): Promise<TokenState> {
+    const row = await this.database.read((manager) =>
+      manager.findOne(this.table.entity, { where: this.table.identity(key) as object }),
+    );
+    return row ? this.toState(row as E, key) : EMPTY_STATE;
+  }
+
+  /** Takes the lease of a row until `until`, if nobody holds it and the generation is as seen. */
+  async acquire(key: string, lease: Lease, until: number): Promise<boolean> {
+    return this.changes(async (manager) => {
+      await this.ensureRow(key, manager);
+      return this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: until })
+        .andWhere('generation = :generation', { generation: lease.generation })
+        .andWhere('(lease_until IS NULL OR lease_until <= :now)', { now: this.clock.now() })
+        .execute();
+    });
+  }
+
+  /** Moves the end of a lease that is still held. */
+  async renew(key: string, lease: Lease, until: number): Promise<boolean> {
+    return this.changes((manager) =>
+      this.held(key, lease, manager, { leaseUntil: until }).execute(),
+    );
+  }
+
+  /** Saves a new token under its lease and gives the lease back; false if the lease was lost. */
+  async save(key: string, lease: Lease, fresh: FreshToken, obtainedAt: number): Promise<boolean> {
+    return this.changes((manager) =>
+      this.held(key, lease, manager, {
+        accessToken: this.box.seal(fresh.token.reveal(), this.table.location(key)),
+        expiresIn: fresh.expiresIn,
+        obtainedAt,
+        expiresAt: obtainedAt + fresh.expiresIn * 1000,
+        refreshAt: refreshTime(obtainedAt, fresh.expiresIn),
+        generation: lease.generation + 1,
+        invalidatedAt: null,
+        attempts: 0,
+        nextAttemptAt: null,
+        lastError: null,
+        ...RELEASED,
+      }).execute(),
+    );
+  }
+
+  /** Records a failure under its lease and gives the lease back. */
+  async fail(
+    key: string,
+    lease: Lease,
+    failure: { attempts: number; nextAttemptAt: number; lastError: LastError },
+  ): Promise<boolean> {
+    return this.changes((manager) =>
+      this.held(key, lease, manager, {
+        attempts: failure.attempts,
+        nextAttemptAt: failure.nextAttemptAt,
+        lastError: JSON.stringify(failure.lastError),
+        ...RELEASED,
+      }).execute(),
+    );
+  }
+
+  /** Gives a lease back unused. */
+  async release(key: string, lease: Lease): Promise<void> {
+    await this.changes((manager) => this.held(key, lease, manager, RELEASED).execute());
+  }
+
+  /**
+   * Marks the token of `generation` as refused by WeChat and so due, unless a refresh was forced
+   * within the last `intervalMs`. A back-off stays: reports must not burn the quota.
+   */
+  async markInvalidated(key: string, generation: number, intervalMs: number): Promise<boolean> {
+    const now = this.clock.now();
+    return this.changes((manager) =>
+      this.update(key, manager, { invalidatedAt: now, forcedAt: now })
+        .andWhere('generation = :generation', { generation })
+        .andWhere('(forced_at IS NULL OR forced_at <= :before)', { before: now - intervalMs })
+        .execute(),
+    );
+  }
+
+  private async ensureRow(key: string, manager: EntityManager): Promise<void> {
+    const identity = this.table.identity(key);
+    if (await manager.exists(this.table.entity, { where: identity as object })) return;
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(this.table.entity)
+      .values({ ...identity, generation: 0, attempts: 0 } as QueryDeepPartialEntity<E>)
+      .orIgnore()
+      .execute();
+  }
+
+  private async changes(work: (manager: EntityManager) => Promise<UpdateResult>): Promise<boolean> {
+    return (await this.database.transaction(work)).affected === 1;
+  }
+
+  private update(key: string, manager: EntityManager, values: Partial<TokenColumns>) {
+    return manager
+      .createQueryBuilder()
+      .update(this.table.entity)
+      .set(values as QueryDeepPartialEntity<E>)
+      .where(this.table.identity(key) as object);
+  }
+
+  private held(key: string, lease: Lease, manager: EntityManager, values: Partial<TokenColumns>) {
+    return this.update(key, manager, values)
+      .andWhere('lease_owner = :owner', { owner: lease.owner })
+      .andWhere('generation = :generation', { generation: lease.generation });
+  }
+
+  private toState(row: E, key: string): TokenState {
+    const { accessToken, lastError, ...columns } = row;
+    return {
+      ...EMPTY_STATE,
+      ...columns,
+      hasToken: accessToken !== null,
+      token: accessToken === null ? null : this.box.open(accessToken, this.table.location(key)),
+      lastError: lastError === null ? null : (JSON.parse(lastError) as LastError),
+    };
+  }
+}
+
+const RELEASED = { leaseOwner: null, leaseUntil: null };

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import type { ServableState, TokenState } from './token-state.js';
+
+const isoTime = z.iso.datetime();
+
+const lastErrorView = z.object({
+  code: z.string(),
+  message: z.string(),
+  kind: z.string().describe('Class of the failure policy: busy, quota, ticket, secret, ip, …'),
+  errcode: z.int().optional().describe("WeChat's errcode"),
+  rid: z.string().optional().describe("WeChat's request id"),
+  clientIp: z.string().optional().describe('The address that WeChat saw, where it names one'),
+  operator: z.boolean().describe('Whether a person must act'),
+  advice: z.string(),
+  at: isoTime,
+});
+
+/** A component_access_token as `/admin/tokens` shows it. */
+export const tokenView = z.object({
+  componentAppId: z.string(),
+  componentAccessToken: z.string().nullable().describe('Masked unless reveal=true'),
+  obtainedAt: isoTime.nullable(),
+  expiresAt: isoTime.nullable(),
+  refreshAt: isoTime.nullable(),
+  remainingSeconds: z.int().describe('0 when there is no valid token'),
+  generation: z.int(),
+  invalidatedAt: isoTime.nullable().describe('Since when WeChat is known to refuse the token'),
+  attempts: z.int().describe('Failures in a row'),
+  nextAttemptAt: isoTime.nullable(),
+  lastError: lastErrorView.nullable(),
+});
+export type TokenView = z.infer<typeof tokenView>;
+
+/** The answer for services, in WeChat's own field names. */
+export const accessTokenView = z.object({
+  component_access_token: z.string(),
+  expires_in: z.int().describe('Seconds left'),
+});
+export type AccessTokenView = z.infer<typeof accessTokenView>;
+
+export const invalidateBody = z.object({ token: z.string().min(1).max(4096) });
+
+export function toTokenView(
+  componentAppId: string,
+  state: TokenState,
+  now: number,
+  reveal: boolean,
+): TokenView {
+  const { token } = state;
+  return {
+    componentAppId,
+    componentAccessToken: token && (reveal ? token.reveal() : token.mask()),
+    obtainedAt: toIso(state.obtainedAt),
+    expiresAt: toIso(state.expiresAt),
+    refreshAt: toIso(state.refreshAt),
+    remainingSeconds: secondsLeft(state, now),
+    generation: state.generation,
+    invalidatedAt: toIso(state.invalidatedAt),
+    attempts: state.attempts,
+    nextAttemptAt: toIso(state.nextAttemptAt),
+    lastError: toLastErrorView(state),
+  };
+}
+
+export function toAccessTokenView(state: ServableState, now: number): AccessTokenView {
+  return { component_access_token: state.token.reveal(), expires_in: secondsLeft(state, now) };
+}
+
+/** Whole seconds for which the token is still valid. */
+export function secondsLeft({ expiresAt }: Pick<TokenState, 'expiresAt'>, now: number): number {
+  return Math.max(0, Math.floor(((expiresAt ?? 0) - now) / 1000));
+}
+
+function toLastErrorView({ lastError }: TokenState): TokenView['lastError'] {
+  if (!lastError) return null;
+  const { code, message, kind, operator, advice, details } = lastError;
+  const { errcode, rid, clientIp } = details as {
+    errcode?: number;
+    rid?: string;
+    clientIp?: string;
+  };
+  return {
+    code,
+    message,
+    kind,
+    errcode,
+    rid,
+    clientIp,
+    operator,
+    advice,
+    at: new Date(lastError.at).toISOString(),
+  };
+}
+
+function toIso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+export const tokenViewExample: TokenView = {
+  componentAppId: 'wx0123456789abcdef',
+  componentAccessToken: '****Qz7w',
+  obtainedAt: '2025-11-22T08:00:00.000Z',
+  expiresAt: '2025-11-22T10:00:00.000Z',
+  refreshAt: '2025-11-22T09:50:00.000Z',
+  remainingSeconds: 7158,
+  generation: 12,
+  invalidatedAt: null,
+  attempts: 0,
+  nextAttemptAt: null,
+  lastError: null,
+};
+
+export const accessTokenExample: AccessTokenView = {
+  component_access_token: 'fake_component_access_token',
+  expires_in: 7158,
+};

@@ -1,0 +1,169 @@
+import { HttpService } from '@nestjs/axios';
+import { Injectable } from '@nestjs/common';
+import type { AxiosResponse } from 'axios';
+import { firstValueFrom } from 'rxjs';
+import { z } from 'zod';
+import { Secret } from '../common/secret.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import { WechatApiError } from './wechat-api.error.js';
+import { kindOfErrcode } from './wechat-errcode.js';
+
+/** Body of a call; {@link Secret}s are revealed on the way out only. */
+export type WechatApiBody = Record<string, string | number | Secret>;
+
+const componentTokenAnswer = z.object({
+  component_access_token: z.string().min(1),
+  expires_in: z.coerce.number().int().positive(),
+});
+const acknowledgement = z.object({ errmsg: z.string().default('ok') });
+
+/** A fresh component_access_token and its life in seconds. */
+export interface ComponentToken {
+  token: Secret;
+  expiresIn: number;
+}
+
+/** Typed client of api.weixin.qq.com. Answers are parsed by content: WeChat's types are unreliable. */
+@Injectable()
+export class WechatApiClient {
+  constructor(private readonly http: HttpService) {}
+
+  /**
+   * Exchanges a ticket for a component_access_token (api_component_token).
+   * @throws {WechatApiError}
+   */
+  async componentToken(
+    componentAppid: string,
+    appSecret: Secret,
+    ticket: Secret,
+  ): Promise<ComponentToken> {
+    const answer = await this.post(
+      '/cgi-bin/component/api_component_token',
+      {
+        component_appid: componentAppid,
+        component_appsecret: appSecret,
+        component_verify_ticket: ticket,
+      },
+      componentTokenAnswer,
+    );
+    return { token: new Secret(answer.component_access_token), expiresIn: answer.expires_in };
+  }
+
+  /**
+   * Asks WeChat to push tickets again (api_start_push_ticket); answers its errmsg, `ok` when
+   * pushing had stopped and `in a normal state` when it was running.
+   * @throws {WechatApiError}
+   */
+  async startPushTicket(componentAppid: string, appSecret: Secret): Promise<string> {
+    const answer = await this.post(
+      '/cgi-bin/component/api_start_push_ticket',
+      { component_appid: componentAppid, component_secret: appSecret },
+      acknowledgement,
+    );
+    return answer.errmsg;
+  }
+
+  /**
+   * Posts JSON and checks the answer.
+   * @throws {WechatApiError} for an errcode, for no answer in time, and for an unreadable one.
+   */
+  async post<S extends z.ZodType>(
+    path: string,
+    body: WechatApiBody,
+    schema: S,
+  ): Promise<z.output<S>> {
+    const started = performance.now();
+    let outcome = 'ok';
+    try {
+      const response = await this.send(path, body);
+      return readAnswer(path, response, schema, secretsOf(body));
+    } catch (error) {
+      outcome = error instanceof WechatApiError ? String(error.errcode ?? error.kind) : 'unknown';
+      throw error;
+    } finally {
+      const seconds = (performance.now() - started) / 1000;
+      emitTelemetry('wechat.call', { path, errcode: outcome, seconds });
+    }
+  }
+
+  private async send(path: string, body: WechatApiBody): Promise<AxiosResponse<string>> {
+    const plain = Object.fromEntries(
+      Object.entries(body).map(([k, v]) => [k, v instanceof Secret ? v.reveal() : v]),
+    );
+    try {
+      return await firstValueFrom(
+        this.http.post<string>(path, JSON.stringify(plain), {
+          // "timeout" alone does not end an answer that trickles.
+          signal: AbortSignal.timeout(this.http.axiosRef.defaults.timeout ?? 5000),
+        }),
+      );
+    } catch (error) {
+      // The error of axios holds the request with its secrets: only its code goes on.
+      const code = String((error as { code?: unknown }).code ?? 'ERR_NETWORK');
+      const what =
+        code === 'ERR_CANCELED' || code === 'ECONNABORTED'
+          ? 'did not answer in time'
+          : `failed: ${code}`;
+      throw new WechatApiError(path, 'network', `The call of ${path} ${what}`, {});
+    }
+  }
+}
+
+function secretsOf(body: WechatApiBody): Secret[] {
+  return Object.values(body).filter((value) => value instanceof Secret);
+}
+
+function readAnswer<S extends z.ZodType>(
+  path: string,
+  response: AxiosResponse<string>,
+  schema: S,
+  secrets: Secret[],
+): z.output<S> {
+  const answer = parseJson(response.data);
+  const errcode = Number(answer?.errcode ?? 0);
+  if (answer && errcode !== 0) {
+    throw refusal(path, errcode, withoutSecrets(String(answer.errmsg ?? ''), secrets));
+  }
+  if (response.status >= 400) {
+    const kind = response.status >= 500 || response.status === 429 ? 'busy' : 'garbage';
+    throw new WechatApiError(path, kind, `${path} answered HTTP ${response.status}`, {});
+  }
+  const parsed = schema.safeParse(answer);
+  if (!parsed.success) {
+    throw new WechatApiError(
+      path,
+      'garbage',
+      `${path} answered something that is not an answer`,
+      {},
+    );
+  }
+  return parsed.data;
+}
+
+function parseJson(text: unknown): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(String(text));
+    return value !== null && typeof value === 'object'
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(path: string, errcode: number, errmsg: string): WechatApiError {
+  const rid = /rid: ([0-9a-f-]+)/.exec(errmsg)?.[1];
+  const clientIp = /requestIP: ([0-9a-fA-F.:]+)/.exec(errmsg)?.[1];
+  const hint = clientIp ? `; add ${clientIp} to the platform's IP white list` : '';
+  return new WechatApiError(
+    path,
+    kindOfErrcode(errcode),
+    `WeChat refused ${path}: ${errcode} ${errmsg}${hint}`,
+    { errcode, errmsg, ...(rid && { rid }), ...(clientIp && { clientIp }) },
+  );
+}
+
+/** WeChat's text goes into answers and logs, so nothing secret that we sent may come back in it. */
+function withoutSecrets(text: string, secrets: Secret[]): string {
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), '[secret]'), text);
+}

@@ -1,0 +1,34 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { HttpModule } from '@nestjs/axios';
+import { Module } from '@nestjs/common';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { WechatApiClient } from './wechat-api.client.js';
+
+/** Longest answer that is read, in bytes. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+
+/** The typed client of api.weixin.qq.com over kept-alive connections, with a limit on every call. */
+@Module({
+  imports: [
+    HttpModule.registerAsync({
+      inject: [APP_CONFIG],
+      useFactory: ({ wechatApi }: AppConfig) => ({
+        baseURL: wechatApi.baseUrl,
+        timeout: wechatApi.timeoutMs,
+        httpAgent: new HttpAgent({ keepAlive: true }),
+        httpsAgent: new HttpsAgent({ keepAlive: true }),
+        headers: { 'content-type': 'application/json' },
+        responseType: 'text',
+        transformResponse: (data: unknown) => data,
+        validateStatus: () => true,
+        maxRedirects: 0,
+        maxContentLength: MAX_ANSWER_BYTES,
+        proxy: false,
+      }),
+    }),
+  ],
+  providers: [WechatApiClient],
+  exports: [WechatApiClient],
+})
+export class WechatApiModule {}

@@ -1,0 +1,111 @@
+import { randomInt } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { constantTimeEqual } from '../common/secret.js';
+import {
+  decodeEncodingAesKey,
+  wechatDecrypt,
+  wechatEncrypt,
+  type WechatPlaintext,
+} from './wechat-cipher.js';
+import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
+import { wechatSignature } from './wechat-signature.js';
+import { cdata, parseWechatXml, type XmlFields } from './wechat-xml.js';
+
+/** A push as it arrives: the query's parameters and the body's `Encrypt`. */
+export interface SignedEnvelope {
+  timestamp: string;
+  nonce: string;
+  msgSignature: string;
+  encrypt: string;
+}
+
+/** A reply as it leaves; sign with what you put in. */
+export interface ReplyEnvelope {
+  timestamp: string;
+  nonce: string;
+  msgSignature: string;
+  encrypt: string;
+}
+
+/** Reads and writes WeChat's secure-mode envelopes (加密解密技术方案). Keeps no state. */
+@Injectable()
+export class WechatCryptoService {
+  /**
+   * Whether `msg_signature` was made with this token; compared in constant time.
+   */
+  signatureMatches(token: string, push: SignedEnvelope): boolean {
+    const expected = wechatSignature(token, push.timestamp, push.nonce, push.encrypt);
+    return constantTimeEqual(expected, push.msgSignature);
+  }
+
+  /** Whether `signature` of a GET with `echostr` was made with this token. */
+  urlSignatureMatches(
+    token: string,
+    { signature, timestamp, nonce }: { signature: string; timestamp: string; nonce: string },
+  ): boolean {
+    return constantTimeEqual(wechatSignature(token, timestamp, nonce), signature);
+  }
+
+  /**
+   * Decrypts `Encrypt` and checks that the tail is `appid`.
+   * @param key 32 bytes, see {@link decodeEncodingAesKey}.
+   * @throws {WechatCryptoError} -40005, -40007, -40008 or -40010
+   */
+  decrypt(key: Buffer, encrypt: string, appid: string): string {
+    const { message, tailId } = wechatDecrypt(key, encrypt);
+    if (!constantTimeEqual(tailId, appid)) {
+      throw new WechatCryptoError(
+        WechatCryptoErrcode.appidMismatch,
+        'The message was encrypted for another appid',
+      );
+    }
+    return message;
+  }
+
+  /**
+   * The reply's XML: encrypted, signed, with the current time unless `timestamp` (Unix seconds)
+   * and a random nonce unless `nonce` is given.
+   */
+  reply(
+    { token, key, appid }: { token: string; key: Buffer; appid: string },
+    message: string,
+    stamp: { timestamp: string; nonce?: string; random?: Buffer },
+  ): string {
+    const envelope = this.seal(token, key, { message, tailId: appid }, stamp);
+    return (
+      `<xml><Encrypt>${cdata(envelope.encrypt)}</Encrypt>` +
+      `<MsgSignature>${cdata(envelope.msgSignature)}</MsgSignature>` +
+      `<TimeStamp>${envelope.timestamp}</TimeStamp>` +
+      `<Nonce>${cdata(envelope.nonce)}</Nonce></xml>`
+    );
+  }
+
+  /** Encrypts and signs; {@link reply} is its XML. */
+  seal(
+    token: string,
+    key: Buffer,
+    plaintext: WechatPlaintext,
+    stamp: { timestamp: string; nonce?: string; random?: Buffer },
+  ): ReplyEnvelope {
+    if (!/^\d{1,12}$/.test(stamp.timestamp)) {
+      throw new WechatCryptoError(
+        WechatCryptoErrcode.replyXmlFailed,
+        'A reply needs a timestamp in Unix seconds',
+      );
+    }
+    const { timestamp, nonce = String(randomInt(100_000_000, 999_999_999)) } = stamp;
+    const encrypt = wechatEncrypt(key, plaintext, stamp.random);
+    const msgSignature = wechatSignature(token, timestamp, nonce, encrypt);
+    return { timestamp, nonce, msgSignature, encrypt };
+  }
+
+  /** @throws {WechatCryptoError} -40004 */
+  decodeKey(encodingAesKey: string): Buffer {
+    return decodeEncodingAesKey(encodingAesKey);
+  }
+
+  /** @throws {WechatCryptoError} -40002 */
+  parseXml(xml: string): XmlFields {
+    return parseWechatXml(xml);
+  }
+}
