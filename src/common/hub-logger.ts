@@ -22,7 +22,11 @@ export type LogLevelName = (typeof LOG_LEVEL_NAMES)[number];
  * The list of names below is the second net, for text that a library hands us.
  */
 export class HubLogger extends ConsoleLogger {
-  constructor(level: LogLevelName) {
+  /** @param write where lines go; stdout unless told. */
+  constructor(
+    level: LogLevelName,
+    private readonly write: (line: string) => void = (line) => process.stdout.write(line),
+  ) {
     const lowest = level === 'info' ? 'log' : level;
     super({
       json: true,
@@ -52,7 +56,7 @@ export class HubLogger extends ConsoleLogger {
     options: Parameters<ConsoleLogger['getJsonLogObject']>[1],
   ): ReturnType<ConsoleLogger['getJsonLogObject']> {
     const requestId = currentRequestId();
-    const line = super.getJsonLogObject(message, { ...options, writeStreamType: 'stdout' });
+    const line = super.getJsonLogObject(message, options);
     return requestId === undefined ? line : { ...line, requestId };
   }
 
@@ -60,7 +64,7 @@ export class HubLogger extends ConsoleLogger {
     message: unknown,
     options: Parameters<ConsoleLogger['printAsJson']>[1],
   ): void {
-    super.printAsJson(message, { ...options, writeStreamType: 'stdout' });
+    this.write(`${this.stringifyJsonLogObject(this.getJsonLogObject(message, options))}\n`);
   }
 
   /** Database errors carry the statement and its parameters: neither belongs in a log. */

@@ -1,0 +1,84 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { HubClient } from './hub-client.js';
+import { writeTestLog } from './test-logs.js';
+
+const MAIN = join(import.meta.dirname, '../../dist/main.js');
+const START_LIMIT_MS = 20_000;
+
+/** A hub as a process of its own, as in production (`node dist/main.js`). */
+export class HubProcess {
+  private constructor(
+    readonly child: ChildProcess,
+    readonly hub: HubClient,
+    private readonly exited: Promise<unknown[]>,
+  ) {}
+
+  /** Starts one; resolves when it listens. */
+  static async start(env: Record<string, string>): Promise<HubProcess> {
+    const { child, exited } = spawnHub(env);
+    const url = await Promise.race([listeningUrl(child), failure(child, exited)]);
+    return new HubProcess(child, new HubClient(url), exited);
+  }
+
+  /** Ends it as a crash would; resolves when it is gone. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** Ends it as an orchestrator does; resolves with its exit code. */
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM');
+    await this.exited;
+    return this.child.exitCode;
+  }
+}
+
+/** Runs a hub that is expected to end by itself. */
+export async function runHubToEnd(
+  env: Record<string, string>,
+): Promise<{ code: number | null; stderr: string }> {
+  const { child, exited } = spawnHub(env);
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+  await exited;
+  return { code: child.exitCode, stderr };
+}
+
+function spawnHub(env: Record<string, string>): {
+  child: ChildProcess;
+  exited: Promise<unknown[]>;
+} {
+  const child = spawn(process.execPath, [MAIN], {
+    // A folder without .env: nothing but `env` counts.
+    cwd: join(import.meta.dirname),
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout?.on('data', (chunk: Buffer) => writeTestLog(chunk.toString('utf8')));
+  child.stderr?.on('data', (chunk: Buffer) => writeTestLog(chunk.toString('utf8')));
+  return { child, exited: once(child, 'exit') };
+}
+
+async function listeningUrl(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new Error('No stdout');
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.includes('"message":"Listening"')) continue;
+    // Keep reading: a full pipe would stop the hub.
+    child.stdout.resume();
+    return (JSON.parse(line) as { url: string }).url;
+  }
+  throw new Error('The hub ended before it listened');
+}
+
+async function failure(child: ChildProcess, exited: Promise<unknown[]>): Promise<never> {
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
+  timer.unref();
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+  await exited;
+  throw new Error(`The hub did not start: ${stderr}`);
+}

@@ -1,0 +1,116 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createConnection } from 'mysql2/promise';
+
+const START_LIMIT_MS = 60_000;
+
+/** A MySQL-protocol server of the tests' own, on a temporary folder and a free port. */
+export interface MysqlServer {
+  /** URL without a database name. */
+  url: string;
+  /** Stops the server as a power cut would, keeps its data. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data. */
+  restart(): Promise<void>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** The server binary of this machine, if it has one. */
+export function findMysqlBinary(): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  return ['mariadbd', 'mysqld']
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => existsSync(path));
+}
+
+/** Starts a server; resolves when it takes connections. */
+export async function startMysqlServer(binary: string): Promise<MysqlServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'hub-mysql-'));
+  const data = join(folder, 'data');
+  const common = ['--no-defaults', `--datadir=${data}`, ...asRoot()];
+  initialise(binary, common, folder);
+  const port = await freePort();
+  const args = [
+    ...common,
+    '--bind-address=127.0.0.1',
+    `--port=${port}`,
+    `--socket=${join(folder, 'socket')}`,
+    `--pid-file=${join(folder, 'pid')}`,
+    '--max-connections=500',
+    '--skip-log-bin',
+  ];
+  const url = `mysql://root@127.0.0.1:${port}`;
+  let child = await run(binary, args, url);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  };
+  return {
+    url,
+    kill: () => end('SIGKILL'),
+    restart: async () => {
+      child = await run(binary, args, url);
+    },
+    stop: async () => {
+      await end('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function asRoot(): string[] {
+  return process.getuid?.() === 0 ? ['--user=root'] : [];
+}
+
+function initialise(binary: string, common: string[], folder: string): void {
+  if (binary.endsWith('mariadbd')) {
+    const script = ['/usr/bin', '/usr/local/bin', join(binary, '../../bin')]
+      .flatMap((bin) => [join(bin, 'mariadb-install-db'), join(bin, 'mysql_install_db')])
+      .find((path) => existsSync(path));
+    if (!script) throw new Error('mariadb-install-db was not found beside mariadbd');
+    execFileSync(
+      script,
+      [...common, '--auth-root-authentication-method=normal', '--skip-test-db'],
+      {
+        cwd: folder,
+        stdio: 'ignore',
+      },
+    );
+  } else {
+    execFileSync(binary, [...common, '--initialize-insecure'], { cwd: folder, stdio: 'ignore' });
+  }
+}
+
+async function run(binary: string, args: string[], url: string): Promise<ChildProcess> {
+  const child = spawn(binary, args, { stdio: 'ignore' });
+  const until = Date.now() + START_LIMIT_MS;
+  // The port opens when the server is ready; there is no event to await from outside.
+  while (Date.now() < until && child.exitCode === null) {
+    try {
+      await (await createConnection({ uri: url })).end();
+      return child;
+    } catch {
+      await delay(50);
+    }
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${binary} did not start`);
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

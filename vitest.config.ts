@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.spec.ts', 'simulator/**/*.spec.ts', 'test/**/*.spec.ts'],
+    exclude: ['test/after/**', 'node_modules/**', 'dist/**'],
+    globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/setup-file.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // Database servers and several hubs share the machine with the tests.
+    maxWorkers: 2,
+  },
+});
