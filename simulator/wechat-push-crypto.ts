@@ -58,5 +58,5 @@ export function signQuery(token: string, timestamp: string, nonce: string): stri
 }
 
 function sha1OfSorted(parts: string[]): string {
-  return createHash('sha1').update(parts.sort().join('')).digest('hex');
+  return createHash('sha1').update(parts.toSorted().join('')).digest('hex');
 }

@@ -8,6 +8,7 @@ import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthModule } from './health/health.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { TicketModule } from './ticket/ticket.module.js';
 import { TokenModule } from './token/token.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         TicketModule,
         TokenModule,
         HealthModule,
+        MetricsModule,
       ],
     };
   }

@@ -1,11 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
+import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
 import { HubErrorFilter } from './common/hub-error.filter.js';
+import { emitTelemetry } from './common/telemetry.js';
 import { runWithRequestId } from './common/request-context.js';
 
 /** Largest body that is read, in bytes: 1 MiB. */
@@ -17,7 +18,7 @@ export function createAdapter(): FastifyAdapter {
     bodyLimit: BODY_LIMIT,
     // Ids from outside could be forged or hold anything.
     requestIdHeader: false,
-    genReqId: (_: IncomingMessage) => uuidv4(),
+    genReqId: () => uuidv4(),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
   });
@@ -29,17 +30,27 @@ export function createAdapter(): FastifyAdapter {
  */
 export function configureApp(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  useRequestIds(fastify);
+  drainConnectionsOnClose(fastify);
+  useRequestHooks(fastify);
   useBodyParsers(fastify);
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   app.useGlobalFilters(new HubErrorFilter());
   useApiDocs(app);
 }
 
-function useRequestIds(fastify: FastifyInstance): void {
+function useRequestHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     runWithRequestId(request.id, done);
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    emitTelemetry('http.request', {
+      method: request.method,
+      route: request.routeOptions.url ?? 'unknown',
+      status: reply.statusCode,
+      seconds: reply.elapsedTime / 1000,
+    });
+    done();
   });
 }
 

@@ -8,6 +8,7 @@ import { CallbackController } from './callback.controller.js';
 import { CallbackService } from './callback.service.js';
 import { EventDispatcher } from './event-dispatcher.js';
 import { EventRecorder } from './event-recorder.js';
+import { EventRetention } from './event-retention.js';
 import { PushVerifier } from './push-verifier.js';
 
 /** Receives WeChat's pushes; knows no feature: they take part by `@OnInfoType`. */
@@ -19,6 +20,6 @@ import { PushVerifier } from './push-verifier.js';
     WechatCryptoModule,
   ],
   controllers: [CallbackController],
-  providers: [CallbackService, EventDispatcher, EventRecorder, PushVerifier],
+  providers: [CallbackService, EventDispatcher, EventRecorder, EventRetention, PushVerifier],
 })
 export class CallbackModule {}

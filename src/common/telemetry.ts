@@ -2,6 +2,8 @@ import { channel } from 'node:diagnostics_channel';
 
 /** What features report about their work. Values are names and numbers only: never a secret. */
 export interface TelemetryEvents {
+  /** A request was answered. `route` is the pattern, never the path that was asked for. */
+  'http.request': { method: string; route: string; status: number; seconds: number };
   /** A push to a callback URL was answered. */
   'callback.push': {
     componentAppId: string;

@@ -94,7 +94,7 @@ export function parseConfig(env: Record<string, string | undefined>): AppConfig 
   ) {
     problems.push(...missingComponentProblems());
   }
-  if (/^mysql:/.test(env.DATABASE_URL ?? '') && !env.MASTER_KEYS) {
+  if (env.DATABASE_URL?.startsWith('mysql:') && !env.MASTER_KEYS) {
     problems.push(problem('MASTER_KEYS', 'is needed with MySQL'));
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -25,7 +25,7 @@ const httpUrl = z
 const databaseUrl = z
   .string()
   .refine(
-    (url) => /^sqlite:./.test(url) || (/^mysql:\/\//.test(url) && URL.canParse(url)),
+    (url) => /^sqlite:./.test(url) || (url.startsWith('mysql://') && URL.canParse(url)),
     'must be sqlite:PATH or mysql://user:password@host:3306/database',
   );
 const masterKeys = z

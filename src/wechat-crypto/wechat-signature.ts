@@ -5,5 +5,5 @@ import { createHash } from 'node:crypto';
  * `msg_signature` covers token, timestamp, nonce and Encrypt; `signature` the first three.
  */
 export function wechatSignature(...parts: string[]): string {
-  return createHash('sha1').update(parts.sort().join(''), 'utf8').digest('hex');
+  return createHash('sha1').update(parts.toSorted().join(''), 'utf8').digest('hex');
 }

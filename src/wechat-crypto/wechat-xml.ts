@@ -25,67 +25,104 @@ export function parseWechatXml(xml: string): XmlFields {
   return toFields(root as ParsedElement);
 }
 
-/** One element as xml2js gives it: every child in a list, mixed text under `_`. */
+/** One element as xml2js gives it: every child in a list, text under its own key. */
 type ParsedElement = Record<string, (string | ParsedElement)[] | string>;
+
+/**
+ * Put before every name while xml2js has it: it keeps flags and text under names of its own
+ * (`_`, `cdata`) and asks plain objects, which have a `constructor`, whether a name is taken.
+ */
+const NAME_MARK = ':';
 
 function parse(xml: string): unknown {
   let outcome: { error: Error | null; document?: Record<string, unknown> } | undefined;
   // One parser per document: xml2js keeps state in it. With async off the callback runs at once.
-  const parser = new Parser({ explicitArray: true, ignoreAttrs: true, trim: false, async: false });
+  const parser = new Parser({
+    explicitArray: true,
+    ignoreAttrs: true,
+    trim: false,
+    async: false,
+    tagNameProcessors: [(name) => NAME_MARK + name],
+  });
   parser.parseString(xml, (error: Error | null, document: Record<string, unknown>) => {
     outcome ??= { error, document };
   });
-  if (!outcome || outcome.error || !outcome.document) {
-    throw xmlError('is not well-formed', outcome?.error);
-  }
+  if (!outcome || outcome.error || !outcome.document) throw malformed(outcome?.error);
   return Object.values(outcome.document)[0];
 }
 
-function toFields(element: ParsedElement): XmlFields {
+/** Bounded by its own measure too: what the scan below overlooks must not exhaust the stack. */
+function toFields(element: ParsedElement, depth = 1): XmlFields {
+  if (depth > MAX_DEPTH) throw tooLarge();
   const fields = Object.create(null) as XmlFields;
   for (const [name, children] of Object.entries(element)) {
     if (typeof children === 'string') continue; // white space between elements
-    const values = children.map((child) => (typeof child === 'string' ? child : toFields(child)));
-    fields[name] = values.length === 1 ? (values[0] as XmlValue) : values;
+    const values = children.map((child) =>
+      typeof child === 'string' ? child : toFields(child, depth + 1),
+    );
+    fields[name.slice(NAME_MARK.length)] = values.length === 1 ? (values[0] as XmlValue) : values;
   }
   return fields;
 }
 
 /**
- * Looks through the markup, outside of CDATA, before a parser sees it: no DOCTYPE (so no entities
- * of its own), no NUL, bounded depth and number of elements.
+ * Looks through the markup, outside of CDATA, before a parser sees it: no DOCTYPE, no entities but
+ * XML's own five, no NUL, bounded depth and number of elements, nothing behind the root.
  */
 function refuseDangerousXml(xml: string): void {
   if (xml.includes('\0')) throw xmlError('contains NUL');
   let depth = 0;
   let elements = 0;
-  let at = xml.indexOf('<');
-  while (at !== -1) {
-    if (xml.startsWith('<![CDATA[', at)) {
-      at = endOf(xml, ']]>', at);
-    } else if (xml.startsWith('<!--', at)) {
-      at = endOf(xml, '-->', at);
-    } else if (xml.startsWith('<?', at)) {
-      at = endOf(xml, '?>', at);
-    } else if (xml.startsWith('<!', at)) {
-      throw xmlError('declares a document type or entities');
-    } else {
-      const end = endOf(xml, '>', at);
-      if (xml[at + 1] === '/') depth -= 1;
-      else if (xml[end - 2] !== '/') depth += 1;
-      elements += 1;
-      if (depth > MAX_DEPTH || elements > MAX_ELEMENTS * 2)
-        throw xmlError('is too deep or too large');
-      at = end;
+  let end = 0;
+  for (let at = xml.indexOf('<'); at !== -1; at = xml.indexOf('<', end)) {
+    if (OTHER_ENTITY.test(xml.slice(end, at))) throw xmlError('has an entity that XML has not');
+    if (xml.startsWith('<![CDATA[', at)) end = endOf(xml, ']]>', at + 9);
+    else if (xml.startsWith('<!--', at)) end = endOf(xml, '-->', at + 4);
+    else if (xml.startsWith('<?', at)) end = endOf(xml, '?>', at + 2);
+    else if (xml.startsWith('<!', at)) throw xmlError('declares a document type or entities');
+    else {
+      end = endOfTag(xml, at);
+      const closing = xml[at + 1] === '/';
+      if (closing) depth -= 1;
+      else elements += 1;
+      if (!closing && xml[end - 2] !== '/') depth += 1;
+      if (depth > MAX_DEPTH || elements > MAX_ELEMENTS) throw tooLarge();
+      if (depth === 0) break;
     }
-    at = xml.indexOf('<', at);
   }
+  if (xml.slice(end).trim() !== '') throw malformed();
+}
+
+/** A reference to anything but a character and the entities that XML itself has. */
+const OTHER_ENTITY = /&(?!(?:lt|gt|amp|quot|apos|#\d+|#x[\da-f]+);)/i;
+
+/** Position behind a tag: within an attribute's quotes `>` does not end it; `<` stands nowhere. */
+function endOfTag(xml: string, at: number): number {
+  const special = /[<>"']/g;
+  special.lastIndex = at + 1;
+  let quote = '';
+  for (let found = special.exec(xml); found; found = special.exec(xml)) {
+    const [character] = found;
+    if (character === '<') break;
+    if (character === quote) quote = '';
+    else if (quote === '' && character === '>') return special.lastIndex;
+    else if (quote === '') quote = character;
+  }
+  throw malformed();
 }
 
 function endOf(xml: string, mark: string, from: number): number {
   const found = xml.indexOf(mark, from);
-  if (found === -1) throw xmlError('is not well-formed');
+  if (found === -1) throw malformed();
   return found + mark.length;
+}
+
+function malformed(cause?: unknown): WechatCryptoError {
+  return xmlError('is not well-formed', cause);
+}
+
+function tooLarge(): WechatCryptoError {
+  return xmlError('is too deep or too large');
 }
 
 function xmlError(what: string, cause?: unknown): WechatCryptoError {

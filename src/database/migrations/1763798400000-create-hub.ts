@@ -11,7 +11,7 @@ export class CreateHub1763798400000 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    for (const table of tables(false).reverse()) await queryRunner.dropTable(table, true);
+    for (const table of tables(false).toReversed()) await queryRunner.dropTable(table, true);
   }
 }
 

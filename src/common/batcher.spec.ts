@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { Batcher } from './batcher.js';
+
+class Outage extends Error {}
+
+/** A batcher whose batches can be seen, and a write that refuses some items. */
+function batcherOf(maxItems: number, write: (items: string[]) => Promise<string[]>) {
+  const batches: string[][] = [];
+  const batcher = new Batcher<string, string>(
+    async (items) => {
+      batches.push(items);
+      return write(items);
+    },
+    maxItems,
+    (error) => error instanceof Outage,
+  );
+  return { batcher, batches };
+}
+
+const echo = async (items: string[]): Promise<string[]> => items.map((item) => `${item}!`);
+
+function refusing(bad: string): (items: string[]) => Promise<string[]> {
+  return async (items) => {
+    if (items.includes(bad)) throw new Error(`${bad} is bad`);
+    return echo(items);
+  };
+}
+
+describe('Batcher', () => {
+  it('writes what comes at once together, and gives each its own result', async () => {
+    const { batcher, batches } = batcherOf(200, echo);
+    expect(await Promise.all(['a', 'b', 'c'].map((item) => batcher.add(item)))).toEqual([
+      'a!',
+      'b!',
+      'c!',
+    ]);
+    expect(batches).toEqual([['a', 'b', 'c']]);
+  });
+
+  it('writes what comes during a batch in the next one', async () => {
+    let late: Promise<string> | undefined;
+    const { batcher, batches } = batcherOf(200, async (items) => {
+      if (items.includes('a')) late = batcher.add('late');
+      return echo(items);
+    });
+    await Promise.all([batcher.add('a'), batcher.add('b')]);
+    expect(await late).toBe('late!');
+    expect(batches).toEqual([['a', 'b'], ['late']]);
+  });
+
+  it('writes again after it has been idle', async () => {
+    const { batcher, batches } = batcherOf(200, echo);
+    await batcher.add('a');
+    await batcher.add('b');
+    expect(batches).toEqual([['a'], ['b']]);
+  });
+
+  it('makes no batch larger than it may be', async () => {
+    const { batcher, batches } = batcherOf(2, echo);
+    const items = ['a', 'b', 'c', 'd', 'e'];
+    await Promise.all(items.map((item) => batcher.add(item)));
+    expect(batches).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
+  });
+
+  it('lets a bad item fail alone', async () => {
+    const { batcher } = batcherOf(200, refusing('b'));
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((item) => batcher.add(item)));
+    expect(outcomes).toEqual([
+      { status: 'fulfilled', value: 'a!' },
+      { status: 'rejected', reason: new Error('b is bad') },
+      { status: 'fulfilled', value: 'c!' },
+    ]);
+  });
+
+  it('tries a batch once when the failure concerns all of it', async () => {
+    const { batcher, batches } = batcherOf(200, async () => {
+      throw new Outage('down');
+    });
+    const outcomes = await Promise.allSettled(['a', 'b'].map((item) => batcher.add(item)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(batches).toEqual([['a', 'b']]);
+  });
+
+  it('goes on after a failure', async () => {
+    const { batcher } = batcherOf(200, refusing('bad'));
+    await expect(batcher.add('bad')).rejects.toThrow('bad is bad');
+    expect(await batcher.add('good')).toBe('good!');
+  });
+});

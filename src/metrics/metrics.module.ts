@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { ComponentModule } from '../component/component.module.js';
+import { TicketModule } from '../ticket/ticket.module.js';
+import { TokenModule } from '../token/token.module.js';
+import { MetricsController } from './metrics.controller.js';
+import { MetricsService } from './metrics.service.js';
+
+/** Prometheus metrics. */
+@Module({
+  imports: [ComponentModule, TicketModule, TokenModule],
+  controllers: [MetricsController],
+  providers: [MetricsService],
+})
+export class MetricsModule {}

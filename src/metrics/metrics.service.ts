@@ -1,0 +1,183 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Clock } from '../common/clock.js';
+import { onTelemetry, type TelemetryEvents } from '../common/telemetry.js';
+import { ComponentService } from '../component/component.service.js';
+import { ticketAgeMs } from '../ticket/ticket.js';
+import { TicketService } from '../ticket/ticket.service.js';
+import { TokenService } from '../token/token.service.js';
+import { secondsLeft } from '../token/token.views.js';
+
+/** Answers within WeChat's 5 s, and the much shorter ones that are normal. */
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** Prometheus metrics, fed by what features report; labels hold appids, names and codes only. */
+@Injectable()
+export class MetricsService implements OnApplicationShutdown {
+  private readonly registry = new Registry();
+  private readonly stopListening: (() => void)[] = [];
+
+  constructor(
+    private readonly components: ComponentService,
+    private readonly tickets: TicketService,
+    private readonly tokens: TokenService,
+    private readonly clock: Clock,
+  ) {
+    collectDefaultMetrics({ register: this.registry });
+    this.observeCredentials();
+    this.observeCallbacks();
+    this.observeTokens();
+    this.observeWechat();
+    this.observeHttp();
+  }
+
+  /** The metrics in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  onApplicationShutdown(): void {
+    for (const stop of this.stopListening) stop();
+  }
+
+  private observeCredentials(): void {
+    this.gaugePerComponent(
+      'hub_ticket_age_seconds',
+      'Seconds since WeChat made the newest ticket; absent while there is none',
+      (appid) => this.ticketAge(appid),
+    );
+    this.gaugePerComponent(
+      'hub_token_remaining_seconds',
+      'Seconds for which the component_access_token is still valid; 0 without one',
+      async (appid) => secondsLeft(await this.tokens.inspect(appid), this.clock.now()),
+    );
+    this.gaugePerComponent(
+      'hub_token_failed_attempts',
+      'Failed refreshes in a row',
+      async (appid) => (await this.tokens.inspect(appid)).attempts,
+    );
+  }
+
+  /**
+   * A gauge that is read when Prometheus asks, one value per enabled platform. A database that is
+   * down leaves the values out and not the scrape.
+   */
+  private gaugePerComponent(
+    name: string,
+    help: string,
+    value: (appid: string) => Promise<number | undefined>,
+  ): void {
+    const collect = async (): Promise<void> => {
+      gauge.reset();
+      try {
+        for (const { appid } of await this.components.enabled()) {
+          const current = await value(appid);
+          if (current !== undefined) gauge.set({ component: appid }, current);
+        }
+      } catch {
+        gauge.reset();
+      }
+    };
+    const gauge: Gauge<'component'> = new Gauge({
+      name,
+      help,
+      labelNames: ['component'],
+      registers: [this.registry],
+      collect,
+    });
+  }
+
+  private async ticketAge(appid: string): Promise<number | undefined> {
+    const ticket = await this.tickets.latest(appid);
+    return ticket && ticketAgeMs(ticket, this.clock.now()) / 1000;
+  }
+
+  private observeCallbacks(): void {
+    const pushes = this.counter(
+      'hub_callback_pushes_total',
+      'Pushes by InfoType and outcome: success, repeated, or the code of the refusal',
+      ['component', 'info_type', 'outcome'],
+    );
+    const duration = this.histogram('hub_callback_duration_seconds', "Time to WeChat's answer", []);
+    const previousKey = this.counter(
+      'hub_callback_previous_key_total',
+      'Pushes that came under the previous Token or EncodingAESKey',
+      ['component'],
+    );
+    this.listen('callback.push', ({ componentAppId, infoType, outcome, seconds }) => {
+      pushes.inc({ component: componentAppId, info_type: infoType, outcome });
+      duration.observe(seconds);
+    });
+    this.listen('callback.previous_key', ({ componentAppId }) =>
+      previousKey.inc({ component: componentAppId }),
+    );
+  }
+
+  private observeTokens(): void {
+    const exchanges = this.counter(
+      'hub_token_exchanges_total',
+      'Exchanges by outcome: ok, superseded, or the class of the failure',
+      ['kind', 'outcome'],
+    );
+    const leaseWait = this.histogram(
+      'hub_token_lease_wait_seconds',
+      "Waits for another process's lease",
+      ['kind'],
+    );
+    this.listen('token.exchange', ({ kind, outcome }) => exchanges.inc({ kind, outcome }));
+    this.listen('token.lease_wait', ({ kind, seconds }) => leaseWait.observe({ kind }, seconds));
+  }
+
+  private observeWechat(): void {
+    const calls = this.counter(
+      'hub_wechat_calls_total',
+      'Calls to WeChat by path and errcode: ok, or a word where no answer was readable',
+      ['path', 'errcode'],
+    );
+    const duration = this.histogram(
+      'hub_wechat_call_duration_seconds',
+      'Duration of calls to WeChat',
+      ['path'],
+    );
+    const startPush = this.counter(
+      'hub_ticket_start_push_total',
+      'Requests to WeChat to push tickets, by outcome',
+      ['component', 'outcome'],
+    );
+    this.listen('wechat.call', ({ path, errcode, seconds }) => {
+      calls.inc({ path, errcode });
+      duration.observe({ path }, seconds);
+    });
+    this.listen('ticket.start_push', ({ componentAppId, outcome }) =>
+      startPush.inc({ component: componentAppId, outcome }),
+    );
+  }
+
+  private observeHttp(): void {
+    const duration = this.histogram(
+      'hub_http_request_duration_seconds',
+      'Duration of requests to the hub, by route',
+      ['method', 'route', 'status'],
+    );
+    this.listen('http.request', ({ seconds, ...labels }) => duration.observe(labels, seconds));
+  }
+
+  private counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private histogram<L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> {
+    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+  }
+
+  private listen<K extends keyof TelemetryEvents>(
+    name: K,
+    listener: (event: TelemetryEvents[K]) => void,
+  ): void {
+    this.stopListening.push(onTelemetry(name, listener));
+  }
+}

@@ -1,0 +1,103 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { Database } from '../database/database.js';
+import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
+import { SecretBox } from './secret-box.js';
+
+/** Rows that one transaction rewrites. */
+const BATCH = 200;
+
+/** What a rotation did to one column. */
+export interface RotatedColumn {
+  table: string;
+  column: string;
+  /** Values that are under the first key now and were not before. */
+  rewritten: number;
+}
+
+type Row = Record<string, string>;
+
+/**
+ * Brings every stored secret under the first of `MASTER_KEYS`, plaintext of earlier versions
+ * included, while hubs are running: a value that changed meanwhile is left to its new writer.
+ */
+@Injectable()
+export class SecretRotation {
+  private readonly logger = new Logger(SecretRotation.name);
+
+  constructor(
+    private readonly database: Database,
+    private readonly box: SecretBox,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+  ) {}
+
+  /** @throws {SecretUnreadableError} for a value whose key is not in `MASTER_KEYS`. */
+  async run(): Promise<RotatedColumn[]> {
+    const done: RotatedColumn[] = [];
+    for (const column of this.columns()) {
+      const rewritten = await this.rotateColumn(column);
+      done.push({ table: column.table, column: column.column, rewritten });
+      this.logger.log('Rotated a column', done.at(-1));
+    }
+    return done;
+  }
+
+  private columns(): EncryptedColumn[] {
+    const kept = this.config.legacyTicketPlaintext ? encryptedColumns.ticket : undefined;
+    return Object.values(encryptedColumns).filter((column) => column !== kept);
+  }
+
+  private async rotateColumn(column: EncryptedColumn): Promise<number> {
+    let rewritten = 0;
+    let after: Row | undefined;
+    for (;;) {
+      const rows = await this.nextRows(column, after);
+      if (rows.length === 0) return rewritten;
+      rewritten += await this.rewrite(column, rows);
+      after = rows.at(-1);
+    }
+  }
+
+  private nextRows({ table, column, identity }: EncryptedColumn, after?: Row): Promise<Row[]> {
+    const prefix = this.box.currentPrefix;
+    const key = identity.join(', ');
+    const marks = identity.map(() => '?').join(', ');
+    const paging = after ? `AND (${key}) > (${marks})` : '';
+    return this.database.read((manager) =>
+      manager.query(
+        `SELECT ${key}, ${column} AS value FROM ${table}
+         WHERE ${column} IS NOT NULL AND SUBSTR(${column}, 1, ${prefix.length}) <> ? ${paging}
+         ORDER BY ${key} LIMIT ${BATCH}`,
+        [prefix, ...(after ? identity.map((name) => after[name]) : [])],
+      ),
+    );
+  }
+
+  private rewrite({ table, column, identity }: EncryptedColumn, rows: Row[]): Promise<number> {
+    const where = identity.map((name) => `${name} = ?`).join(' AND ');
+    // The old value is part of the condition: what somebody else has just written stays.
+    const statement = `UPDATE ${table} SET ${column} = ? WHERE ${where} AND ${column} = ?`;
+    return this.database.transaction(async (manager) => {
+      let count = 0;
+      for (const row of rows) {
+        const ids = identity.map((name) => String(row[name]));
+        const location = secretLocation({ table, column, identity }, ...ids);
+        const stored = String(row.value);
+        const sealed = this.box.seal(this.box.open(stored, location).reveal(), location);
+        count += await affectedBy(manager, statement, [sealed, ...ids, stored]);
+      }
+      return count;
+    });
+  }
+}
+
+/** Rows that a raw statement changed, in the transaction of `manager`. */
+async function affectedBy(
+  manager: EntityManager,
+  statement: string,
+  parameters: string[],
+): Promise<number> {
+  const result = await manager.queryRunner?.query(statement, parameters, true);
+  return result?.affected ?? 0;
+}
