@@ -27,8 +27,11 @@ try {
     abortOnError: false,
     logger: new HubLogger(config.logLevel),
   });
-  await app.get(SecretRotation).run();
-  await app.close();
+  try {
+    await app.get(SecretRotation).run();
+  } finally {
+    await app.close();
+  }
 } catch (error) {
   if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
   else new HubLogger('error').error('The rotation did not finish; it can be run again', error);

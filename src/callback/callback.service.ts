@@ -10,6 +10,7 @@ import { ComponentService } from '../component/component.service.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
 import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
 import { EventRecorder } from './event-recorder.js';
+import { optionalTextField } from './push-fields.js';
 import { PushVerifier, type VerifiedPush } from './push-verifier.js';
 
 /** WeChat waits 5 s; what is not durable by now is answered 503, and WeChat pushes again. */
@@ -80,7 +81,8 @@ export class CallbackService {
     const query = readPushQuery(push.query);
     const verified = this.verifier.verify(component, query, push.body);
     checkInnerAppId(verified, component);
-    const infoType = typeof verified.fields.InfoType === 'string' ? verified.fields.InfoType : '';
+    // An event without one is kept like an unknown one.
+    const infoType = optionalTextField(verified.fields, 'InfoType') ?? '';
     seen.infoType = infoType.slice(0, INFO_TYPE_LENGTH);
     const id = uuidv7();
     const receivedAt = this.clock.now();
@@ -102,13 +104,7 @@ export class CallbackService {
 }
 
 function checkInnerAppId({ fields }: VerifiedPush, component: Component): void {
-  if (fields.AppId === component.appid) return;
-  if (Array.isArray(fields.AppId)) {
-    throw new HubError('field_invalid', "The push's AppId is not one text", {
-      status: 400,
-      level: 'warn',
-    });
-  }
+  if (optionalTextField(fields, 'AppId') === component.appid) return;
   throw new WechatCryptoError(
     WechatCryptoErrcode.appidMismatch,
     'The decrypted AppId is not the one of this URL',

@@ -2,21 +2,26 @@ import { HubError } from '../common/hub-error.js';
 import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
 
 /**
+ * A field that, where it stands, must stand once, as text.
+ * @throws {HubError} 400 `field_invalid`
+ */
+export function optionalTextField(fields: XmlFields, name: string): string | undefined {
+  const value = fields[name];
+  if (value === undefined || typeof value === 'string') return value;
+  throw new HubError('field_invalid', `The push's ${name} is not one text`, {
+    status: 400,
+    level: 'warn',
+  });
+}
+
+/**
  * A field that must stand once, as text, and not be empty.
  * @throws {HubError} 400 `field_missing` or `field_invalid`
  */
 export function textField(fields: XmlFields, name: string): string {
-  const value = fields[name];
-  if (value === undefined || value === '') {
-    throw new HubError('field_missing', `The push has no ${name}`, { status: 400, level: 'warn' });
-  }
-  if (typeof value !== 'string') {
-    throw new HubError('field_invalid', `The push's ${name} is not one text`, {
-      status: 400,
-      level: 'warn',
-    });
-  }
-  return value;
+  const value = optionalTextField(fields, name);
+  if (value) return value;
+  throw new HubError('field_missing', `The push has no ${name}`, { status: 400, level: 'warn' });
 }
 
 /**

@@ -2,7 +2,7 @@
 export interface Backoff {
   /** Seconds before the second try. */
   baseSeconds: number;
-  /** No wait is longer than this, in seconds. */
+  /** No wait is longer than this, jitter aside, in seconds. */
   maxSeconds: number;
 }
 

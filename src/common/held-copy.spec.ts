@@ -23,6 +23,10 @@ class Source {
     this.held = [];
   }
 
+  releaseLast(): void {
+    this.held?.pop()?.();
+  }
+
   release(): void {
     for (const resolve of this.held ?? []) resolve();
     this.held = undefined;
@@ -94,19 +98,21 @@ describe('HeldCopy', () => {
     const { copy, source } = heldCopy();
     source.broken = true;
     await expect(copy.get()).rejects.toThrow('database down');
-    expect(copy.peek()).toBeUndefined();
     source.broken = false;
     expect(await copy.get()).toBe('first');
   });
 
-  it('keeps a value that was put in while an older one was being read', async () => {
+  it('reads anew for a reload, whatever load is under way, and keeps what was begun last', async () => {
     const { copy, source } = heldCopy();
     source.hold();
-    const reading = copy.get();
-    copy.set('written');
+    const earlier = copy.get();
+    source.value = 'second';
+    const later = copy.reload();
+    source.releaseLast();
+    expect(await later).toBe('second');
     source.release();
-    expect(await reading).toBe('written');
-    expect(copy.peek()).toBe('written');
+    expect(await earlier).toBe('first');
+    expect(await copy.get()).toBe('second');
   });
 
   it('loads again after the clock was set back', async () => {

@@ -9,10 +9,12 @@ export interface HeldCopyLimits {
   maxAgeMs: number;
 }
 
-/** Longest that a read waits for a reload while it has an old copy to fall back on, in milliseconds. */
-const PATIENCE_MS = 1000;
+/** Longest that a reload holds up reads while there is an old copy to fall back on, in milliseconds. */
+const PATIENCE_MS = 500;
 /** Wait between reloads after one failed, in milliseconds. */
 const RETRY_MS = 1000;
+/** A reload that takes longer hangs on a dead connection; another one may get through. */
+const HUNG_MS = 5000;
 
 /**
  * A copy of a database value, kept in memory for a short, bounded time so that reads cost no
@@ -20,9 +22,9 @@ const RETRY_MS = 1000;
  * is the caller's decision, by the times that stand in it.
  */
 export class HeldCopy<T> {
-  private copy?: { value: T; loadedAt: number };
-  private loading?: Promise<T>;
-  private version = 0;
+  private copy?: { value: T; loadedAt: number; load: number };
+  private loading?: { result: Promise<T>; since: number };
+  private loads = 0;
   private failedAt = -Infinity;
 
   constructor(
@@ -34,42 +36,49 @@ export class HeldCopy<T> {
   /** @throws what `load` throws, when there is no copy yet. */
   async get(): Promise<T> {
     const { copy } = this;
-    if (!copy) return this.reload();
+    if (!copy) return this.joinReload().result;
     const now = this.clock.now();
     const age = now - copy.loadedAt;
     if (age < this.limits.refreshAfterMs && age >= 0) return copy.value;
-    if (now - this.failedAt < RETRY_MS) return copy.value;
-    const reloading = this.reload().catch(() => copy.value);
-    return age < this.limits.maxAgeMs && age >= 0
-      ? copy.value
-      : within(PATIENCE_MS, reloading, () => copy.value);
+    if (Math.abs(now - this.failedAt) < RETRY_MS) return copy.value;
+    const { result, since } = this.joinReload();
+    const reloaded = result.catch(() => copy.value);
+    const patience = PATIENCE_MS - (performance.now() - since);
+    const mustWait = age >= this.limits.maxAgeMs || age < 0;
+    return mustWait && patience > 0 ? within(patience, reloaded, () => copy.value) : copy.value;
   }
 
-  /** The copy as it is, however old; undefined before the first load. */
-  peek(): T | undefined {
-    return this.copy?.value;
-  }
-
-  /** Puts in a value that the caller has just read or written. */
-  set(value: T): void {
-    this.version += 1;
-    this.copy = { value, loadedAt: this.clock.now() };
-  }
-
-  /** Loads now; a load that is under way is joined. */
+  /** Loads what is there now: no load is joined that may have read before this call. */
   reload(): Promise<T> {
-    this.loading ??= this.loadOnce().finally(() => (this.loading = undefined));
-    return this.loading;
+    return this.startReload().result;
+  }
+
+  private joinReload(): { result: Promise<T>; since: number } {
+    const { loading } = this;
+    if (loading && performance.now() - loading.since < HUNG_MS) return loading;
+    return this.startReload();
+  }
+
+  private startReload(): { result: Promise<T>; since: number } {
+    const loading = { result: this.loadOnce(), since: performance.now() };
+    this.loading = loading;
+    const forget = (): void => {
+      if (this.loading === loading) this.loading = undefined;
+    };
+    loading.result.then(forget, forget);
+    return loading;
   }
 
   private async loadOnce(): Promise<T> {
-    const { version } = this;
+    this.loads += 1;
+    const load = this.loads;
+    const loadedAt = this.clock.now();
     try {
       const value = await this.load();
-      // A value put in meanwhile is newer than the one that was read before it.
-      if (version === this.version) this.set(value);
       this.failedAt = -Infinity;
-      return this.copy?.value ?? value;
+      // Loads overtake each other: the copy is the one that was begun last.
+      if (load > (this.copy?.load ?? 0)) this.copy = { value, loadedAt, load };
+      return value;
     } catch (error) {
       this.failedAt = this.clock.now();
       throw error;

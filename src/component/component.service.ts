@@ -89,7 +89,7 @@ export class ComponentService implements OnModuleInit {
   /** @throws {ComponentUnknownError} */
   async change(appid: string, change: ComponentChange): Promise<Component> {
     if (!(await this.store.change(appid, () => change))) throw new ComponentUnknownError(appid);
-    this.copy.set(await this.store.all());
+    await this.copy.reload();
     return this.get(appid);
   }
 

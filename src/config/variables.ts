@@ -25,7 +25,7 @@ const httpUrl = z
 const databaseUrl = z
   .string()
   .refine(
-    (url) => /^sqlite:./.test(url) || (url.startsWith('mysql://') && URL.canParse(url)),
+    (url) => /^sqlite:./.test(url) || isMysqlUrl(url),
     'must be sqlite:PATH or mysql://user:password@host:3306/database',
   );
 const masterKeys = z
@@ -33,11 +33,21 @@ const masterKeys = z
   .refine(
     (list) => list.split(',').every((entry) => isMasterKey(entry.trim())),
     'must be a list of id:base64, each key 32 bytes, separated by commas',
-  );
+  )
+  .refine((list) => {
+    const ids = list.split(',').map((entry) => entry.trim().split(':')[0]);
+    return new Set(ids).size === ids.length;
+  }, 'must not have two keys of one id');
 const flag = z
   .enum(['true', 'false'], 'must be true or false')
   .default('false')
   .transform((value) => value === 'true');
+
+function isMysqlUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname } = new URL(text);
+  return protocol === 'mysql:' && hostname !== '' && pathname.length > 1;
+}
 
 function isMasterKey(entry: string): boolean {
   const [id, key] = entry.split(/:(.*)/s);

@@ -4,9 +4,10 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { HubError } from '../common/hub-error.js';
 import { Mutex } from '../common/mutex.js';
 
-/** Times that a transaction is begun again after MySQL chose it as a deadlock's victim. */
-const DEADLOCK_RETRIES = 5;
-const DEADLOCK_CODES = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT']);
+/** Times that a transaction is begun again after it lost against another. */
+const CONFLICT_RETRIES = 5;
+/** MySQL chose it as a deadlock's victim; on SQLite another process wrote since its first read. */
+const CONFLICT_CODES = new Set(['ER_LOCK_DEADLOCK', 'SQLITE_BUSY_SNAPSHOT']);
 const DUPLICATE_CODES = new Set([
   'ER_DUP_ENTRY',
   'SQLITE_CONSTRAINT_UNIQUE',
@@ -54,14 +55,12 @@ export class Database {
 
   /**
    * Runs `work` in one transaction: all of it is durable when this resolves, none if it rejects.
-   * `work` may run again after a deadlock, so it must do nothing but write.
+   * `work` may run again after a conflict, so it must do nothing but write.
    * @throws {DatabaseUnavailableError} when the database can't be reached.
    */
   async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const run = (): Promise<T> => this.manager.transaction(work);
-    return this.guard(() =>
-      this.dialect === 'sqlite' ? this.writes.run(run) : retryDeadlocks(run),
-    );
+    const run = (): Promise<T> => retryConflicts(() => this.manager.transaction(work));
+    return this.guard(() => (this.dialect === 'sqlite' ? this.writes.run(run) : run()));
   }
 
   /**
@@ -99,12 +98,12 @@ function codeOf(error: unknown): string {
   return String(driverError?.code ?? code ?? '');
 }
 
-async function retryDeadlocks<T>(run: () => Promise<T>): Promise<T> {
+async function retryConflicts<T>(run: () => Promise<T>): Promise<T> {
   for (let retry = 0; ; retry += 1) {
     try {
       return await run();
     } catch (error) {
-      if (retry === DEADLOCK_RETRIES || !DEADLOCK_CODES.has(codeOf(error))) throw error;
+      if (retry === CONFLICT_RETRIES || !CONFLICT_CODES.has(codeOf(error))) throw error;
     }
   }
 }

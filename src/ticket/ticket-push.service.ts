@@ -4,8 +4,10 @@ import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
+import { firstAccepted } from '../wechat-api/first-accepted.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
+import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
 import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs } from './ticket.js';
 import { TicketService } from './ticket.service.js';
 
@@ -28,7 +30,8 @@ export class TicketPushService {
   @Cron(CronExpression.EVERY_MINUTE, { name: 'ticket-watch', waitForCompletion: true })
   async watch(): Promise<void> {
     try {
-      for (const component of await this.components.enabled()) await this.check(component);
+      const components = await this.components.enabled();
+      await Promise.all(components.map((component) => this.checkQuietly(component)));
     } catch (error) {
       this.logger.warn('Tickets could not be checked; tried again in a minute', error);
     }
@@ -54,6 +57,16 @@ export class TicketPushService {
       this.logger.log('Asked WeChat to push tickets', { componentAppId: component.appid, answer });
     } catch (error) {
       this.logger.warn('WeChat did not take the request to push tickets', error);
+    }
+  }
+
+  /** What is wrong with one platform keeps no other from being checked. */
+  private async checkQuietly(component: Component): Promise<void> {
+    try {
+      await this.check(component);
+    } catch (error) {
+      const componentAppId = component.appid;
+      this.logger.warn('The ticket could not be checked', error, { componentAppId });
     }
   }
 
@@ -83,7 +96,14 @@ export class TicketPushService {
   private async request({ appid, appSecret }: Component): Promise<string> {
     let outcome = 'ok';
     try {
-      return await this.wechat.startPushTicket(appid, appSecret.current);
+      return await firstAccepted(
+        {
+          first: appSecret.current,
+          more: async () => (appSecret.previous ? [appSecret.previous] : []),
+          refusals: SECRET_REFUSALS,
+        },
+        (secret) => this.wechat.startPushTicket(appid, secret),
+      );
     } catch (error) {
       outcome = error instanceof WechatApiError ? String(error.errcode ?? error.kind) : 'failed';
       throw error;

@@ -90,7 +90,7 @@ export class TicketService {
     });
     const values = events
       .filter(({ createTime }) => createTime !== null && createTime * 1000 > oldest)
-      .sort((a, b) => Number(b.createTime) - Number(a.createTime))
+      .toSorted((a, b) => Number(b.createTime) - Number(a.createTime))
       .map((event) => this.ticketOf(event))
       .filter((value) => value !== newest.ticket.reveal());
     return [...new Set(values)].slice(0, MAX_EARLIER_TICKETS).map((value) => new Secret(value));

@@ -1,14 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { Secret } from '../common/secret.js';
+import { sha256Hex, type Secret } from '../common/secret.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
+import type { Ticket } from '../ticket/ticket.js';
 import { TicketPushService } from '../ticket/ticket-push.service.js';
 import { TicketService } from '../ticket/ticket.service.js';
+import { firstAccepted, isRefusal } from '../wechat-api/first-accepted.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
-import { WechatApiError } from '../wechat-api/wechat-api.error.js';
-import type { FailureKind } from '../wechat-api/wechat-errcode.js';
-import type { Exchange, TokenSource } from './token.engine.js';
+import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
+import type { Exchange, Inputs, TokenSource } from './token-source.js';
 import type { FreshToken } from './token.store.js';
+
+/** Characters of a ticket's hash that name it. */
+const TICKET_NAME_LENGTH = 16;
 
 /**
  * Gets a component_access_token for a ticket. Where WeChat refuses the ticket, the earlier ones
@@ -29,25 +33,37 @@ export class ComponentTokenSource implements TokenSource {
   async prepare(componentAppId: string): Promise<Exchange> {
     const component = await this.components.getEnabled(componentAppId);
     const ticket = await this.tickets.usable(componentAppId);
-    const earlier = (): Promise<Secret[]> => this.tickets.earlierThan(ticket);
-    return (stillMine) => this.exchange(component, [ticket.ticket], earlier, stillMine);
+    return {
+      inputs: inputsOf(component, ticket),
+      run: (stillMine) => this.exchange(component, ticket, stillMine),
+    };
   }
 
-  private async exchange(
+  async inputs(componentAppId: string): Promise<Inputs> {
+    const component = await this.components.getEnabled(componentAppId);
+    return inputsOf(component, await this.tickets.latest(componentAppId));
+  }
+
+  /** A refused ticket is cured by a new one. */
+  async afterFailure(componentAppId: string, error: unknown): Promise<void> {
+    if (!isRefusal(error, ['ticket'])) return;
+    await this.pushes.startPushIfAllowed(await this.components.getEnabled(componentAppId));
+  }
+
+  private exchange(
     component: Component,
-    tickets: Secret[],
-    earlier: () => Promise<Secret[]>,
+    ticket: Ticket,
     stillMine: () => Promise<void>,
   ): Promise<FreshToken> {
-    try {
-      return await firstAccepted(
-        { candidates: tickets, more: earlier, refusal: 'ticket', stillMine },
-        (ticket) => this.withEitherSecret(component, ticket, stillMine),
-      );
-    } catch (error) {
-      if (isRefusal(error, 'ticket')) await this.pushes.startPushIfAllowed(component);
-      throw error;
-    }
+    return firstAccepted(
+      {
+        first: ticket.ticket,
+        more: () => this.tickets.earlierThan(ticket),
+        refusals: ['ticket'],
+        beforeNext: stillMine,
+      },
+      (candidate) => this.withEitherSecret(component, candidate, stillMine),
+    );
   }
 
   private withEitherSecret(
@@ -55,42 +71,21 @@ export class ComponentTokenSource implements TokenSource {
     ticket: Secret,
     stillMine: () => Promise<void>,
   ): Promise<FreshToken> {
-    const more = async (): Promise<Secret[]> => (appSecret.previous ? [appSecret.previous] : []);
     return firstAccepted(
-      { candidates: [appSecret.current], more, refusal: 'secret', stillMine },
+      {
+        first: appSecret.current,
+        more: async () => (appSecret.previous ? [appSecret.previous] : []),
+        refusals: SECRET_REFUSALS,
+        beforeNext: stillMine,
+      },
       (secret) => this.wechat.componentToken(appid, secret, ticket),
     );
   }
 }
 
-interface Candidates {
-  candidates: Secret[];
-  /** Further ones, looked up only when the first are refused. */
-  more: () => Promise<Secret[]>;
-  refusal: FailureKind;
-  stillMine: () => Promise<void>;
-}
-
-/** Tries candidates while WeChat refuses them for what they are; the first refusal is thrown. */
-async function firstAccepted<T>(
-  { candidates, more, refusal, stillMine }: Candidates,
-  attempt: (candidate: Secret) => Promise<T>,
-): Promise<T> {
-  let first: unknown;
-  const queue = [...candidates];
-  for (let tried = 0; tried < queue.length; tried += 1) {
-    if (tried > 0) await stillMine();
-    try {
-      return await attempt(queue[tried] as Secret);
-    } catch (error) {
-      if (!isRefusal(error, refusal)) throw error;
-      first ??= error;
-      if (tried === 0) queue.push(...(await more()));
-    }
-  }
-  throw first;
-}
-
-function isRefusal(error: unknown, kind: FailureKind): boolean {
-  return error instanceof WechatApiError && error.kind === kind;
+/** A failure that blames one of these is over when it changes. */
+function inputsOf({ appSecret }: Component, ticket: Ticket | undefined): Inputs {
+  const secret = String(appSecret.changedAt);
+  const name = ticket ? sha256Hex(ticket.ticket.reveal()).slice(0, TICKET_NAME_LENGTH) : 'none';
+  return { ticket: name, secret, token: secret };
 }

@@ -8,9 +8,12 @@ export interface TokenTimes {
   refreshAt: number | null;
   /** Since when the token is known to be refused by WeChat; null while it is not. */
   invalidatedAt: number | null;
+  /** End of the right to exchange; null when it was given back. */
+  leaseUntil: number | null;
 }
 
-export type RefreshReason = 'missing' | 'expired' | 'invalidated' | 'near_expiry' | 'fresh';
+export type RefreshReason =
+  'missing' | 'expired' | 'invalidated' | 'interrupted' | 'near_expiry' | 'fresh';
 
 /** Whether a token has to be replaced, and why: the first reason that holds. */
 export function refreshDecision(
@@ -20,6 +23,10 @@ export function refreshDecision(
   if (!times.hasToken || times.expiresAt === null) return { due: true, reason: 'missing' };
   if (times.expiresAt <= now) return { due: true, reason: 'expired' };
   if (times.invalidatedAt !== null) return { due: true, reason: 'invalidated' };
+  // Whoever held the lease is gone: WeChat may have given it a token, which ends this one soon.
+  if (times.leaseUntil !== null && times.leaseUntil <= now) {
+    return { due: true, reason: 'interrupted' };
+  }
   if ((times.refreshAt ?? 0) <= now) return { due: true, reason: 'near_expiry' };
   return { due: false, reason: 'fresh' };
 }

@@ -35,7 +35,7 @@ export abstract class TokenColumns {
   @BigIntColumn({ name: 'forced_at', nullable: true })
   forcedAt!: number | null;
 
-  /** Process that is exchanging. */
+  /** Exchange that is under way. */
   @Column({ name: 'lease_owner', type: 'varchar', length: 36, nullable: true })
   leaseOwner!: string | null;
 

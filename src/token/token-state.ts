@@ -15,6 +15,8 @@ export interface LastError {
   advice: string;
   /** Unix milliseconds. */
   at: number;
+  /** Name of the value that the failure was about; another one ends the back-off. */
+  input?: string;
 }
 
 /** A token and the state of its refreshing, decrypted. Times are Unix milliseconds. */
@@ -56,14 +58,16 @@ export const EMPTY_STATE: TokenState = {
 export function rememberedError({ lastError, nextAttemptAt }: TokenState): HubError {
   const next =
     nextAttemptAt === null ? {} : { nextAttemptAt: new Date(nextAttemptAt).toISOString() };
-  if (!lastError) {
-    return new HubError('refresh_in_progress', 'The token is being refreshed; ask again', {
-      status: 503,
-      details: next,
-    });
-  }
+  if (!lastError) return refreshInProgress();
   return new HubError(lastError.code, lastError.message, {
     status: lastError.status,
     details: { ...lastError.details, advice: lastError.advice, ...next },
+  });
+}
+
+/** Nobody knows yet how the refresh under way ends. */
+export function refreshInProgress(): HubError {
+  return new HubError('refresh_in_progress', 'The token is being refreshed; ask again', {
+    status: 503,
   });
 }

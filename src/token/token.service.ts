@@ -9,7 +9,7 @@ import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import { ComponentAccessToken } from './component-access-token.entity.js';
 import { ComponentTokenSource } from './component-token.source.js';
 import { TokenEngine } from './token.engine.js';
-import type { LastError, ServableState, TokenState } from './token-state.js';
+import type { ServableState, TokenState } from './token-state.js';
 import { TokenStore } from './token.store.js';
 
 /** The component_access_token of every third-party platform: reading, refreshing, reporting. */
@@ -37,10 +37,10 @@ export class TokenService implements OnModuleDestroy {
     this.engine = new TokenEngine(rows, source, clock);
   }
 
-  /** A new ticket ends the wait for one: the first token is got at once. */
+  /** A new ticket ends the wait for one: what failed for want of it is tried at once. */
   @OnInfoType(TICKET_INFO_TYPE)
   async onTicketPush({ componentAppId }: AuthorizationEvent): Promise<AfterCommit> {
-    return () => this.engine.retryNow(componentAppId, curedByTicket);
+    return () => this.engine.refreshIfDue(componentAppId);
   }
 
   /** A token that WeChat takes. @throws {HubError} */
@@ -75,10 +75,6 @@ export class TokenService implements OnModuleDestroy {
 
   /** An exchange that has begun is finished: what WeChat has given must be saved. */
   async onModuleDestroy(): Promise<void> {
-    await this.engine.idle();
+    await this.engine.stop();
   }
-}
-
-function curedByTicket({ kind }: LastError): boolean {
-  return kind === 'ticket';
 }

@@ -16,9 +16,21 @@ export interface FreshToken {
 
 /** Right to exchange: nobody else does until it ends or is given back. */
 export interface Lease {
+  /** Unique to this lease. */
   owner: string;
   /** Generation that the holder saw: its result counts only while this is the current one. */
   generation: number;
+  /** End, in Unix milliseconds. */
+  until: number;
+}
+
+/** A failed exchange as the row keeps it. */
+export interface Failure {
+  attempts: number;
+  nextAttemptAt: number;
+  lastError: LastError;
+  /** Whether WeChat may have ended the row's token all the same. */
+  due: boolean;
 }
 
 /** Which table, which row of it, and the place of its secret. */
@@ -38,8 +50,8 @@ export interface TokenTable<E extends TokenColumns> {
  *   idle ───────────────▶ leased ───────────────────────────▶ idle
  *    ▲                      │  │ fail (attempts + 1, next_attempt_at)
  *    │                      │  └─────────────────────────────▶ idle
- *    └── lease_until passed ┘  the holder is gone: anyone may acquire; its late save is void
- *                              once another has acquired
+ *    └── lease_until passed ┘  the holder is gone: the token is due and anyone may acquire;
+ *                              its late save is void once another has acquired
  * ```
  */
 export class TokenStore<E extends TokenColumns> {
@@ -58,11 +70,11 @@ export class TokenStore<E extends TokenColumns> {
     return row ? this.toState(row as E, key) : EMPTY_STATE;
   }
 
-  /** Takes the lease of a row until `until`, if nobody holds it and the generation is as seen. */
-  async acquire(key: string, lease: Lease, until: number): Promise<boolean> {
+  /** Takes the lease of a row, if nobody holds one and the generation is as seen. */
+  async acquire(key: string, lease: Lease): Promise<boolean> {
     return this.changes(async (manager) => {
       await this.ensureRow(key, manager);
-      return this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: until })
+      return this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: lease.until })
         .andWhere('generation = :generation', { generation: lease.generation })
         .andWhere('(lease_until IS NULL OR lease_until <= :now)', { now: this.clock.now() })
         .execute();
@@ -96,18 +108,25 @@ export class TokenStore<E extends TokenColumns> {
   }
 
   /** Records a failure under its lease and gives the lease back. */
-  async fail(
-    key: string,
-    lease: Lease,
-    failure: { attempts: number; nextAttemptAt: number; lastError: LastError },
-  ): Promise<boolean> {
+  async fail(key: string, lease: Lease, failure: Failure): Promise<boolean> {
     return this.changes((manager) =>
       this.held(key, lease, manager, {
         attempts: failure.attempts,
         nextAttemptAt: failure.nextAttemptAt,
         lastError: JSON.stringify(failure.lastError),
+        ...(failure.due && { refreshAt: this.clock.now() }),
         ...RELEASED,
       }).execute(),
+    );
+  }
+
+  /** Makes the row's token due: WeChat may have ended it. */
+  async markDue(key: string): Promise<void> {
+    const now = this.clock.now();
+    await this.changes((manager) =>
+      this.update(key, manager, { refreshAt: now })
+        .andWhere('refresh_at > :now', { now })
+        .execute(),
     );
   }
 

@@ -41,6 +41,9 @@ const KINDS: Record<number, FailureKind> = {
   48001: 'request',
 };
 
+/** Kinds that a wrong AppSecret may have; 40001 is documented for one, too. */
+export const SECRET_REFUSALS: FailureKind[] = ['secret', 'token'];
+
 /** The meaning of WeChat's errcode, where it is known. */
 export function kindOfErrcode(errcode: number): FailureKind {
   return KINDS[errcode] ?? 'unknown';

@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { Clock } from '../common/clock.js';
+import { HubError } from '../common/hub-error.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import { WechatApiError } from '../wechat-api/wechat-api.error.js';
+import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.js';
+import type { TokenColumns } from './token-columns.js';
+import type { Exchange, TokenSource } from './token-source.js';
+import type { LastError } from './token-state.js';
+import type { FreshToken, Lease, TokenStore } from './token.store.js';
+
+/**
+ * A lease outlives the slowest exchange (5 s, renewed before each further call). It is 12 s so that
+ * after a crash the wait, one poll and one exchange stay within the 15 s that are promised.
+ */
+export const LEASE_MS = 12_000;
+/** Tries to save a token that WeChat has given: giving up loses it. */
+const SAVE_TRIES = 20;
+const SAVE_RETRY_MS = 500;
+
+/** The exchange went no further because the lease, or the process, ends: no fault of WeChat's. */
+class ExchangeAbandonedError extends HubError {
+  constructor(message: string) {
+    super('refresh_abandoned', message, { status: 503 });
+  }
+}
+
+/** Asks WeChat under a lease of the row, and puts on record what came of it. */
+export class LeasedExchange {
+  private readonly logger = new Logger(LeasedExchange.name);
+  private stopping = false;
+
+  constructor(
+    private readonly rows: TokenStore<TokenColumns>,
+    private readonly source: TokenSource,
+    private readonly clock: Clock,
+    private readonly random: () => number,
+  ) {}
+
+  /**
+   * @param attempts failures in a row if this one fails too.
+   * @returns whether the token is saved; not if another host has taken over meanwhile.
+   * @throws what WeChat said, when it is on record.
+   */
+  async run(key: string, lease: Lease, exchange: Exchange, attempts: number): Promise<boolean> {
+    // The life counts from before the call: never later than WeChat counts it.
+    const obtainedAt = this.clock.now();
+    let outcome = 'ok';
+    try {
+      const fresh = await exchange.run(() => this.renew(key, lease));
+      const late = this.clock.now() >= lease.until;
+      if (await this.save(key, lease, fresh, obtainedAt)) {
+        this.logger.log('Refreshed a token', { tokenKind: this.source.kind, key });
+        return true;
+      }
+      outcome = 'superseded';
+      this.logger.warn('A late token was dropped: another host has refreshed', { key });
+      if (late) await this.rows.markDue(key);
+      return false;
+    } catch (error) {
+      outcome = failureKind(error);
+      if (error instanceof ExchangeAbandonedError) await this.rows.release(key, lease);
+      else await this.failed(key, lease, error, exchange, attempts);
+      throw error;
+    } finally {
+      emitTelemetry('token.exchange', { kind: this.source.kind, key, outcome });
+    }
+  }
+
+  /** Lets no further call of a running exchange begin. */
+  stop(): void {
+    this.stopping = true;
+  }
+
+  private async renew(key: string, lease: Lease): Promise<void> {
+    if (this.stopping) throw new ExchangeAbandonedError('The hub is stopping');
+    const until = this.clock.now() + LEASE_MS;
+    if (!(await this.rows.renew(key, lease, until))) {
+      throw new ExchangeAbandonedError('Another host has taken over the refresh');
+    }
+    lease.until = until;
+  }
+
+  /** WeChat has given the token and the old one is dying: a failing database is tried again. */
+  private async save(
+    key: string,
+    lease: Lease,
+    fresh: FreshToken,
+    obtainedAt: number,
+  ): Promise<boolean> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.rows.save(key, lease, fresh, obtainedAt);
+      } catch (error) {
+        if (tries === SAVE_TRIES) throw error;
+        await delay(SAVE_RETRY_MS);
+      }
+    }
+  }
+
+  private async failed(
+    key: string,
+    lease: Lease,
+    error: unknown,
+    { inputs }: Exchange,
+    attempts: number,
+  ): Promise<void> {
+    const late = this.clock.now() >= lease.until;
+    const lastError = this.toLastError(error, inputs);
+    const next = nextAttemptAt(lastError.kind, attempts, lastError.at, this.random());
+    this.logFailure(key, lastError, attempts, next);
+    // Without a word from WeChat it may have issued a token, which ends the present one soon.
+    const replaced = !(error instanceof WechatApiError && error.errcode !== undefined);
+    try {
+      const failure = { attempts, nextAttemptAt: next, lastError, due: replaced };
+      const recorded = await this.rows.fail(key, lease, failure);
+      if (!recorded && late && replaced) await this.rows.markDue(key);
+      await this.source.afterFailure(key, error);
+    } catch (failure) {
+      // The lease ends by itself, and what it leaves behind makes the token due.
+      this.logger.warn('What follows a failed refresh could not be done', failure);
+    }
+  }
+
+  private toLastError(error: unknown, inputs: Exchange['inputs']): LastError {
+    const kind = failureKind(error);
+    const { operator, advice } = FAILURE_POLICIES[kind];
+    const at = this.clock.now();
+    return { kind, operator, advice, at, input: inputs[kind], ...describe(error) };
+  }
+
+  private logFailure(key: string, error: LastError, attempts: number, next: number): void {
+    this.logger[error.operator ? 'error' : 'warn'](`A refresh failed: ${error.message}`, {
+      tokenKind: this.source.kind,
+      key,
+      attempts,
+      nextAttemptAt: new Date(next).toISOString(),
+      advice: error.advice,
+      ...error.details,
+    });
+  }
+}
+
+function describe(error: unknown): Pick<LastError, 'code' | 'message' | 'status' | 'details'> {
+  if (error instanceof HubError) {
+    const { code, message, status, details } = error;
+    return { code, message, status, details };
+  }
+  return { code: 'refresh_failed', message: 'The refresh failed', status: 503, details: {} };
+}

@@ -1,0 +1,34 @@
+import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import type { FreshToken } from './token.store.js';
+
+/**
+ * What an exchange is made with, by the kind of failure that another value of it may cure: a name
+ * of the value, not the value.
+ */
+export type Inputs = Partial<Record<FailureKind, string>>;
+
+/** An exchange with all that it needs. */
+export interface Exchange {
+  inputs: Inputs;
+  /**
+   * Asks WeChat.
+   * @param stillMine extends the lease before each further call, and rejects if it is lost.
+   * @throws {WechatApiError}
+   */
+  run(stillMine: () => Promise<void>): Promise<FreshToken>;
+}
+
+/** How one kind of token is got from WeChat. */
+export interface TokenSource {
+  /** For metrics and logs, such as `component_access_token`. */
+  kind: string;
+  /**
+   * Collects what the exchange needs, before any lease is taken.
+   * @throws {HubError} when something is missing and WeChat need not be asked.
+   */
+  prepare(key: string): Promise<Exchange>;
+  /** What an exchange would be made with now. */
+  inputs(key: string): Promise<Inputs>;
+  /** Runs when a failed exchange is on record, for what may cure it. */
+  afterFailure(key: string, error: unknown): Promise<void>;
+}
