@@ -39,6 +39,10 @@ export interface AppConfig {
   masterKeys?: MasterKey[];
   legacyTicketPlaintext: boolean;
   eventRetentionDays: number;
+  /** Accounts that no service used for so many days are refreshed when they are read, not before. */
+  authorizerWarmDays: number;
+  /** Origins that a browser may be sent to after an authorization. */
+  authorizationReturnOrigins: string[];
   logLevel: LogLevelName;
 }
 
@@ -121,6 +125,8 @@ function toConfig(v: VariableValues): AppConfig {
     masterKeys: v.MASTER_KEYS?.split(',').map((entry) => toMasterKey(entry.trim())),
     legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
+    authorizerWarmDays: v.AUTHORIZER_WARM_DAYS,
+    authorizationReturnOrigins: v.AUTHORIZATION_RETURN_ORIGINS ?? [],
     logLevel: v.LOG_LEVEL,
   };
 }

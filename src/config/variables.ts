@@ -28,6 +28,13 @@ const databaseUrl = z
     (url) => /^sqlite:./.test(url) || isMysqlUrl(url),
     'must be sqlite:PATH or mysql://user:password@host:3306/database',
   );
+const origins = z
+  .string()
+  .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .refine(
+    (list) => list.every((entry) => URL.canParse(entry) && new URL(entry).origin === entry),
+    'must be a list of origins such as https://app.example.com, separated by commas',
+  );
 const masterKeys = z
   .string()
   .refine(
@@ -175,6 +182,16 @@ export const variables = {
     schema: wholeNumber(1, 3650, 7),
     meaning: 'Days for which pushes are kept',
     example: '7',
+  },
+  AUTHORIZER_WARM_DAYS: {
+    schema: wholeNumber(1, 3650, 7),
+    meaning: 'Days after its last use for which the token of an account is kept warm',
+    example: '7',
+  },
+  AUTHORIZATION_RETURN_ORIGINS: {
+    schema: origins.optional(),
+    meaning: 'Origins to which a browser may be sent after an authorization, separated by commas',
+    example: 'https://app.example.com,https://shop.example.com',
   },
   LOG_LEVEL: {
     schema: z.enum(LOG_LEVEL_NAMES, `must be one of ${LOG_LEVEL_NAMES.join(', ')}`).default('info'),

@@ -64,6 +64,16 @@ export class Database {
   }
 
   /**
+   * Runs one statement that writes. Cheaper than {@link transaction} on MySQL, where it needs none.
+   * @throws {DatabaseUnavailableError} when the database can't be reached.
+   */
+  async write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.dialect === 'sqlite'
+      ? this.transaction(work)
+      : this.guard(() => retryDeadlocks(() => work(this.manager)));
+  }
+
+  /**
    * Runs a read.
    * @throws {DatabaseUnavailableError} when the database can't be reached.
    */

@@ -36,6 +36,17 @@ export const encryptedColumns = {
     column: 'access_token',
     identity: ['component_appid'],
   },
+  authorizerAccessToken: {
+    table: 'authorizer',
+    column: 'access_token',
+    identity: ['component_appid', 'authorizer_appid'],
+  },
+  authorizerRefreshToken: {
+    table: 'authorizer',
+    column: 'refresh_token',
+    identity: ['component_appid', 'authorizer_appid'],
+  },
+  authorizationCode: { table: 'authorization_code', column: 'code', identity: ['code_hash'] },
   callbackPayload: { table: 'callback_event', column: 'payload', identity: ['id'] },
 } as const satisfies Record<string, EncryptedColumn>;
 

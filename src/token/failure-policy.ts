@@ -64,6 +64,21 @@ export const FAILURE_POLICIES: Record<FailureKind, FailurePolicy> = {
     operator: true,
     advice: 'WeChat restricted the platform; see the WeChat console',
   },
+  code: {
+    retry: { baseSeconds: 600, maxSeconds: 3600 },
+    operator: false,
+    advice: 'The authorization code is used or expired; the account must change its permission sets or authorize again',
+  },
+  refresh_token: {
+    retry: { baseSeconds: 3600, maxSeconds: 86_400 },
+    operator: true,
+    advice: 'The refresh token is void; the account has to authorize again',
+  },
+  withdrawn: {
+    retry: { baseSeconds: 3600, maxSeconds: 86_400 },
+    operator: false,
+    advice: 'The account has withdrawn its authorization',
+  },
   request: {
     retry: { baseSeconds: 300, maxSeconds: 3600 },
     operator: true,

@@ -39,8 +39,11 @@ export function isServable(times: TokenTimes, now: number): boolean {
 /**
  * When to refresh a token that lives `expiresIn` seconds from `obtainedAt`: 10 minutes before its
  * end, or at half its life where that is later, so that a short life is no endless loop.
+ * @param early share of the life, in [0, 1), by which it is refreshed still earlier: it spreads
+ * tokens that were got together.
  */
-export function refreshTime(obtainedAt: number, expiresIn: number): number {
+export function refreshTime(obtainedAt: number, expiresIn: number, early = 0): number {
   const life = expiresIn * 1000;
-  return obtainedAt + life - Math.min(REFRESH_MARGIN_MS, Math.floor(life / 2));
+  const margin = Math.min(REFRESH_MARGIN_MS, Math.floor(life / 2));
+  return obtainedAt + Math.floor((life - margin) * (1 - early));
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
 import { HeldCopy } from '../common/held-copy.js';
@@ -20,6 +21,8 @@ const POLL_MS = 200;
 const MAX_WAIT_MS = 15_000;
 /** A token reported as refused is replaced at most this often. */
 const FORCE_INTERVAL_MS = 30_000;
+/** Tokens held in memory; there may be far more rows. */
+const COPIES = 10_000;
 /** Other hosts see a new token within 5 s. */
 const COPY_LIMITS = { refreshAfterMs: 1000, maxAgeMs: 4000 };
 
@@ -40,7 +43,7 @@ interface RefreshRequest {
  */
 export class TokenEngine {
   private readonly logger = new Logger(TokenEngine.name);
-  private readonly copies = new Map<string, HeldCopy<TokenState>>();
+  private readonly copies = new LRUCache<string, HeldCopy<TokenState>>({ max: COPIES });
   private readonly refreshes = new SingleFlight<TokenState>();
   private readonly reports = new SingleFlight<ServableState>();
   private readonly exchanges: LeasedExchange;
@@ -95,6 +98,42 @@ export class TokenEngine {
     }
   }
 
+  /**
+   * Claims rows that are due and refreshes them, up to `concurrency` at once, until nothing more
+   * is due or `mayGoOn` says no. Any number of hosts may do this at once.
+   * @returns how many were claimed.
+   */
+  async refreshClaimed(concurrency: number, mayGoOn: () => boolean): Promise<number> {
+    const running = new Set<Promise<void>>();
+    let claimed = 0;
+    while (mayGoOn()) {
+      const room = concurrency - running.size;
+      const until = this.clock.now() + LEASE_MS;
+      const claims = await this.rows.claimDue(this.owner, until, room);
+      claimed += claims.length;
+      for (const { key, state } of claims) {
+        const work = this.refreshUnderClaim(key, state).finally(() => running.delete(work));
+        running.add(work);
+      }
+      if (claims.length < room) break;
+      while (running.size > concurrency / 2) await Promise.race(running);
+    }
+    await Promise.all(running);
+    return claimed;
+  }
+
+  /** What the row says was changed by another way than the engine: its copy here is dead. */
+  forget(key: string): void {
+    this.copies.delete(key);
+  }
+
+  /** Changes what the copy here says, where the row is being changed alike. */
+  amend(key: string, values: Partial<TokenState>): void {
+    const copy = this.copies.get(key);
+    const state = copy?.peek();
+    if (copy && state) copy.set({ ...state, ...values });
+  }
+
   /** The row as it is now, for inspection. */
   reload(key: string): Promise<TokenState> {
     return this.copy(key).reload();
@@ -105,6 +144,20 @@ export class TokenEngine {
     this.stopping = true;
     this.exchanges.stop();
     await this.refreshes.idle();
+  }
+
+  /** A claim is a lease that was taken with many others; its failures stand in the row. */
+  private async refreshUnderClaim(key: string, state: TokenState): Promise<void> {
+    const lease = { owner: this.owner, generation: state.generation };
+    try {
+      const exchange = await this.source.prepare(key, state);
+      await this.exchangeUnder(lease, key, exchange, state.attempts);
+    } catch (error) {
+      if (!(error instanceof HubError)) this.logger.error('A refresh failed unexpectedly', error);
+      await this.rows.release(key, lease).catch(() => undefined);
+    } finally {
+      this.forget(key);
+    }
   }
 
   private copy(key: string): HeldCopy<TokenState> {
@@ -188,7 +241,7 @@ export class TokenEngine {
 
   /** Whether there is a new token; not if another process was faster. */
   private async exchange(key: string, { generation, attempts }: TokenState): Promise<boolean> {
-    const exchange = await this.source.prepare(key);
+    const exchange = await this.source.prepare(key, state);
     // A lease of its own for each exchange: not even this process takes over another one's.
     const lease = { owner: uuidv4(), generation, until: this.clock.now() + LEASE_MS };
     if (!(await this.rows.acquire(key, lease))) return false;

@@ -28,6 +28,7 @@ export class TokenService implements OnModuleDestroy {
       {
         entity: ComponentAccessToken,
         identity: (componentAppId) => ({ componentAppId }),
+        key: ({ componentAppId }) => componentAppId,
         location: (id) => secretLocation(encryptedColumns.componentAccessToken, id),
       },
       database,

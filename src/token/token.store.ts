@@ -12,6 +12,8 @@ export interface FreshToken {
   token: Secret;
   /** Life in seconds. */
   expiresIn: number;
+  /** Further columns of the row that the same answer changes. */
+  columns?: Record<string, unknown>;
 }
 
 /** Right to exchange: nobody else does until it ends or is given back. */
@@ -38,7 +40,16 @@ export interface TokenTable<E extends TokenColumns> {
   entity: EntityTarget<E>;
   /** Identity columns of a row, by property. */
   identity: (key: string) => Partial<E>;
+  /** The inverse of `identity`. */
+  key: (row: E) => string;
   location: (key: string) => string;
+  /**
+   * Largest share of a token's life by which its refresh is moved forward at random, so that
+   * tokens that were got together are not refreshed together. Default 0.
+   */
+  spread?: number;
+  /** Whether a row is made for a key that has none; default true. */
+  createRows?: boolean;
 }
 
 /**
@@ -77,8 +88,8 @@ export class TokenStore<E extends TokenColumns> {
       return this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: lease.until })
         .andWhere('generation = :generation', { generation: lease.generation })
         .andWhere('(lease_until IS NULL OR lease_until <= :now)', { now: this.clock.now() })
-        .execute();
-    });
+        .execute(),
+    );
   }
 
   /** Moves the end of a lease that is still held. */
@@ -96,12 +107,13 @@ export class TokenStore<E extends TokenColumns> {
         expiresIn: fresh.expiresIn,
         obtainedAt,
         expiresAt: obtainedAt + fresh.expiresIn * 1000,
-        refreshAt: refreshTime(obtainedAt, fresh.expiresIn),
+        refreshAt: this.refreshAt(obtainedAt, fresh.expiresIn),
         generation: lease.generation + 1,
         invalidatedAt: null,
         attempts: 0,
         nextAttemptAt: null,
         lastError: null,
+        ...fresh.columns,
         ...RELEASED,
       }).execute(),
     );
@@ -113,6 +125,8 @@ export class TokenStore<E extends TokenColumns> {
       this.held(key, lease, manager, {
         attempts: failure.attempts,
         nextAttemptAt: failure.nextAttemptAt,
+        // Out of the way of the index of due rows until then.
+        refreshAt: failure.nextAttemptAt,
         lastError: JSON.stringify(failure.lastError),
         ...(failure.due && { refreshAt: this.clock.now() }),
         ...RELEASED,
@@ -149,20 +163,69 @@ export class TokenStore<E extends TokenColumns> {
     );
   }
 
-  private async ensureRow(key: string, manager: EntityManager): Promise<void> {
+  /** When to refresh a token got at `obtainedAt`, spread as the table wants it. */
+  refreshAt(obtainedAt: number, expiresIn: number): number {
+    return refreshTime(obtainedAt, expiresIn, Math.random() * (this.table.spread ?? 0));
+  }
+
+  /**
+   * Takes the leases of up to `limit` rows that are due and may be tried, oldest first. On MySQL
+   * rows that another host is claiming are passed over, not waited for.
+   * @returns the states as they were before.
+   */
+  async claimDue(
+    owner: string,
+    until: number,
+    limit: number,
+  ): Promise<{ key: string; state: TokenState }[]> {
+    const now = this.clock.now();
+    return this.database.transaction(async (manager) => {
+      const rows = (await this.dueRows(manager, now, limit).getMany()) as E[];
+      if (rows.length === 0) return [];
+      const keys = rows.map((row) => this.table.key(row));
+      await manager
+        .createQueryBuilder()
+        .update(this.table.entity)
+        .set({ leaseOwner: owner, leaseUntil: until } as unknown as QueryDeepPartialEntity<E>)
+        .whereInIds(keys.map((key) => this.table.identity(key)))
+        .execute();
+      return rows.map((row, index) => {
+        const key = keys[index] as string;
+        return { key, state: this.toState(row, key) };
+      });
+    });
+  }
+
+  private dueRows(manager: EntityManager, now: number, limit: number) {
+    const query = manager
+      .createQueryBuilder(this.table.entity, 'token')
+      .where('token.refreshAt <= :now', { now })
+      .andWhere('(token.leaseUntil IS NULL OR token.leaseUntil <= :now)')
+      .andWhere('(token.nextAttemptAt IS NULL OR token.nextAttemptAt <= :now)')
+      .orderBy('token.refreshAt', 'ASC')
+      .limit(limit);
+    return this.database.dialect === 'mysql'
+      ? query.setLock('pessimistic_write').setOnLocked('skip_locked')
+      : query;
+  }
+
+  private async ensureRow(key: string): Promise<void> {
     const identity = this.table.identity(key);
-    if (await manager.exists(this.table.entity, { where: identity as object })) return;
-    await manager
-      .createQueryBuilder()
-      .insert()
-      .into(this.table.entity)
-      .values({ ...identity, generation: 0, attempts: 0 } as QueryDeepPartialEntity<E>)
-      .orIgnore()
-      .execute();
+    const where = identity as object;
+    if (await this.database.read((manager) => manager.exists(this.table.entity, { where }))) return;
+    await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .insert()
+        .into(this.table.entity)
+        .values({ ...identity, generation: 0, attempts: 0 } as QueryDeepPartialEntity<E>)
+        .orIgnore()
+        .execute(),
+    );
   }
 
   private async changes(work: (manager: EntityManager) => Promise<UpdateResult>): Promise<boolean> {
-    return (await this.database.transaction(work)).affected === 1;
+    return (await this.database.write(work)).affected === 1;
   }
 
   private update(key: string, manager: EntityManager, values: Partial<TokenColumns>) {

@@ -64,19 +64,20 @@ export class WechatApiClient {
   }
 
   /**
-   * Posts JSON and checks the answer.
+   * Posts JSON and checks the answer. Tokens go into the query, which no error or log repeats.
    * @throws {WechatApiError} for an errcode, for no answer in time, and for an unreadable one.
    */
   async post<S extends z.ZodType>(
     path: string,
     body: WechatApiBody,
     schema: S,
+    query: Record<string, Secret> = {},
   ): Promise<z.output<S>> {
     const started = performance.now();
     let outcome = 'ok';
     try {
-      const response = await this.send(path, body);
-      return readAnswer(path, response, schema, secretsOf(body));
+      const response = await this.send(path, body, query);
+      return readAnswer(path, response, schema, secretsOf({ ...body, ...query }));
     } catch (error) {
       outcome = error instanceof WechatApiError ? String(error.errcode ?? error.kind) : 'unknown';
       throw error;
@@ -86,13 +87,15 @@ export class WechatApiClient {
     }
   }
 
-  private async send(path: string, body: WechatApiBody): Promise<AxiosResponse<string>> {
-    const plain = Object.fromEntries(
-      Object.entries(body).map(([k, v]) => [k, v instanceof Secret ? v.reveal() : v]),
-    );
+  private async send(
+    path: string,
+    body: WechatApiBody,
+    query: Record<string, Secret>,
+  ): Promise<AxiosResponse<string>> {
     try {
       return await firstValueFrom(
-        this.http.post<string>(path, JSON.stringify(plain), {
+        this.http.post<string>(path, JSON.stringify(revealed(body)), {
+          params: revealed(query),
           // "timeout" alone does not end an answer that trickles.
           signal: AbortSignal.timeout(this.http.axiosRef.defaults.timeout ?? 5000),
         }),
@@ -107,6 +110,12 @@ export class WechatApiClient {
       throw new WechatApiError(path, 'network', `The call of ${path} ${what}`, {});
     }
   }
+}
+
+function revealed(values: WechatApiBody): Record<string, string | number> {
+  return Object.fromEntries(
+    Object.entries(values).map(([k, v]) => [k, v instanceof Secret ? v.reveal() : v]),
+  );
 }
 
 function secretsOf(body: WechatApiBody): Secret[] {

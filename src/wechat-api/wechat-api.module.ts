@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { HttpModule } from '@nestjs/axios';
 import { Module } from '@nestjs/common';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { ComponentApi } from './component-api.js';
 import { WechatApiClient } from './wechat-api.client.js';
 
 /** Longest answer that is read, in bytes. */
@@ -28,7 +29,7 @@ const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
       }),
     }),
   ],
-  providers: [WechatApiClient],
-  exports: [WechatApiClient],
+  providers: [WechatApiClient, ComponentApi],
+  exports: [WechatApiClient, ComponentApi],
 })
 export class WechatApiModule {}

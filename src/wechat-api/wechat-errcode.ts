@@ -9,6 +9,9 @@ export type FailureKind =
   | 'ip'
   | 'banned'
   | 'request'
+  | 'code'
+  | 'refresh_token'
+  | 'withdrawn'
   | 'network'
   | 'garbage'
   | 'unknown';
@@ -34,6 +37,11 @@ const KINDS: Record<number, FailureKind> = {
   48004: 'banned',
   50002: 'banned',
   61028: 'banned',
+  61009: 'code',
+  61010: 'code',
+  42007: 'refresh_token',
+  61023: 'refresh_token',
+  61003: 'withdrawn',
   41001: 'request',
   43002: 'request',
   44002: 'request',

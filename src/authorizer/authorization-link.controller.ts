@@ -1,0 +1,36 @@
+import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { AuthorizationLinkService } from './authorization-link.service.js';
+import { linksBody, linksView } from './authorizer.views.js';
+
+/** `/admin/authorizations`: links by which an account authorizes. */
+@ApiTags('authorizers')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/authorizations')
+export class AuthorizationLinkController {
+  constructor(private readonly links: AuthorizationLinkService) {}
+
+  @Post('links')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Make the PC and the H5 link; each works once',
+    description: 'WeChat wants a click from a page on the registered domain: /authorize is one.',
+  })
+  @ApiHubError(400, 'return_to_not_allowed', 'The origin of returnTo is not on the allow list')
+  @ApiHubError(404, 'component_unknown', 'No such third-party platform is registered')
+  @ApiJson(linksView, {
+    pc: 'https://mp.weixin.qq.com/cgi-bin/componentloginpage?component_appid=wx0123456789abcdef&pre_auth_code=fake',
+    h5: 'https://open.weixin.qq.com/wxaopen/safe/bindcomponent?action=bindcomponent&no_scan=1&component_appid=wx0123456789abcdef#wechat_redirect',
+    expiresAt: '2026-11-22T08:30:00.000Z',
+  })
+  async create(
+    @Body({ schema: linksBody }) wish: z.infer<typeof linksBody>,
+  ): Promise<z.infer<typeof linksView>> {
+    const { pc, h5, expiresAt } = await this.links.create(wish);
+    return { pc, h5, expiresAt: new Date(expiresAt).toISOString() };
+  }
+}

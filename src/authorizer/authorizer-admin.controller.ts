@@ -1,0 +1,123 @@
+import { Readable } from 'node:stream';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, StreamableFile, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { AuthorizerTokenService } from './authorizer-token.service.js';
+import { exportCsv } from './authorizer-export.js';
+import { AuthorizerService } from './authorizer.service.js';
+import {
+  authorizerDetailView,
+  authorizerListQuery,
+  authorizerListView,
+  authorizerView,
+  authorizerViewExample,
+  toAuthorizerView,
+  toDetailView,
+  type AuthorizerListQuery,
+  type AuthorizerView,
+} from './authorizer.views.js';
+
+const appidParam = z.string().min(1).max(64);
+const optionName = z.string().regex(/^[a-z_]{1,64}$/);
+const optionBody = z.strictObject({ value: z.string().max(64) });
+const optionView = z.object({ name: z.string(), value: z.string() });
+const optionExample = { name: 'voice_recognize', value: '1' };
+
+/** `/admin/authorizers`: the accounts that authorized a third-party platform. */
+@ApiTags('authorizers')
+@ApiBearer()
+@ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here')
+@UseGuards(AdminTokenGuard)
+@Controller('admin/authorizers')
+export class AuthorizerAdminController {
+  constructor(
+    private readonly authorizers: AuthorizerService,
+    private readonly tokens: AuthorizerTokenService,
+  ) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'List accounts, by platform and appid',
+    description: 'Filter by component and status; search in appid, names and original id.',
+  })
+  @ApiJson(authorizerListView, { authorizers: [authorizerViewExample], next: null })
+  async list(
+    @Query({ schema: authorizerListQuery }) query: AuthorizerListQuery,
+  ): Promise<z.infer<typeof authorizerListView>> {
+    const { rows, next } = await this.authorizers.list(query);
+    return { authorizers: rows.map(toAuthorizerView), next };
+  }
+
+  @Get('export')
+  @ApiOperation({ summary: 'The accounts of a filter as CSV; no secrets' })
+  @ApiProduces('text/csv')
+  @ApiResponse({ status: 200, description: 'CSV', schema: { type: 'string', example: 'component_appid,authorizer_appid,…' } })
+  export(@Query({ schema: authorizerListQuery }) query: AuthorizerListQuery): StreamableFile {
+    const { component, status, search } = query;
+    const rows = this.authorizers.all({ component, status, search });
+    return new StreamableFile(Readable.from(exportCsv(rows)), {
+      type: 'text/csv; charset=utf-8',
+      disposition: 'attachment; filename="authorizers.csv"',
+    });
+  }
+
+  @Get(':componentAppId/:authorizerAppId')
+  @ApiOperation({ summary: 'One account, with its history' })
+  @ApiJson(authorizerDetailView, {
+    ...authorizerViewExample,
+    info: { nick_name: '示例公众号' },
+    history: [{ at: '2026-11-22T08:00:00.000Z', what: 'authorized', detail: { source: 'redirect' } }],
+  })
+  async get(
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
+    @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
+  ): Promise<z.infer<typeof authorizerDetailView>> {
+    const id = { componentAppId, authorizerAppId };
+    return toDetailView(await this.authorizers.get(id), await this.authorizers.history(id));
+  }
+
+  @Post(':componentAppId/:authorizerAppId/refresh')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Refresh the authorizer_access_token now' })
+  @ApiHubError(409, 'needs_reauthorization', 'The account has to authorize again')
+  @ApiHubError(410, 'authorizer_revoked', 'The account has withdrawn its authorization')
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
+  @ApiJson(authorizerView, authorizerViewExample)
+  async refresh(
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
+    @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
+  ): Promise<AuthorizerView> {
+    const id = { componentAppId, authorizerAppId };
+    await this.authorizers.get(id);
+    await this.tokens.refreshNow(id);
+    return toAuthorizerView(await this.authorizers.get(id));
+  }
+
+  @Get(':componentAppId/:authorizerAppId/options/:name')
+  @ApiOperation({ summary: 'Read an option at WeChat: location_report, voice_recognize, customer_service' })
+  @ApiJson(optionView, optionExample)
+  async getOption(
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
+    @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
+    @Param('name', { schema: optionName }) name: string,
+  ): Promise<z.infer<typeof optionView>> {
+    const id = { componentAppId, authorizerAppId };
+    return { name, value: await this.authorizers.getOption(id, name) };
+  }
+
+  @Post(':componentAppId/:authorizerAppId/options/:name')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Set an option at WeChat' })
+  @ApiJson(optionView, optionExample)
+  async setOption(
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
+    @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
+    @Param('name', { schema: optionName }) name: string,
+    @Body({ schema: optionBody }) { value }: z.infer<typeof optionBody>,
+  ): Promise<z.infer<typeof optionView>> {
+    await this.authorizers.setOption({ componentAppId, authorizerAppId }, { name, value });
+    return { name, value };
+  }
+}

@@ -1,0 +1,70 @@
+import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { HubError } from '../common/hub-error.js';
+import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import type { AuthorizerResync } from './authorizer-resync.entity.js';
+import { AuthorizerResyncService } from './authorizer-resync.service.js';
+
+const resyncView = z.object({
+  done: z.int().describe("Accounts of WeChat's list that were compared"),
+  total: z.int(),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime().nullable(),
+});
+type ResyncView = z.infer<typeof resyncView>;
+const example: ResyncView = {
+  done: 500,
+  total: 1234,
+  startedAt: '2026-11-22T08:00:00.000Z',
+  finishedAt: null,
+};
+
+/** `/admin/components/…/authorizers/resync`: comparison with WeChat's list of accounts. */
+@ApiTags('authorizers')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/components/:componentAppId/authorizers/resync')
+export class AuthorizerResyncController {
+  constructor(private readonly resyncs: AuthorizerResyncService) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({
+    summary: "Compare the records with WeChat's list of accounts",
+    description: 'Adds what is missing, repairs refresh tokens, marks what is gone, deletes nothing.',
+  })
+  @ApiComponentAppId()
+  @ApiJson(resyncView, example)
+  async begin(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+  ): Promise<ResyncView> {
+    const begun = await this.resyncs.begin(appid);
+    void this.resyncs.goOn(appid).catch(() => undefined); // the timer goes on with it
+    return toView(begun);
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'Progress of the last resync' })
+  @ApiComponentAppId()
+  @ApiHubError(404, 'resync_unknown', 'There was none yet')
+  @ApiJson(resyncView, example)
+  async progress(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+  ): Promise<ResyncView> {
+    const last = await this.resyncs.progress(appid);
+    if (last) return toView(last);
+    throw new HubError('resync_unknown', 'There was no resync yet', { status: 404 });
+  }
+}
+
+function toView({ done, total, startedAt, finishedAt }: AuthorizerResync): ResyncView {
+  return {
+    done,
+    total,
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: finishedAt === null ? null : new Date(finishedAt).toISOString(),
+  };
+}

@@ -1,0 +1,63 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { Clock } from '../common/clock.js';
+import type { ServableState } from '../token/token-state.js';
+import { invalidateBody, secondsLeft } from '../token/token.views.js';
+import { AuthorizerTokenService } from './authorizer-token.service.js';
+
+const appidParam = z.string().min(1).max(64);
+const componentQuery = z.object({ component: z.string().min(1).max(64).optional() });
+const view = z.object({
+  authorizer_access_token: z.string(),
+  expires_in: z.int().describe('Seconds left'),
+});
+type View = z.infer<typeof view>;
+const example: View = { authorizer_access_token: 'fake_authorizer_access_token', expires_in: 7100 };
+
+/** `/api/authorizers/…/access-token`: tokens for calls on behalf of an account. */
+@ApiTags('api')
+@ApiBearer()
+@ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here')
+@ApiHubError(409, 'needs_reauthorization', 'The account has to authorize again')
+@ApiHubError(410, 'authorizer_revoked', 'The account has withdrawn its authorization')
+@UseGuards(AdminTokenGuard)
+@Controller('api/authorizers/:authorizerAppId/access-token')
+export class AuthorizerTokenController {
+  constructor(
+    private readonly tokens: AuthorizerTokenService,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'An authorizer_access_token that works' })
+  @ApiHubError(400, 'component_ambiguous', 'Authorized to several platforms: name one')
+  @ApiJson(view, example)
+  async get(
+    @Param('authorizerAppId', { schema: appidParam }) appid: string,
+    @Query({ schema: componentQuery }) { component }: z.infer<typeof componentQuery>,
+  ): Promise<View> {
+    return this.toView(await this.tokens.current(appid, component));
+  }
+
+  @Post('invalidate')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Report a token that WeChat refused; get the current one' })
+  @ApiJson(view, example)
+  async invalidate(
+    @Param('authorizerAppId', { schema: appidParam }) appid: string,
+    @Query({ schema: componentQuery }) { component }: z.infer<typeof componentQuery>,
+    @Body({ schema: invalidateBody }) { token }: z.infer<typeof invalidateBody>,
+  ): Promise<View> {
+    return this.toView(await this.tokens.invalidate(appid, token, component));
+  }
+
+  private toView(state: ServableState): View {
+    return {
+      authorizer_access_token: state.token.reveal(),
+      expires_in: secondsLeft(state, this.clock.now()),
+    };
+  }
+}

@@ -1,0 +1,141 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../common/clock.js';
+import { HubError } from '../common/hub-error.js';
+import { ComponentService } from '../component/component.service.js';
+import { Database } from '../database/database.js';
+import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
+import { SecretBox } from '../secrets/secret-box.js';
+import { TokenEngine } from '../token/token.engine.js';
+import type { ServableState } from '../token/token-state.js';
+import { TokenStore } from '../token/token.store.js';
+import { Authorizer } from './authorizer.entity.js';
+import {
+  authorizerKey,
+  authorizerOfKey,
+  AuthorizerUnknownError,
+  type AuthorizerId,
+} from './authorizer.js';
+import { AuthorizerTokenSource, type AuthorizerState } from './authorizer-token.source.js';
+import { AuthorizerStore, REFRESH_SPREAD } from './authorizer.store.js';
+
+/** Refreshes that one host has under way at once. */
+const CONCURRENCY = 100;
+/** A use is written down at most this often per account, in milliseconds. */
+const USED_INTERVAL_MS = 3_600_000;
+/** How long it is remembered which platforms an account belongs to, in milliseconds. */
+const OWNERS_TTL_MS = 4000;
+const OWNERS_REMEMBERED = 10_000;
+
+/** The authorizer_access_token of every account: the component's engine on another table. */
+@Injectable()
+export class AuthorizerTokenService implements OnModuleDestroy {
+  private readonly engine: TokenEngine;
+  private readonly owners = new LRUCache<string, string[]>({
+    max: OWNERS_REMEMBERED,
+    ttl: OWNERS_TTL_MS,
+  });
+
+  constructor(
+    source: AuthorizerTokenSource,
+    private readonly store: AuthorizerStore,
+    private readonly components: ComponentService,
+    private readonly database: Database,
+    box: SecretBox,
+    private readonly clock: Clock,
+  ) {
+    const rows = new TokenStore<Authorizer>(
+      {
+        entity: Authorizer,
+        identity: authorizerOfKey,
+        key: authorizerKey,
+        location: (key) => secretLocation(encryptedColumns.authorizerAccessToken, ...key.split('/')),
+        spread: REFRESH_SPREAD,
+        // A row exists because the account authorized, never because somebody asked.
+        createRows: false,
+      },
+      database,
+      box,
+      clock,
+    );
+    this.engine = new TokenEngine(rows, source, clock);
+  }
+
+  /**
+   * A token that WeChat takes, for the account that the caller names.
+   * @param componentAppId needed where the account is authorized to several platforms.
+   * @throws {HubError}
+   */
+  async current(authorizerAppId: string, componentAppId?: string): Promise<ServableState> {
+    const key = await this.resolve(authorizerAppId, componentAppId);
+    const state = await this.engine.current(key);
+    this.noteUse(key, state as AuthorizerState);
+    return state;
+  }
+
+  /** Replaces a token that WeChat refused; see {@link TokenEngine.invalidate}. @throws {HubError} */
+  async invalidate(
+    authorizerAppId: string,
+    token: string,
+    componentAppId?: string,
+  ): Promise<ServableState> {
+    return this.engine.invalidate(await this.resolve(authorizerAppId, componentAppId), token);
+  }
+
+  /** Refreshes now. @throws {HubError} */
+  refreshNow(id: AuthorizerId): Promise<ServableState> {
+    return this.engine.refreshNow(authorizerKey(id));
+  }
+
+  /** Refreshes what is due, until nothing more is or `mayGoOn` says no; how many that were. */
+  refreshDue(mayGoOn: () => boolean): Promise<number> {
+    return this.engine.refreshClaimed(CONCURRENCY, mayGoOn);
+  }
+
+  /** The authorization was changed by another way than the engine: its copy here is dead. */
+  forget(id: AuthorizerId): void {
+    this.engine.forget(authorizerKey(id));
+    this.owners.delete(id.authorizerAppId);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.engine.idle();
+  }
+
+  private async resolve(authorizerAppId: string, componentAppId?: string): Promise<string> {
+    const owners = await this.ownersOf(authorizerAppId);
+    const matching = componentAppId ? owners.filter((owner) => owner === componentAppId) : owners;
+    const [owner] = matching;
+    if (owner === undefined) throw new AuthorizerUnknownError(authorizerAppId);
+    if (matching.length > 1) {
+      throw new HubError(
+        'component_ambiguous',
+        'The account is authorized to several third-party platforms: name one by ?component=',
+        { status: 400, details: { components: matching } },
+      );
+    }
+    await this.components.getEnabled(owner);
+    return authorizerKey({ componentAppId: owner, authorizerAppId });
+  }
+
+  /** Platforms that the account is, or was, authorized to; those where it is come alone. */
+  private async ownersOf(authorizerAppId: string): Promise<string[]> {
+    const known = this.owners.get(authorizerAppId);
+    if (known) return known;
+    const rows = await this.store.findByAppId(authorizerAppId);
+    const live = rows.filter((row) => row.status !== 'revoked');
+    const owners = (live.length > 0 ? live : rows).map((row) => row.componentAppId);
+    if (owners.length > 0) this.owners.set(authorizerAppId, owners);
+    return owners;
+  }
+
+  private noteUse(key: string, { usedAt }: AuthorizerState): void {
+    const now = this.clock.now();
+    if (usedAt !== null && usedAt !== undefined && now - usedAt < USED_INTERVAL_MS) return;
+    this.engine.amend(key, { usedAt: now } as Partial<AuthorizerState>);
+    void this.database
+      .transaction((manager) => manager.update(Authorizer, authorizerOfKey(key), { usedAt: now }))
+      // Only a hint about which accounts are in use: the next hour's use writes it again.
+      .catch(() => undefined);
+  }
+}

@@ -1,0 +1,64 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ComponentModule } from '../component/component.module.js';
+import { TokenModule } from '../token/token.module.js';
+import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
+import { AuthorizationCode } from './authorization-code.entity.js';
+import { AuthorizationCodeService } from './authorization-code.service.js';
+import { AuthorizationCodeStore } from './authorization-code.store.js';
+import { AuthorizationEvents } from './authorization-events.js';
+import { AuthorizationLinkController } from './authorization-link.controller.js';
+import { AuthorizationLinkService } from './authorization-link.service.js';
+import { AuthorizationRequest } from './authorization-request.entity.js';
+import { AuthorizeController } from './authorize.controller.js';
+import { AuthorizerAdminController } from './authorizer-admin.controller.js';
+import { AuthorizerChange } from './authorizer-change.entity.js';
+import { AuthorizerInfoService } from './authorizer-info.service.js';
+import { AuthorizerResyncController } from './authorizer-resync.controller.js';
+import { AuthorizerResync } from './authorizer-resync.entity.js';
+import { AuthorizerResyncService } from './authorizer-resync.service.js';
+import { AuthorizerTokenController } from './authorizer-token.controller.js';
+import { AuthorizerTokenService } from './authorizer-token.service.js';
+import { AuthorizerTokenSource } from './authorizer-token.source.js';
+import { Authorizer } from './authorizer.entity.js';
+import { AuthorizerRefresher } from './authorizer.refresher.js';
+import { AuthorizerService } from './authorizer.service.js';
+import { AuthorizerStore } from './authorizer.store.js';
+
+/** Accounts that authorize a platform: from the click to a token that stays alive. */
+@Module({
+  imports: [
+    TypeOrmModule.forFeature([
+      Authorizer,
+      AuthorizerChange,
+      AuthorizationCode,
+      AuthorizationRequest,
+      AuthorizerResync,
+    ]),
+    ComponentModule,
+    TokenModule,
+    WechatApiModule,
+  ],
+  controllers: [
+    AuthorizeController,
+    AuthorizationLinkController,
+    AuthorizerAdminController,
+    AuthorizerResyncController,
+    AuthorizerTokenController,
+  ],
+  providers: [
+    AuthorizerStore,
+    AuthorizerService,
+    AuthorizerTokenSource,
+    AuthorizerTokenService,
+    AuthorizationCodeStore,
+    AuthorizationCodeService,
+    AuthorizationEvents,
+    AuthorizationLinkService,
+    AuthorizerInfoService,
+    AuthorizerResyncService,
+    AuthorizerRefresher,
+  ],
+  exports: [AuthorizerTokenService, AuthorizerService],
+})
+export class AuthorizerModule {}

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { AUTHORIZER_STATUSES } from './authorizer.js';
+import type { AuthorizerChange } from './authorizer-change.entity.js';
+import type { Authorizer } from './authorizer.entity.js';
+
+const isoTime = z.iso.datetime();
+
+/** Fields of a wish for authorization links, as page query and as JSON. */
+export const linkFields = {
+  authType: z
+    .string()
+    .regex(/^[1-8]$/)
+    .optional(),
+  bizAppId: z.string().max(64).optional(),
+  categoryIdList: z
+    .string()
+    .regex(/^\d+(\|\d+)*$/)
+    .optional(),
+  state: z.string().max(512).optional(),
+  returnTo: z.url().max(2048).optional(),
+};
+
+export const linksBody = z.strictObject({
+  componentAppId: z.string().min(1).max(64),
+  ...linkFields,
+});
+export const linksView = z.object({ pc: z.url(), h5: z.url(), expiresAt: isoTime });
+
+/** An account as `/admin/authorizers` shows it; its tokens are not part of it. */
+export const authorizerView = z.object({
+  componentAppId: z.string(),
+  authorizerAppId: z.string(),
+  status: z.enum(AUTHORIZER_STATUSES),
+  type: z.enum(['official_account', 'mini_program', 'unknown']),
+  nickName: z.string().nullable(),
+  userName: z.string().nullable(),
+  principalName: z.string().nullable(),
+  headImg: z.string().nullable(),
+  verifyType: z.int().nullable(),
+  funcInfo: z.array(z.int()).describe('Ids of the granted permission sets'),
+  firstAuthorizedAt: isoTime.nullable(),
+  lastAuthorizedAt: isoTime.nullable(),
+  revokedAt: isoTime.nullable(),
+  token: z.object({
+    expiresAt: isoTime.nullable(),
+    refreshAt: isoTime.nullable(),
+    generation: z.int(),
+    attempts: z.int(),
+    nextAttemptAt: isoTime.nullable(),
+    lastError: z.string().nullable(),
+  }),
+});
+export type AuthorizerView = z.infer<typeof authorizerView>;
+
+export const authorizerListView = z.object({
+  authorizers: z.array(authorizerView),
+  next: z.string().nullable().describe('Value of `after` for the next page'),
+});
+
+export const authorizerDetailView = authorizerView.extend({
+  info: z.record(z.string(), z.unknown()).nullable().describe("WeChat's own answer"),
+  history: z.array(
+    z.object({ at: isoTime, what: z.string(), detail: z.unknown().nullable() }),
+  ),
+});
+
+export const authorizerListQuery = z.object({
+  component: z.string().max(64).optional(),
+  status: z.enum(AUTHORIZER_STATUSES).optional(),
+  search: z.string().min(1).max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  after: z.string().max(129).optional(),
+});
+export type AuthorizerListQuery = z.output<typeof authorizerListQuery>;
+
+export function toAuthorizerView(row: Authorizer): AuthorizerView {
+  return {
+    componentAppId: row.componentAppId,
+    authorizerAppId: row.authorizerAppId,
+    status: row.status,
+    type: row.type,
+    nickName: row.nickName,
+    userName: row.userName,
+    principalName: row.principalName,
+    headImg: row.headImg,
+    verifyType: row.verifyType,
+    funcInfo: row.funcInfo === null ? [] : (JSON.parse(row.funcInfo) as number[]),
+    firstAuthorizedAt: toIso(row.firstAuthorizedAt),
+    lastAuthorizedAt: toIso(row.lastAuthorizedAt),
+    revokedAt: toIso(row.revokedAt),
+    token: {
+      expiresAt: toIso(row.expiresAt),
+      refreshAt: toIso(row.refreshAt),
+      generation: row.generation,
+      attempts: row.attempts,
+      nextAttemptAt: toIso(row.nextAttemptAt),
+      lastError: row.lastError && (JSON.parse(row.lastError) as { message: string }).message,
+    },
+  };
+}
+
+export function toDetailView(
+  row: Authorizer,
+  history: AuthorizerChange[],
+): z.infer<typeof authorizerDetailView> {
+  return {
+    ...toAuthorizerView(row),
+    info: row.info === null ? null : (JSON.parse(row.info) as Record<string, unknown>),
+    history: history.map(({ at, what, detail }) => ({
+      at: new Date(at).toISOString(),
+      what,
+      detail: detail === null ? null : (JSON.parse(detail) as unknown),
+    })),
+  };
+}
+
+function toIso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+export const authorizerViewExample: AuthorizerView = {
+  componentAppId: 'wx0123456789abcdef',
+  authorizerAppId: 'wxfedcba9876543210',
+  status: 'active',
+  type: 'official_account',
+  nickName: '示例公众号',
+  userName: 'gh_0123456789ab',
+  principalName: '示例有限公司',
+  headImg: 'https://wx.qlogo.cn/mmopen/example/0',
+  verifyType: 0,
+  funcInfo: [1, 2, 3],
+  firstAuthorizedAt: '2026-11-22T08:00:00.000Z',
+  lastAuthorizedAt: '2026-11-22T08:00:00.000Z',
+  revokedAt: null,
+  token: {
+    expiresAt: '2026-11-22T10:00:00.000Z',
+    refreshAt: '2026-11-22T09:38:12.000Z',
+    generation: 1,
+    attempts: 0,
+    nextAttemptAt: null,
+    lastError: null,
+  },
+};
