@@ -56,6 +56,11 @@ function useRequestHooks(fastify: FastifyInstance): void {
 
 /** Callback bodies as bytes whatever their type, WeChat's types being unreliable; the rest JSON. */
 function useBodyParsers(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _, done) => {
+    // Fastify refuses a type that is malformed; that of a callback does not matter.
+    if (isCallback(request)) delete request.raw.headers['content-type'];
+    done();
+  });
   fastify.removeAllContentTypeParsers();
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {

@@ -11,37 +11,41 @@ import { TicketPushService } from './ticket/ticket-push.service.js';
 /** Longest that a stop may take, in milliseconds. */
 const SHUTDOWN_LIMIT_MS = 9500;
 
-async function start(config: AppConfig): Promise<NestFastifyApplication> {
+async function start(config: AppConfig): Promise<void> {
+  const logger = new HubLogger(config.logLevel);
+  // From here on: an orchestrator may give up waiting while the hub waits for its database.
+  const stop = stopOnSignal();
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.register(config, { timers: true }),
     createAdapter(),
-    { bodyParser: false, abortOnError: false, logger: new HubLogger(config.logLevel) },
+    { bodyParser: false, abortOnError: false, logger },
   );
+  stop.app = app;
   configureApp(app);
-  stopOnSignal(app);
   await app.listen(config.port, config.host);
   new Logger('Main').log('Listening', { url: await app.getUrl(), publicUrl: config.publicUrl });
   // Only now: the push that this may ask for must find the port open.
   void app.get(TicketPushService).watch();
-  return app;
 }
 
-function stopOnSignal(app: NestFastifyApplication): void {
-  let stopping = false;
+/** Ends the process with 0 on SIGTERM or SIGINT, after closing `app` once there is one. */
+function stopOnSignal(): { app?: NestFastifyApplication } {
+  const target: { app?: NestFastifyApplication } = {};
   const stop = async (signal: string): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
     const logger = new Logger('Main');
     logger.log('Stopping', { signal });
     setTimeout(() => {
       logger.error('Stopping took too long');
       process.exit(1);
     }, SHUTDOWN_LIMIT_MS).unref();
-    await app.close();
+    await target.app?.close();
     process.exit(0);
   };
-  process.on('SIGTERM', (signal) => void stop(signal));
-  process.on('SIGINT', (signal) => void stop(signal));
+  let stopping: Promise<void> | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => (stopping ??= stop(signal)));
+  }
+  return target;
 }
 
 try {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { constantTimeEqual, sha256Hex } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -12,7 +12,7 @@ const SETTING = 'admin_token_sha256';
  * printed once and kept only as a hash.
  */
 @Injectable()
-export class AdminTokenService implements OnModuleInit {
+export class AdminTokenService implements OnApplicationBootstrap {
   private hash = '';
 
   constructor(
@@ -20,7 +20,8 @@ export class AdminTokenService implements OnModuleInit {
     private readonly database: Database,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  /** Last before the hub listens: a start that fails must not use up the one showing. */
+  async onApplicationBootstrap(): Promise<void> {
     this.hash = this.config.adminToken
       ? sha256Hex(this.config.adminToken.reveal())
       : await this.storedOrNewHash();

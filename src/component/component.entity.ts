@@ -40,7 +40,7 @@ export class ComponentRow {
   @BigIntColumn({ name: 'encoding_aes_key_changed_at' })
   encodingAesKeyChangedAt!: number;
 
-  /** Hashes of the environment's values that were applied to this row, newest last. */
+  /** Hashes of the environment's values that were applied to this row, newest last; encrypted. */
   @Column({ name: 'applied_environment', type: 'text', nullable: true })
   appliedEnvironment!: string | null;
 

@@ -107,34 +107,47 @@ export class ComponentService implements OnModuleInit {
 
   /**
    * Creates the environment's platform, or applies values of the environment that were never
-   * applied before, as a rotation. An environment that was applied once is not applied again:
-   * a host that restarts with an old `.env` must not bring back a key that was changed by REST.
+   * applied before, as a rotation. A value that was applied once is not applied again: a host that
+   * restarts with an old `.env` must not bring back a key that was changed by REST.
    */
   private async applyEnvironment(settings: ComponentSettings): Promise<void> {
-    const change = toChange(settings);
-    if (await this.store.add(settings.appid, change)) {
-      this.logger.log('Registered the third-party platform of the environment', {
-        componentAppId: settings.appid,
-      });
+    const values = valuesOf(settings);
+    const names = namesOf(values);
+    const appliedEnvironment = Object.values(names);
+    const componentAppId = settings.appid;
+    if (await this.store.add(componentAppId, { ...values, appliedEnvironment })) {
+      const message = 'Registered the third-party platform of the environment';
+      this.logger.log(message, { componentAppId });
       return;
     }
-    await this.store.change(settings.appid, (applied) => {
-      if (applied.includes(change.appliedEnvironment)) return undefined;
-      this.logger.log('Applied the changed environment to the third-party platform', {
-        componentAppId: settings.appid,
-      });
-      return change;
+    await this.store.change(componentAppId, (applied) => {
+      const isNew = ([field]: [string, unknown]): boolean => !applied.includes(names[field] ?? '');
+      const fresh = Object.entries(values).filter(isNew);
+      if (fresh.length === 0) return undefined;
+      const changed = fresh.map(([field]) => field);
+      const message = 'Applied the changed environment to the third-party platform';
+      this.logger.log(message, { componentAppId, changed });
+      return { ...Object.fromEntries(fresh), appliedEnvironment };
     });
   }
 }
 
-function toChange(settings: ComponentSettings): NewComponent & { appliedEnvironment: string } {
-  const values = {
+function valuesOf(settings: ComponentSettings): NewComponent & ComponentChange {
+  const { previousToken, previousEncodingAesKey } = settings;
+  return {
     appSecret: settings.appSecret.reveal(),
     token: settings.token.reveal(),
     encodingAesKey: settings.encodingAesKey.reveal(),
-    previousToken: settings.previousToken?.reveal(),
-    previousEncodingAesKey: settings.previousEncodingAesKey?.reveal(),
+    ...(previousToken && { previousToken: previousToken.reveal() }),
+    ...(previousEncodingAesKey && { previousEncodingAesKey: previousEncodingAesKey.reveal() }),
   };
-  return { ...values, appliedEnvironment: sha256Hex(JSON.stringify(values)) };
+}
+
+/** By which the row remembers each value. */
+function namesOf(values: object): Record<string, string> {
+  const entries = Object.entries(values).map(([field, value]) => [
+    field,
+    `${field}:${sha256Hex(String(value))}`,
+  ]);
+  return Object.fromEntries(entries) as Record<string, string>;
 }

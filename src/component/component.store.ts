@@ -14,8 +14,8 @@ import { ComponentRow } from './component.entity.js';
 import type { Component, Rotating } from './component.js';
 
 const HOUR_MS = 3_600_000;
-/** Applied environments that are remembered, so that going back to an old `.env` is noticed. */
-const REMEMBERED_ENVIRONMENTS = 20;
+/** Applied values that are remembered, so that going back to an old `.env` is noticed. */
+const REMEMBERED_VALUES = 100;
 
 /** New values of a third-party platform; what is not given stays. */
 export interface ComponentChange {
@@ -26,8 +26,8 @@ export interface ComponentChange {
   encodingAesKey?: string;
   previousToken?: string;
   previousEncodingAesKey?: string;
-  /** Hash of the environment that this change comes from. */
-  appliedEnvironment?: string;
+  /** Names of the environment's values that are applied herewith. */
+  appliedEnvironment?: string[];
 }
 
 const ROTATING = {
@@ -93,17 +93,18 @@ export class ComponentStore {
 
   /**
    * Changes a row under its lock.
-   * @param decide gets the row's remembered environments and gives the change, or nothing.
+   * @param decide gets the names of the values that environments had, and gives the change, or
+   * nothing.
    * @returns whether there is such a row.
    */
   async change(
     appid: string,
-    decide: (appliedEnvironments: string[]) => ComponentChange | undefined,
+    decide: (appliedValues: string[]) => ComponentChange | undefined,
   ): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const row = await this.lock(manager, appid);
       if (!row) return false;
-      const change = decide(environmentsOf(row));
+      const change = decide(this.appliedValues(row));
       if (!change) return true;
       this.apply(row, change, this.clock.now());
       await manager.save(ComponentRow, row);
@@ -137,14 +138,17 @@ export class ComponentStore {
 
   private apply(row: ComponentRow, change: ComponentChange, now: number): void {
     for (const field of ROTATING_FIELDS) this.rotate(row, field, change[field], now);
-    this.setPrevious(row, 'token', change.previousToken);
-    this.setPrevious(row, 'encodingAesKey', change.previousEncodingAesKey);
+    this.setPrevious(row, 'token', change.previousToken, now);
+    this.setPrevious(row, 'encodingAesKey', change.previousEncodingAesKey, now);
     row.name = change.name ?? row.name;
     row.enabled = change.enabled ?? row.enabled;
     if (change.appliedEnvironment) {
-      row.appliedEnvironment = [...environmentsOf(row), change.appliedEnvironment]
-        .slice(-REMEMBERED_ENVIRONMENTS)
-        .join(',');
+      const applied = new Set([...this.appliedValues(row), ...change.appliedEnvironment]);
+      row.appliedEnvironment = this.seal(
+        [...applied].slice(-REMEMBERED_VALUES).join(','),
+        encryptedColumns.componentAppliedEnvironment,
+        row.appid,
+      );
     }
     row.updatedAt = now;
   }
@@ -168,10 +172,18 @@ export class ComponentStore {
     row: ComponentRow,
     field: 'token' | 'encodingAesKey',
     value: string | undefined,
+    now: number,
   ): void {
     if (value === undefined) return;
-    const { columns, previous } = ROTATING[field];
+    const { columns, previous, changedAt } = ROTATING[field];
     row[previous] = this.seal(value, columns[1], row.appid);
+    row[changedAt] = now;
+  }
+
+  private appliedValues({ appliedEnvironment, appid }: ComponentRow): string[] {
+    if (!appliedEnvironment) return [];
+    const column = encryptedColumns.componentAppliedEnvironment;
+    return this.open(appliedEnvironment, column, appid).reveal().split(',');
   }
 
   private toComponent(row: ComponentRow): Component {
@@ -207,8 +219,4 @@ export class ComponentStore {
   private seal(value: string, column: EncryptedColumn, appid: string): string {
     return this.box.seal(value, secretLocation(column, appid));
   }
-}
-
-function environmentsOf(row: ComponentRow): string[] {
-  return row.appliedEnvironment?.split(',') ?? [];
 }

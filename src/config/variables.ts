@@ -52,8 +52,14 @@ const flag = z
 
 function isMysqlUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
-  const { protocol, hostname, pathname } = new URL(text);
-  return protocol === 'mysql:' && hostname !== '' && pathname.length > 1;
+  const { protocol, username, password, hostname, pathname } = new URL(text);
+  const decodable = [username, password, pathname].every(isDecodable);
+  return protocol === 'mysql:' && hostname !== '' && pathname.length > 1 && decodable;
+}
+
+/** Whether every % begins an escape, as the driver will want it. */
+function isDecodable(text: string): boolean {
+  return !/%(?![0-9a-f]{2})/i.test(text);
 }
 
 function isMasterKey(entry: string): boolean {

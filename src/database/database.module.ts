@@ -2,7 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { dataSourceOptions } from './data-source-options.js';
-import { Database, isUnavailable } from './database.js';
+import { Database } from './database.js';
 import { openDataSource } from './open-data-source.js';
 
 /** One connected, migrated database for all features. */
@@ -14,8 +14,8 @@ import { openDataSource } from './open-data-source.js';
       useFactory: (config: AppConfig) => ({
         ...dataSourceOptions(config),
         autoLoadEntities: true,
-        // Only a database that is not there yet is worth waiting for.
-        toRetry: isUnavailable,
+        // openDataSource waits for the database itself, without calling that an error.
+        toRetry: () => false,
       }),
       dataSourceFactory: openDataSource,
     }),

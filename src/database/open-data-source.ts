@@ -1,15 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { applyLongTextColumns } from './column-types.js';
+import { isUnavailable } from './database.js';
 
 /** Name of the lock under which one host migrates while the others wait. */
 const MIGRATION_LOCK = 'component-hub-migrations';
 /** Seconds to wait for another host's migrations. */
 const MIGRATION_LOCK_SECONDS = 60;
+/** A database that starts beside the hub may take its time. */
+const CONNECT_TRIES = 30;
+const CONNECT_RETRY_MS = 1000;
 
 /** Connects and brings the schema up to date; hosts that start together migrate once. */
 export async function openDataSource(options?: DataSourceOptions): Promise<DataSource> {
   if (!options) throw new Error('Data source options are missing');
-  const dataSource = await new DataSource(options).initialize();
+  const dataSource = await connect(options);
   try {
     applyLongTextColumns(dataSource);
     await migrate(dataSource);
@@ -17,6 +23,20 @@ export async function openDataSource(options?: DataSourceOptions): Promise<DataS
   } catch (error) {
     await dataSource.destroy();
     throw error;
+  }
+}
+
+async function connect(options: DataSourceOptions): Promise<DataSource> {
+  const logger = new Logger('Database');
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await new DataSource(options).initialize();
+    } catch (error) {
+      if (tries === CONNECT_TRIES || !isUnavailable(error)) throw error;
+      const { code } = error as { code?: string };
+      logger.warn('The database does not answer yet; trying again', { tries, code });
+      await delay(CONNECT_RETRY_MS);
+    }
   }
 }
 

@@ -31,6 +31,11 @@ export const encryptedColumns = {
     column: 'previous_encoding_aes_key',
     identity: ['appid'],
   },
+  componentAppliedEnvironment: {
+    table: 'component',
+    column: 'applied_environment',
+    identity: ['appid'],
+  },
   componentAccessToken: {
     table: 'component_access_token',
     column: 'access_token',

@@ -3,8 +3,8 @@ import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js
 
 /** Deepest nesting of elements that is accepted; WeChat's pushes have four levels at the most. */
 const MAX_DEPTH = 32;
-/** Most elements of one document that are accepted. */
-const MAX_ELEMENTS = 5000;
+/** Most tags, CDATA sections, comments and references of one document that are accepted. */
+const MAX_MARKUP = 10_000;
 
 /** A field: text, fields within it, or, where a name stands several times, the list of them. */
 export type XmlValue = string | XmlFields | XmlValue[];
@@ -67,26 +67,27 @@ function toFields(element: ParsedElement, depth = 1): XmlFields {
 
 /**
  * Looks through the markup, outside of CDATA, before a parser sees it: no DOCTYPE, no entities but
- * XML's own five, no NUL, bounded depth and number of elements, nothing behind the root.
+ * XML's own five, no NUL, bounded depth and amount of markup, nothing behind the root.
  */
 function refuseDangerousXml(xml: string): void {
   if (xml.includes('\0')) throw xmlError('contains NUL');
   let depth = 0;
-  let elements = 0;
+  let markup = 0;
   let end = 0;
   for (let at = xml.indexOf('<'); at !== -1; at = xml.indexOf('<', end)) {
-    if (OTHER_ENTITY.test(xml.slice(end, at))) throw xmlError('has an entity that XML has not');
+    const text = xml.slice(end, at);
+    markup += text.split('&').length;
+    if (markup > MAX_MARKUP) throw tooLarge();
+    if (OTHER_ENTITY.test(text)) throw xmlError('has an entity that XML has not');
     if (xml.startsWith('<![CDATA[', at)) end = endOf(xml, ']]>', at + 9);
     else if (xml.startsWith('<!--', at)) end = endOf(xml, '-->', at + 4);
     else if (xml.startsWith('<?', at)) end = endOf(xml, '?>', at + 2);
     else if (xml.startsWith('<!', at)) throw xmlError('declares a document type or entities');
     else {
       end = endOfTag(xml, at);
-      const closing = xml[at + 1] === '/';
-      if (closing) depth -= 1;
-      else elements += 1;
-      if (!closing && xml[end - 2] !== '/') depth += 1;
-      if (depth > MAX_DEPTH || elements > MAX_ELEMENTS) throw tooLarge();
+      if (xml[at + 1] === '/') depth -= 1;
+      else if (xml[end - 2] !== '/') depth += 1;
+      if (depth > MAX_DEPTH) throw tooLarge();
       if (depth === 0) break;
     }
   }

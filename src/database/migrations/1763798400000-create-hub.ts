@@ -7,6 +7,9 @@ export class CreateHub1763798400000 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     const mysql = queryRunner.dataSource.options.type === 'mysql';
+    // Appids, hashes and ids are compared byte by byte, as SQLite does: MySQL's own default takes
+    // upper and lower case for equal.
+    if (mysql) await queryRunner.query('ALTER DATABASE COLLATE utf8mb4_bin');
     for (const table of tables(mysql)) await queryRunner.createTable(table, true);
   }
 
