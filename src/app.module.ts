@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AuthModule } from './auth/auth.module.js';
+import { AuthorizerModule } from './authorizer/authorizer.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { CommonModule } from './common/common.module.js';
 import { ComponentModule } from './component/component.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         CallbackModule,
         TicketModule,
         TokenModule,
+        AuthorizerModule,
         HealthModule,
         MetricsModule,
       ],

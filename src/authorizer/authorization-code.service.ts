@@ -136,7 +136,11 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       // The event may have come after the exchange began: its time counts.
       const eventTime = row.eventTime ?? Math.floor(row.receivedAt / 1000);
       await this.authorizers.authorize(id, granted, { obtainedAt, eventTime }, manager);
-      const detail = { source: row.source, funcInfo: granted.funcInfo, tokens: granted.accessToken !== undefined };
+      const detail = {
+        source: row.source,
+        funcInfo: granted.funcInfo,
+        tokens: granted.accessToken !== undefined,
+      };
       await this.authorizers.note(id, { what: 'authorized', detail }, manager);
       await this.codes.end(row.codeHash, { state: 'done', authorizerAppId }, manager);
     });
@@ -156,8 +160,13 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       const id = { componentAppId, authorizerAppId };
       await this.authorizers.askWechat(id, manager);
       const what = error.errcode === 61010 ? 'code_expired' : 'code_refused';
-      const advice = 'A fresh code comes when the account changes its permission sets or authorizes again';
-      await this.authorizers.note(id, { what, detail: { errcode: error.errcode, advice } }, manager);
+      const advice =
+        'A fresh code comes when the account changes its permission sets or authorizes again';
+      await this.authorizers.note(
+        id,
+        { what, detail: { errcode: error.errcode, advice } },
+        manager,
+      );
     });
   }
 }

@@ -35,7 +35,11 @@ export class AuthorizationEvents {
     };
     const eventTime = timeField(event.fields, 'CreateTime');
     const effective = await this.authorizers.revoke(id, eventTime, manager);
-    await this.authorizers.note(id, { what: 'unauthorized', detail: { eventTime, effective } }, manager);
+    await this.authorizers.note(
+      id,
+      { what: 'unauthorized', detail: { eventTime, effective } },
+      manager,
+    );
   }
 
   private async keepCode(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {

@@ -54,7 +54,10 @@ export class AuthorizationLinkService {
     const { componentAppId } = wish;
     await this.components.getEnabled(componentAppId);
     if (wish.returnTo !== undefined) this.checkReturnTo(wish.returnTo);
-    const [pc, h5] = await Promise.all([this.preAuthCode(componentAppId), this.preAuthCode(componentAppId)]);
+    const [pc, h5] = await Promise.all([
+      this.preAuthCode(componentAppId),
+      this.preAuthCode(componentAppId),
+    ]);
     const redirectUri = await this.redirectUri(wish);
     return {
       pc: this.link(PC_PAGE, {}, wish, pc.preAuthCode, redirectUri),

@@ -1,5 +1,15 @@
 import { Readable } from 'node:stream';
-import { Body, Controller, Get, HttpCode, Param, Post, Query, StreamableFile, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  StreamableFile,
+  UseGuards,
+} from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
@@ -53,7 +63,11 @@ export class AuthorizerAdminController {
   @Get('export')
   @ApiOperation({ summary: 'The accounts of a filter as CSV; no secrets' })
   @ApiProduces('text/csv')
-  @ApiResponse({ status: 200, description: 'CSV', schema: { type: 'string', example: 'component_appid,authorizer_appid,…' } })
+  @ApiResponse({
+    status: 200,
+    description: 'CSV',
+    schema: { type: 'string', example: 'component_appid,authorizer_appid,…' },
+  })
   export(@Query({ schema: authorizerListQuery }) query: AuthorizerListQuery): StreamableFile {
     const { component, status, search } = query;
     const rows = this.authorizers.all({ component, status, search });
@@ -68,7 +82,9 @@ export class AuthorizerAdminController {
   @ApiJson(authorizerDetailView, {
     ...authorizerViewExample,
     info: { nick_name: '示例公众号' },
-    history: [{ at: '2026-11-22T08:00:00.000Z', what: 'authorized', detail: { source: 'redirect' } }],
+    history: [
+      { at: '2026-11-22T08:00:00.000Z', what: 'authorized', detail: { source: 'redirect' } },
+    ],
   })
   async get(
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,
@@ -96,7 +112,9 @@ export class AuthorizerAdminController {
   }
 
   @Get(':componentAppId/:authorizerAppId/options/:name')
-  @ApiOperation({ summary: 'Read an option at WeChat: location_report, voice_recognize, customer_service' })
+  @ApiOperation({
+    summary: 'Read an option at WeChat: location_report, voice_recognize, customer_service',
+  })
   @ApiJson(optionView, optionExample)
   async getOption(
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,

@@ -34,7 +34,8 @@ export class AuthorizerResyncController {
   @HttpCode(202)
   @ApiOperation({
     summary: "Compare the records with WeChat's list of accounts",
-    description: 'Adds what is missing, repairs refresh tokens, marks what is gone, deletes nothing.',
+    description:
+      'Adds what is missing, repairs refresh tokens, marks what is gone, deletes nothing.',
   })
   @ApiComponentAppId()
   @ApiJson(resyncView, example)

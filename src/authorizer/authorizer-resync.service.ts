@@ -151,7 +151,9 @@ export class AuthorizerResyncService {
           .where("authorizer.componentAppId = :componentAppId AND authorizer.status = 'active'", {
             componentAppId,
           })
-          .andWhere('(authorizer.resyncId IS NULL OR authorizer.resyncId <> :resyncId)', { resyncId })
+          .andWhere('(authorizer.resyncId IS NULL OR authorizer.resyncId <> :resyncId)', {
+            resyncId,
+          })
           .andWhere('authorizer.lastAuthorizedAt < :startedAt', { startedAt })
           .limit(GONE_BATCH)
           .getMany(),

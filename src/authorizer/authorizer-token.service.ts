@@ -49,7 +49,8 @@ export class AuthorizerTokenService implements OnModuleDestroy {
         entity: Authorizer,
         identity: authorizerOfKey,
         key: authorizerKey,
-        location: (key) => secretLocation(encryptedColumns.authorizerAccessToken, ...key.split('/')),
+        location: (key) =>
+          secretLocation(encryptedColumns.authorizerAccessToken, ...key.split('/')),
         spread: REFRESH_SPREAD,
         // A row exists because the account authorized, never because somebody asked.
         createRows: false,

@@ -40,7 +40,10 @@ export class AuthorizerTokenSource implements TokenSource {
     const id = authorizerOfKey(key);
     if (state.status === undefined) throw new AuthorizerUnknownError(id.authorizerAppId);
     if (state.status === 'revoked') throw new AuthorizerRevokedError(id, state.revokedAt ?? null);
-    const refreshToken = this.store.refreshTokenOf({ ...id, refreshToken: state.refreshToken ?? null });
+    const refreshToken = this.store.refreshTokenOf({
+      ...id,
+      refreshToken: state.refreshToken ?? null,
+    });
     if (state.status !== 'active' || !refreshToken) {
       throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
     }

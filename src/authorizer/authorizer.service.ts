@@ -5,7 +5,12 @@ import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
 import { Authorizer } from './authorizer.entity.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
-import { authorizerKey, authorizerOfKey, AuthorizerUnknownError, type AuthorizerId } from './authorizer.js';
+import {
+  authorizerKey,
+  authorizerOfKey,
+  AuthorizerUnknownError,
+  type AuthorizerId,
+} from './authorizer.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import type { AuthorizerListQuery } from './authorizer.views.js';
 

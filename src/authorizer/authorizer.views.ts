@@ -59,9 +59,7 @@ export const authorizerListView = z.object({
 
 export const authorizerDetailView = authorizerView.extend({
   info: z.record(z.string(), z.unknown()).nullable().describe("WeChat's own answer"),
-  history: z.array(
-    z.object({ at: isoTime, what: z.string(), detail: z.unknown().nullable() }),
-  ),
+  history: z.array(z.object({ at: isoTime, what: z.string(), detail: z.unknown().nullable() })),
 });
 
 export const authorizerListQuery = z.object({

@@ -16,7 +16,11 @@ export function ApiJson<S extends z.ZodType>(
 }
 
 /** Documents an error answer: its status, code and when it comes. */
-export function ApiHubError(status: number, code: string, description: string): MethodDecorator {
+export function ApiHubError(
+  status: number,
+  code: string,
+  description: string,
+): MethodDecorator & ClassDecorator {
   return ApiResponse({
     status,
     description: `\`${code}\`: ${description}`,

@@ -70,7 +70,7 @@ export class Database {
   async write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.dialect === 'sqlite'
       ? this.transaction(work)
-      : this.guard(() => retryDeadlocks(() => work(this.manager)));
+      : this.guard(() => retryConflicts(() => work(this.manager)));
   }
 
   /**

@@ -67,7 +67,8 @@ export const FAILURE_POLICIES: Record<FailureKind, FailurePolicy> = {
   code: {
     retry: { baseSeconds: 600, maxSeconds: 3600 },
     operator: false,
-    advice: 'The authorization code is used or expired; the account must change its permission sets or authorize again',
+    advice:
+      'The authorization code is used or expired; the account must change its permission sets or authorize again',
   },
   refresh_token: {
     retry: { baseSeconds: 3600, maxSeconds: 86_400 },

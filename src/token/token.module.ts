@@ -4,6 +4,7 @@ import { ComponentModule } from '../component/component.module.js';
 import { TicketModule } from '../ticket/ticket.module.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
 import { ComponentAccessToken } from './component-access-token.entity.js';
+import { ComponentCall } from './component-call.js';
 import { ComponentTokenSource } from './component-token.source.js';
 import { TokenAdminController } from './token-admin.controller.js';
 import { TokenController } from './token.controller.js';
@@ -19,7 +20,7 @@ import { TokenService } from './token.service.js';
     WechatApiModule,
   ],
   controllers: [TokenController, TokenAdminController],
-  providers: [TokenService, TokenRefresher, ComponentTokenSource],
-  exports: [TokenService],
+  providers: [TokenService, TokenRefresher, ComponentTokenSource, ComponentCall],
+  exports: [TokenService, ComponentCall],
 })
 export class TokenModule {}

@@ -83,9 +83,9 @@ export class TokenStore<E extends TokenColumns> {
 
   /** Takes the lease of a row, if nobody holds one and the generation is as seen. */
   async acquire(key: string, lease: Lease): Promise<boolean> {
-    return this.changes(async (manager) => {
-      await this.ensureRow(key, manager);
-      return this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: lease.until })
+    if (this.table.createRows !== false) await this.ensureRow(key);
+    return this.changes((manager) =>
+      this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: lease.until })
         .andWhere('generation = :generation', { generation: lease.generation })
         .andWhere('(lease_until IS NULL OR lease_until <= :now)', { now: this.clock.now() })
         .execute(),

@@ -1,5 +1,5 @@
 import { Table, type MigrationInterface, type QueryRunner, type TableColumnOptions } from 'typeorm';
-import { bigint, nullable, primary, text, varchar } from './table-columns.js';
+import { bigint, nullable, primary, text, tokenColumns, varchar } from './table-columns.js';
 
 /** Tickets, tokens, platforms, recorded pushes, settings and the audit trail. */
 export class CreateHub1763798400000 implements MigrationInterface {
@@ -125,23 +125,4 @@ function componentAccessTokenTable(): Table {
     columns: [varchar('component_appid', 64, primary), ...tokenColumns()],
     indices: [{ name: 'component_access_token_refresh_at', columnNames: ['refresh_at'] }],
   });
-}
-
-/** Columns of every table that the token engine keeps. */
-function tokenColumns(): TableColumnOptions[] {
-  return [
-    text('access_token', nullable),
-    { name: 'expires_in', type: 'integer', isNullable: true },
-    bigint('obtained_at', nullable),
-    bigint('expires_at', nullable),
-    bigint('refresh_at', nullable),
-    { name: 'generation', type: 'integer', default: 0 },
-    bigint('invalidated_at', nullable),
-    bigint('forced_at', nullable),
-    varchar('lease_owner', 36, nullable),
-    bigint('lease_until', nullable),
-    { name: 'attempts', type: 'integer', default: 0 },
-    bigint('next_attempt_at', nullable),
-    text('last_error', nullable),
-  ];
 }

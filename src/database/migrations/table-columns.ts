@@ -17,3 +17,22 @@ export function text(name: string, options: Options = {}): TableColumnOptions {
 
 export const nullable: Options = { isNullable: true };
 export const primary: Options = { isPrimary: true };
+
+/** Columns of every table that the token engine keeps. */
+export function tokenColumns(): TableColumnOptions[] {
+  return [
+    text('access_token', nullable),
+    { name: 'expires_in', type: 'integer', isNullable: true },
+    bigint('obtained_at', nullable),
+    bigint('expires_at', nullable),
+    bigint('refresh_at', nullable),
+    { name: 'generation', type: 'integer', default: 0 },
+    bigint('invalidated_at', nullable),
+    bigint('forced_at', nullable),
+    varchar('lease_owner', 36, nullable),
+    bigint('lease_until', nullable),
+    { name: 'attempts', type: 'integer', default: 0 },
+    bigint('next_attempt_at', nullable),
+    text('last_error', nullable),
+  ];
+}
