@@ -1,3 +1,6 @@
+import type { Authorization } from './authorization.js';
+import type { AuthorizerBook } from './authorizer-book.js';
+import type { CustomMessageLog } from './custom-message-log.js';
 import type { FakeComponent } from './fake-component.js';
 import type { Pusher } from './pusher.js';
 import type { TokenBook } from './token-book.js';
@@ -20,6 +23,9 @@ export interface SimulatorContext {
   /** component_access_tokens; the owner is the component appid. */
   readonly tokens: TokenBook;
   readonly pusher: Pusher;
+  /** Accounts, their authorizations and authorizer_access_tokens. */
+  readonly authorizers: AuthorizerBook;
+  readonly messages: CustomMessageLog;
 }
 
 /**
@@ -60,12 +66,56 @@ export function requireComponent(
   return component;
 }
 
-/** The appid whose component token the query carries; both parameter names are in use. */
-export function requireTokenOwner(call: ApiCall, context: SimulatorContext): string {
+/** What a token is made of; anything else is refused as 40014 where a component token is due. */
+const TOKEN_SHAPE = /^\d\d_[\w-]{147}$/;
+
+/** The token in the query: both parameter names are in use, and 41001 without one. */
+export function requireToken(call: ApiCall): string {
   const query = new URLSearchParams(call.search);
   const token = query.get('access_token') || query.get('component_access_token');
   if (!token) throw new WechatError(41001);
-  return context.tokens.ownerOf(token);
+  return token;
+}
+
+/** The appid whose working token the query carries, a component's or an authorizer's. */
+export function requireTokenOwner(call: ApiCall, context: SimulatorContext): string {
+  const token = requireToken(call);
+  if (!context.authorizers.ownerOf(token)) return context.tokens.ownerOf(token);
+  return context.authorizers.requireOwner(token).account.appid;
+}
+
+/** The component whose token the query carries: 41001, 40014, 61014, 40001 or 42001 otherwise. */
+export function requireComponentToken(call: ApiCall, context: SimulatorContext): FakeComponent {
+  const token = requireToken(call);
+  if (!TOKEN_SHAPE.test(token)) throw new WechatError(40014);
+  if (context.authorizers.ownerOf(token)) throw new WechatError(61014);
+  const component = context.components.get(context.tokens.ownerOf(token));
+  if (!component) throw new WechatError(40001);
+  return component;
+}
+
+/** A POST with a component's token and its own `component_appid`: 40013 for that of another. */
+export function readComponentBody(
+  call: ApiCall,
+  context: SimulatorContext,
+): { component: FakeComponent; body: Record<string, unknown> } {
+  const component = requireComponentToken(call, context);
+  const body = readJsonBody(call);
+  if (requireField(body, 'component_appid') !== component.appid) throw new WechatError(40013);
+  return { component, body };
+}
+
+/** The authorization that `authorizer_appid` names: 40013 without such an account, else 61003. */
+export function requireAuthorization(
+  body: Record<string, unknown>,
+  componentAppid: string,
+  context: SimulatorContext,
+): Authorization {
+  const appid = requireField(body, 'authorizer_appid');
+  if (!context.authorizers.accounts.has(appid)) throw new WechatError(40013);
+  const authorization = context.authorizers.find(componentAppid, appid);
+  if (!authorization) throw new WechatError(61003);
+  return authorization;
 }
 
 function parseJson(text: string): unknown {

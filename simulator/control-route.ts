@@ -31,3 +31,12 @@ export function optionalText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null || typeof value === 'string') return value ?? undefined;
   throw new SimulatorError(`${name} must be a string`);
 }
+
+/** The component meant: named, or the only one there is. */
+export function oneAppid(component: unknown, simulator: WechatSimulator): string {
+  const named = optionalText('component', component);
+  if (named !== undefined) return named;
+  const [only, ...others] = simulator.state().components;
+  if (only && others.length === 0) return only.appid;
+  throw new SimulatorError('component must name one of the components');
+}

@@ -1,11 +1,10 @@
-import { optionalNumber, optionalText, type ControlRoute } from './control-route.js';
+import { authorizerControlRoutes } from './authorizer-control.routes.js';
+import { oneAppid, optionalNumber, optionalText, type ControlRoute } from './control-route.js';
 import { ANY } from './count-waiters.js';
 import type { ComponentChange, ComponentOptions } from './fake-component.js';
 import type { FaultSpec } from './fault-plan.js';
 import type { TicketPushOverrides } from './push-builder.js';
 import type { TokenRefusal } from './token-book.js';
-import { SimulatorError } from './wechat-error.js';
-import type { WechatSimulator } from './wechat-simulator.js';
 
 /** Observing calls: what arrived, what is held. */
 const callRoutes: ControlRoute[] = [
@@ -137,13 +136,5 @@ export const controlRoutes: ControlRoute[] = [
   ...faultRoutes,
   ...pushRoutes,
   ...componentRoutes,
+  ...authorizerControlRoutes,
 ];
-
-/** The component meant: named, or the only one there is. */
-function oneAppid(component: unknown, simulator: WechatSimulator): string {
-  const named = optionalText('component', component);
-  if (named !== undefined) return named;
-  const [only, ...others] = simulator.state().components;
-  if (only && others.length === 0) return only.appid;
-  throw new SimulatorError('component must name one of the components');
-}

@@ -10,6 +10,11 @@ export function newAccessToken(): string {
   return `${randomInt(60, 100)}_${randomBytes(110).toString('base64url')}`;
 }
 
+/** A new code of any sort: its prefix (`preauthcode@@@`) and 64 URL-safe characters. */
+export function newCode(prefix: string): string {
+  return prefix + randomBytes(48).toString('base64url');
+}
+
 /**
  * A request id as WeChat appends it to `errmsg`: three groups of eight hex digits, of which the
  * first is the Unix time.

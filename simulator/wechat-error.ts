@@ -7,9 +7,12 @@ export const REQUEST_IP = '203.0.113.7';
 const MESSAGES: Readonly<Record<number, string>> = {
   [-1]: 'system error',
   40001: 'invalid credential, access_token is invalid or not latest',
+  40003: 'invalid openid',
   40013: 'invalid appid',
+  40014: 'invalid access_token',
   40066: 'invalid url',
   40125: 'invalid appsecret',
+  40170: 'args count exceed count limit',
   41001: 'access_token missing',
   41004: 'appsecret missing',
   42001: 'access_token expired',
@@ -19,10 +22,17 @@ const MESSAGES: Readonly<Record<number, string>> = {
   45011: 'api minute-quota reach limit  must slower  retry next minute',
   47001: 'data format error',
   48001: 'api unauthorized',
+  61003: 'component is not authorized by this account',
   61004: `access clientip is not registered requestIP: ${REQUEST_IP}`,
   61005: 'component ticket is expired',
   61006: 'component ticket is invalid',
+  61009: 'code is invalid',
+  61010: 'code is expired',
   61011: 'invalid component',
+  61012: 'invalid option name',
+  61013: 'invalid option value',
+  61014: 'must use component token for component api',
+  61023: 'refresh_token is invalid',
 };
 
 /** A refusal of an API call; answered with HTTP 200 and this errcode. */

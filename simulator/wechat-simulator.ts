@@ -2,14 +2,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { ApiGateway } from './api-gateway.js';
 import type { ApiRoute, SimulatorContext } from './api-route.js';
+import { authorizationRoutes } from './authorization.routes.js';
+import { AuthorizerBook } from './authorizer-book.js';
+import { AuthorizerControl } from './authorizer-control.js';
+import { authorizerInfoRoutes } from './authorizer-info.routes.js';
+import { authorizerOptionRoutes } from './authorizer-option.routes.js';
 import { CallLog, type CallSummary } from './call-log.js';
 import { componentTokenRoutes } from './component-token.routes.js';
+import { consentPages } from './consent.pages.js';
 import { controlRoutes } from './control.routes.js';
 import { CONTROL_PREFIX, ControlServer } from './control-server.js';
+import { CustomMessageLog } from './custom-message-log.js';
+import { customMessageRoutes } from './custom-message.routes.js';
 import { DEFAULT_PUSH_TIMEOUT_MS } from './defaults.js';
 import { domainIpRoutes } from './domain-ip.routes.js';
 import { FakeComponent, type ComponentChange, type ComponentOptions } from './fake-component.js';
 import { FaultPlan, type FaultSpec, type PlannedFault } from './fault-plan.js';
+import { PageServer } from './page-server.js';
 import {
   buildPush,
   eventsUrl,
@@ -31,11 +40,15 @@ import { SimulatorError } from './wechat-error.js';
 /** Longer than any client keeps an idle connection, so that the simulator never closes first. */
 const KEEP_ALIVE_MS = 120_000;
 
+/** A load test connects by the thousand at once; Node's 511 would make them wait. */
+const LISTEN_BACKLOG = 4096;
+
 /**
- * A WeChat to develop and test against: the component part of api.weixin.qq.com, the pusher of
- * verify tickets, and the means to break both. Each method is also a route below `/__sim`.
+ * A WeChat to develop and test against: the component part of api.weixin.qq.com, the authorization
+ * pages, the pusher, and the means to break them. Each method is also a route below `/__sim`.
  */
-export class WechatSimulator {
+export class WechatSimulator extends AuthorizerControl {
+  protected readonly context: SimulatorContext;
   private readonly components = new Map<string, FakeComponent>();
   private readonly calls = new CallLog();
   private readonly now: () => number;
@@ -44,16 +57,21 @@ export class WechatSimulator {
   private readonly pusher: Pusher;
   private readonly gateway: ApiGateway;
   private readonly control: ControlServer;
+  private readonly pages: PageServer;
   private readonly server: Server;
 
   private constructor(private readonly options: SimulatorOptions) {
+    super();
     this.now = options.now ?? Date.now;
     this.tokens = new TokenBook(this.now);
     this.faults = new FaultPlan(options.rng ?? Math.random);
     this.pusher = new Pusher(this.now, options.pushTimeoutMs ?? DEFAULT_PUSH_TIMEOUT_MS);
     const { now, components, tokens, pusher } = this;
-    const context: SimulatorContext = { now, components, tokens, pusher };
-    this.gateway = new ApiGateway(apiRoutes(), context, this.calls, this.faults);
+    const authorizers = new AuthorizerBook(now);
+    const messages = new CustomMessageLog();
+    this.context = { now, components, tokens, pusher, authorizers, messages };
+    this.gateway = new ApiGateway(apiRoutes(), this.context, this.calls, this.faults);
+    this.pages = new PageServer(consentPages, this.context, this.calls);
     this.control = new ControlServer(controlRoutes, this);
     this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>
       this.dispatch(request, response),
@@ -232,7 +250,7 @@ export class WechatSimulator {
     const { port = 0, host = '127.0.0.1' } = this.options;
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(port, host, resolve);
+      this.server.listen({ port, host, backlog: LISTEN_BACKLOG }, resolve);
     });
   }
 
@@ -250,17 +268,12 @@ export class WechatSimulator {
     };
   }
 
-  private component(appid: string): FakeComponent {
-    const component = this.components.get(appid);
-    if (!component) throw new SimulatorError(`no component ${appid}`, 404);
-    return component;
-  }
-
   private dispatch(request: IncomingMessage, response: ServerResponse): void {
     const target = request.url ?? '/';
     const mark = target.indexOf('?');
     const path = mark < 0 ? target : target.slice(0, mark);
     const search = mark < 0 ? '' : target.slice(mark + 1);
+    if (this.pages.handle(request, response, path, search)) return;
     const handler = path.startsWith(`${CONTROL_PREFIX}/`) ? this.control : this.gateway;
     handler.handle(request, response, path, search);
   }
@@ -268,5 +281,13 @@ export class WechatSimulator {
 
 /** The API; a new feature adds its routes here. */
 function apiRoutes(): ApiRoute[] {
-  return [...componentTokenRoutes, ...pushTicketRoutes, ...domainIpRoutes];
+  return [
+    ...componentTokenRoutes,
+    ...pushTicketRoutes,
+    ...domainIpRoutes,
+    ...authorizationRoutes,
+    ...authorizerInfoRoutes,
+    ...authorizerOptionRoutes,
+    ...customMessageRoutes,
+  ];
 }

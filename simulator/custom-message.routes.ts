@@ -1,0 +1,22 @@
+import { readJsonBody, requireField, requireToken, type ApiRoute } from './api-route.js';
+import { WechatError } from './wechat-error.js';
+
+const OPENID_SHAPE = /^[\w-]{6,64}$/;
+
+/** A customer message on behalf of an account: what its token is for, and a proof that it works. */
+const sendCustomMessage: ApiRoute = {
+  path: '/cgi-bin/message/custom/send',
+  handle(call, { authorizers, messages, now }) {
+    const authorization = authorizers.requireOwner(requireToken(call));
+    const body = readJsonBody(call);
+    const touser = requireField(body, 'touser', 40003);
+    if (!OPENID_SHAPE.test(touser)) throw new WechatError(40003);
+    const msgtype = requireField(body, 'msgtype');
+    const { componentAppid: component, account } = authorization;
+    messages.add({ component, account: account.appid, touser, msgtype, body, atMs: now() });
+    return { errcode: 0, errmsg: 'ok' };
+  },
+};
+
+/** The APIs that send messages for an account. */
+export const customMessageRoutes: ApiRoute[] = [sendCustomMessage];

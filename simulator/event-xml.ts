@@ -1,0 +1,40 @@
+import { cdata } from './push-builder.js';
+
+/** A field of an event: text in CDATA, numbers bare, nested elements, repeated elements. */
+export type EventField = string | number | EventFields | EventFields[];
+
+/** The fields behind InfoType, in the order in which they are written. */
+export interface EventFields {
+  [name: string]: EventField;
+}
+
+/** The decrypted text of an event on the auth URL (authorize_event page). */
+export function eventXml(
+  appid: string,
+  createTime: number,
+  infoType: string,
+  fields: EventFields,
+): string {
+  const all = { AppId: appid, CreateTime: createTime, InfoType: infoType, ...fields };
+  return `<xml>${elements(all)}</xml>`;
+}
+
+function elements(fields: EventFields): string {
+  return Object.entries(fields)
+    .map(([name, value]) =>
+      Array.isArray(value)
+        ? value.map((item) => element(name, item)).join('')
+        : element(name, value),
+    )
+    .join('');
+}
+
+function element(name: string, value: string | number | EventFields): string {
+  const content =
+    typeof value === 'string'
+      ? cdata(value)
+      : typeof value === 'number'
+        ? String(value)
+        : elements(value);
+  return `<${name}>${content}</${name}>`;
+}
