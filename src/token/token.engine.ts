@@ -21,7 +21,7 @@ const MAX_WAIT_MS = 15_000;
 /** A token reported as refused is replaced at most this often. */
 const FORCE_INTERVAL_MS = 30_000;
 /** Other hosts see a new token within 5 s. */
-const COPY_LIMITS = { refreshAfterMs: 1000, maxAgeMs: 4000 };
+const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 
 interface RefreshRequest {
   /** Generation to be replaced: any newer one that WeChat takes satisfies the caller. */
