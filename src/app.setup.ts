@@ -1,11 +1,11 @@
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
 import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
-import { HubErrorFilter } from './common/hub-error.filter.js';
+import { HubErrorFilter, sendHubError } from './common/hub-error.filter.js';
 import { emitTelemetry } from './common/telemetry.js';
 import { runWithRequestId } from './common/request-context.js';
 
@@ -21,7 +21,16 @@ export function createAdapter(): FastifyAdapter {
     genReqId: () => uuidv4(),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
+    frameworkErrors: answerBadUrl,
   });
+}
+
+/** A URL that no route can have: it is refused before hooks and filters are reached. */
+function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode: status = 400 } = error;
+  const code = status === 414 ? 'uri_too_long' : 'bad_request';
+  void reply.header('x-request-id', request.id);
+  sendHubError(new HubError(code, 'The URL is malformed', { status }), request.id, reply);
 }
 
 /**
@@ -65,6 +74,8 @@ function useBodyParsers(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     if (isCallback(request)) done(null, body);
+    // Clients name the type also where there is nothing to send.
+    else if (body.length === 0) done(null, undefined);
     else if (isJson(request)) {
       // Callbacks and promises are both allowed by the type; the default parser calls back.
       void parseJson(request, body.toString('utf8'), done);

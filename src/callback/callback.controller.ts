@@ -58,8 +58,13 @@ export class CallbackController {
     description: 'Query: signature, timestamp, nonce, echostr.',
   })
   @ApiProduces('text/plain')
-  @ApiResponse({ status: 200, description: 'The echostr', schema: { type: 'string' } })
+  @ApiResponse({
+    status: 200,
+    description: 'The echostr',
+    schema: { type: 'string', example: '5927782489442352469' },
+  })
   @ApiComponentAppId()
+  @ApiHubError(400, 'parameter_missing', 'A query parameter is missing; also parameter_invalid')
   @ApiHubError(403, 'signature_invalid', 'The signature does not match')
   checkUrl(
     @Param('componentAppId') componentAppId: string,

@@ -31,11 +31,7 @@ export class HubErrorFilter implements ExceptionFilter {
     const id = currentRequestId() ?? request.id;
     const error = toHubError(thrown);
     this.log(error, request, thrown);
-    if (reply.sent) return;
-    void reply
-      .status(error.status)
-      .header('content-type', 'application/json; charset=utf-8')
-      .send({ error: { code: error.code, message: error.message, id, ...error.details } });
+    if (!reply.sent) sendHubError(error, id, reply);
   }
 
   private log(error: HubError, request: FastifyRequest, thrown: unknown): void {
@@ -52,6 +48,14 @@ export class HubErrorFilter implements ExceptionFilter {
       this.logger[error.level](`Request refused: ${error.message}`, fields);
     }
   }
+}
+
+/** Answers an error in the form that all of the hub's errors have. */
+export function sendHubError(error: HubError, id: string, reply: FastifyReply): void {
+  void reply
+    .status(error.status)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send({ error: { code: error.code, message: error.message, id, ...error.details } });
 }
 
 function toHubError(thrown: unknown): HubError {

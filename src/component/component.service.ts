@@ -15,7 +15,7 @@ import { ComponentStore, type ComponentChange } from './component.store.js';
 
 /** A change on another host is live here within this time, in milliseconds. */
 const MAX_AGE_MS = 8000;
-const REFRESH_AFTER_MS = 3000;
+const REFRESH_AFTER_MS = 5000;
 /** An unknown appid makes the list be read again, at most this often, in milliseconds. */
 const UNKNOWN_RELOAD_MS = 1000;
 

@@ -24,7 +24,7 @@ const FORCE_INTERVAL_MS = 30_000;
 /** Tokens held in memory; there may be far more rows. */
 const COPIES = 10_000;
 /** Other hosts see a new token within 5 s. */
-const COPY_LIMITS = { refreshAfterMs: 1000, maxAgeMs: 4000 };
+const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 
 interface RefreshRequest {
   /** Generation to be replaced: any newer one that WeChat takes satisfies the caller. */

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { dataFolder } from './settings.mjs';
+
+const START_LIMIT_MS = 60_000;
+/** Linux counts a process's time in hundredths of a second. */
+const TICK_MS = 10;
+const running = new Set();
+
+/**
+ * Starts a process whose output goes to a file: a pipe that nobody empties would stop it.
+ * @param {{ name: string, file: string, args?: string[], env?: Record<string, string> }} what
+ */
+export function start({ name, file, args = [], env = {} }) {
+  const log = join(dataFolder(), `${name}.log`);
+  const output = openSync(log, 'w');
+  const child = spawn(file, args, {
+    // A folder without .env: nothing but `env` counts.
+    cwd: dataFolder(),
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', output, output],
+  });
+  closeSync(output);
+  const exited = once(child, 'exit');
+  running.add(child);
+  void exited.then(
+    () => running.delete(child),
+    () => running.delete(child),
+  );
+  return { name, child, exited, log };
+}
+
+/** Ends a process at once, as a crash would. */
+export async function kill({ child, exited }) {
+  child.kill('SIGKILL');
+  await exited;
+}
+
+/** Ends whatever is still running; for the end of the run, however it comes. */
+export function killAll() {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Asks until `look` gives a value: no event tells from outside that a server is ready. */
+export async function untilReady(server, look) {
+  const until = performance.now() + START_LIMIT_MS;
+  while (performance.now() < until && server.child.exitCode === null) {
+    const found = await look().catch(() => undefined);
+    if (found) return found;
+    await delay(25);
+  }
+  throw new Error(`${server.name} did not start:\n${readFileSync(server.log, 'utf8')}`);
+}
+
+/** A port that nobody listens on. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Processor time that a process has used, in milliseconds; undefined where the system won't say. */
+export function cpuMs({ child }) {
+  try {
+    const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,213 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Libsql from 'libsql';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { StartedHub } from '../support/callback-started-hub.js';
+import { ADMIN_TOKEN, COMPONENT, hubEnvironment } from '../support/fake-settings.js';
+
+const START_LIMIT_MS = 1500;
+const RSS_LIMIT_MB = 150;
+const STARTS = 5;
+
+const { HOST: _host, PORT: _port, MASTER_KEYS: _keys, ...SETTINGS } = hubEnvironment();
+const COMPONENT_VARIABLES = Object.keys(SETTINGS).filter((name) => /^WECHAT_COMPONENT/.test(name));
+const NO_COMPONENT = Object.fromEntries(COMPONENT_VARIABLES.map((name) => [name, '']));
+
+let folder: string;
+let wechat: WechatSimulator;
+let hubs: StartedHub[];
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'hub-start-'));
+  // A hub without a ticket asks WeChat for one as it starts.
+  wechat = await WechatSimulator.start({ components: [COMPONENT] });
+  hubs = [];
+});
+afterEach(async () => {
+  for (const hub of hubs) if (hub.child.exitCode === null) await hub.end('SIGKILL');
+  await wechat.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function spawn(env: Record<string, string> = {}): Promise<StartedHub> {
+  const hub = await StartedHub.spawn(folder, {
+    ...SETTINGS,
+    WECHAT_API_BASE_URL: wechat.url,
+    ...env,
+  });
+  hubs.push(hub);
+  return hub;
+}
+
+/** Starts one and ends it as an orchestrator does. */
+async function runOnce(env: Record<string, string> = {}): Promise<StartedHub> {
+  const hub = await spawn(env);
+  await hub.ready();
+  expect((await hub.end('SIGTERM')).code).toBe(0);
+  return hub;
+}
+
+async function statusWith(hub: StartedHub, token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` };
+  return (await fetch(`${hub.url}/admin/components`, { headers })).status;
+}
+
+/** Names at the beginnings of the lines of a configuration message. */
+function namedIn(stderr: string): string[] {
+  return [...stderr.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name ?? '').sort();
+}
+
+describe('a hub that can not start ends with code 1 and one message, when', () => {
+  it('its configuration is malformed, naming each variable and repeating no secret', async () => {
+    const wrong = {
+      PORT: 'http',
+      DATABASE_URL: 'postgres://hub:fake-password@db/hub',
+      WECHAT_API_BASE_URL: 'api.weixin.qq.com',
+      WECHAT_COMPONENT_ENCODING_AES_KEY: COMPONENT.encodingAesKey.slice(1),
+      ADMIN_TOKEN: 'fake token',
+    };
+    const { code, stdout, stderr } = await (await spawn(wrong)).end();
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(namedIn(stderr)).toEqual(Object.keys(wrong).sort());
+    expect(stderr.match(/Configuration is not usable/g)).toHaveLength(1);
+    for (const name of Object.keys(wrong)) expect(stderr).toContain(`(example: ${name}=`);
+    for (const value of Object.values(wrong)) expect(stderr).not.toContain(value);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('neither the environment nor the database has a component', async () => {
+    const { code, stdout, stderr } = await (await spawn(NO_COMPONENT)).end();
+    expect(code).toBe(1);
+    expect(namedIn(stderr)).toEqual(COMPONENT_VARIABLES.sort());
+    expect(stderr.match(/Configuration is not usable/g)).toHaveLength(1);
+    expect(stderr + stdout).not.toMatch(/^\s+at |"level":"(error|fatal)"/m);
+  });
+
+  it('MySQL is configured without master keys', async () => {
+    const DATABASE_URL = 'mysql://hub:fake-password@127.0.0.1:1/hub';
+    const { code, stderr } = await (await spawn({ DATABASE_URL })).end();
+    expect(code).toBe(1);
+    expect(namedIn(stderr)).toEqual(['MASTER_KEYS']);
+    expect(stderr).not.toContain('fake-password');
+  });
+
+  it('the file of the master key is damaged', async () => {
+    await runOnce();
+    writeFileSync(join(folder, 'data/master.key'), 'file:damaged\n');
+    const { code, stderr } = await (await spawn()).end();
+    expect(code).toBe(1);
+    expect(namedIn(stderr)).toEqual(['MASTER_KEYS']);
+  });
+
+  it('its port is taken', async () => {
+    const first = await spawn();
+    await first.ready();
+    const PORT = new URL(first.url).port;
+    const { code, stdout, stderr } = await (await spawn({ PORT })).end();
+    expect(code).toBe(1);
+    expect(stdout + stderr).toContain('EADDRINUSE');
+  });
+});
+
+describe('a hub on SQLite', () => {
+  it('keeps its key in a file that only its owner can read, and finds it again', async () => {
+    await runOnce();
+    const path = join(folder, 'data/master.key');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const key = readFileSync(path, 'utf8');
+    await runOnce(NO_COMPONENT);
+    expect(readFileSync(path, 'utf8')).toBe(key);
+  });
+
+  it('starts without the variables of a component that it has stored', async () => {
+    await runOnce();
+    const hub = await spawn(NO_COMPONENT);
+    await hub.ready();
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const response = await fetch(`${hub.url}/admin/components`, { headers });
+    expect(await response.json()).toMatchObject([{ componentAppId: COMPONENT.appid }]);
+  });
+
+  it('reads .env of its folder', async () => {
+    const lines = Object.entries(SETTINGS).map(([name, value]) => `${name}=${value}`);
+    writeFileSync(join(folder, '.env'), [...lines, 'PORT=1'].join('\n'));
+    const hub = await StartedHub.spawn(folder, { WECHAT_API_BASE_URL: wechat.url });
+    hubs.push(hub);
+    await hub.ready();
+    expect(await statusWith(hub, ADMIN_TOKEN)).toBe(200);
+  });
+
+  it('makes an admin token, shows it once, and keeps its hash alone', async () => {
+    const first = await spawn({ ADMIN_TOKEN: '' });
+    await first.ready();
+    const token = /\n {2}(hub_[\w-]{43})\n/.exec(first.stderr)?.[1] ?? '';
+    expect(token).not.toBe('');
+    expect(await statusWith(first, token)).toBe(200);
+    expect(await statusWith(first, `${token}x`)).toBe(401);
+    const { stdout } = await first.end('SIGTERM');
+    expect(stdout).not.toContain(token);
+
+    const second = await spawn({ ADMIN_TOKEN: '' });
+    await second.ready();
+    expect(second.stderr).toBe('');
+    expect(await statusWith(second, token)).toBe(200);
+    await second.end('SIGTERM');
+    const stored = new Libsql(join(folder, 'data/hub.sqlite'))
+      .prepare('SELECT * FROM setting')
+      .all();
+    expect(stored).toHaveLength(1);
+    expect(JSON.stringify(stored)).not.toContain(token);
+  });
+
+  it('shows no admin token when one is set, and takes that one instead of its own', async () => {
+    const first = await runOnce({ ADMIN_TOKEN: '' });
+    const made = /\n {2}(hub_[\w-]{43})\n/.exec(first.stderr)?.[1] ?? '';
+    const second = await spawn();
+    await second.ready();
+    expect(second.stderr).toBe('');
+    expect(await statusWith(second, ADMIN_TOKEN)).toBe(200);
+    expect(await statusWith(second, made)).toBe(401);
+  });
+
+  it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends with code 0 on %s', async (signal) => {
+    const hub = await spawn();
+    await hub.ready();
+    const started = performance.now();
+    const { code, stdout, stderr } = await hub.end(signal);
+    expect(code).toBe(0);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(stderr).toBe('');
+    for (const line of stdout.trim().split('\n')) {
+      expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) });
+    }
+    expect(stdout).not.toMatch(/"level":"(error|fatal)"/);
+  });
+
+  it(`is ready in under ${START_LIMIT_MS} ms and rests in under ${RSS_LIMIT_MB} MB`, async () => {
+    const times: number[] = [];
+    const memory: number[] = [];
+    // The best of a few: other tests run beside this one.
+    for (let start = 0; start < STARTS && !fine(times, memory); start += 1) {
+      const hub = await spawn({ LOG_LEVEL: 'info' });
+      times.push(Math.round(await hub.ready()));
+      memory.push(Math.round(residentMegabytes(hub)));
+      await hub.end('SIGTERM');
+    }
+    console.log(`Start to ready: ${times.join(', ')} ms; idle RSS: ${memory.join(', ')} MB`);
+    expect(Math.min(...times)).toBeLessThan(START_LIMIT_MS);
+    expect(Math.min(...memory)).toBeLessThan(RSS_LIMIT_MB);
+  }, 60_000);
+});
+
+function fine(times: number[], memory: number[]): boolean {
+  return Math.min(...times) < START_LIMIT_MS && Math.min(...memory) < RSS_LIMIT_MB;
+}
+
+/** Resident memory as Linux counts it; elsewhere there is nothing to read, and nothing to say. */
+function residentMegabytes({ child }: StartedHub): number {
+  if (process.platform !== 'linux') return 0;
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}

@@ -1,0 +1,24 @@
+import { COMPONENT } from './fake-settings.js';
+import type { HubClient } from './hub-client.js';
+
+/** A route as `/docs-json` has it. */
+export interface Operation {
+  method: string;
+  /** With the component's appid in the place of parameters. */
+  path: string;
+  responses: Record<string, { content?: Record<string, { schema?: any; example?: unknown }> }>;
+  security?: unknown[];
+}
+
+/** Every route that the documentation has. */
+export async function operations(hub: HubClient): Promise<Operation[]> {
+  const { json } = await hub.get('/docs-json');
+  return Object.entries<Record<string, Omit<Operation, 'method' | 'path'>>>(json.paths).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({
+        ...operation,
+        method: method.toUpperCase(),
+        path: path.replaceAll(/\{\w+\}/g, COMPONENT.appid),
+      })),
+  );
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import type { ComponentSettings } from '../../simulator/fake-component.js';
+import type { FaultSpec } from '../../simulator/fault-plan.js';
+import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { TokenRefresher } from '../../src/token/token.refresher.js';
+import { COMPONENT } from './fake-settings.js';
+import { createTestApp, type TestApp } from './test-app.js';
+
+/** The call that turns a ticket into a token. */
+export const EXCHANGE = '/cgi-bin/component/api_component_token';
+/** The call that asks WeChat to push tickets. */
+export const START_PUSH = '/cgi-bin/component/api_start_push_ticket';
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+
+/** Longest wait for something that the hub does beside an answer. */
+const LIMIT_MS = 10_000;
+
+/** How often WeChat was asked, since the last `clearCalls()`. */
+export function calls({ simulator }: Pick<TestApp, 'simulator'>, path = EXCHANGE): number {
+  return simulator.callSummary().paths[path]?.arrived ?? 0;
+}
+
+/** The token that WeChat has issued last and takes; undefined where none works. */
+export function issued({ simulator }: Pick<TestApp, 'simulator'>, appid = COMPONENT.appid) {
+  return simulator.currentToken(appid)?.value;
+}
+
+/** Pushes a ticket and resolves when the token that it leads to is handed out. */
+export async function prime(test: TestApp, appid = COMPONENT.appid): Promise<string> {
+  await test.simulator.pushTicket(appid);
+  const { status, json, text } = await test.hub.accessToken(appid);
+  if (status !== 200) throw new Error(`No token after a ticket: ${text}`);
+  return json.component_access_token as string;
+}
+
+/** Lets the next exchanges fail; until `mend` where `times` is not given. */
+export function breakExchange(test: TestApp, fault: FaultSpec): void {
+  test.simulator.addFault({ path: EXCHANGE, ...fault });
+}
+
+/** WeChat is well again. */
+export function mend({ simulator }: Pick<TestApp, 'simulator'>): void {
+  simulator.removeFaults();
+}
+
+/** What the timer does every 5 seconds, refreshes included. */
+export function tick({ app }: Pick<TestApp, 'app'>): Promise<void> {
+  return app.get(TokenRefresher).tick();
+}
+
+/** Whether WeChat takes the token for a call. */
+export async function accepts(simulator: WechatSimulator, token: string): Promise<boolean> {
+  const query = new URLSearchParams({ component_access_token: token });
+  const answer = await fetch(`${simulator.url}/cgi-bin/get_api_domain_ip?${query}`);
+  return 'ip_list' in ((await answer.json()) as object);
+}
+
+/** Another hub on the same database and WeChat, with the same clock. Close it before the first. */
+export function secondHub(first: TestApp, env: Record<string, string> = {}): Promise<TestApp> {
+  return createTestApp({
+    database: first.database,
+    clock: first.clock,
+    simulator: { components: [] },
+    env: { WECHAT_API_BASE_URL: first.simulator.url, ...env },
+  });
+}
+
+/** The database under a hub, for what a test must see or bring about beside it. */
+export function sql({ app }: Pick<TestApp, 'app'>): DataSource {
+  return app.get(DataSource);
+}
+
+/** Asks until `look` gives a value: for what the hub does after its answer, without telling. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+): Promise<T> {
+  const until = performance.now() + LIMIT_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > until) throw new Error(`Waited ${LIMIT_MS} ms in vain: ${what}`);
+    await delay(5);
+  }
+}
+
+/** Registers one more platform, at WeChat and in the hub, with secrets of its own. */
+export async function addPlatform(
+  test: TestApp,
+  appid = `wx${randomBytes(8).toString('hex')}`,
+): Promise<ComponentSettings> {
+  const settings: ComponentSettings = {
+    appid,
+    appsecret: `fake-secret-of-${appid}`,
+    token: `cbToken_${appid}`,
+    encodingAesKey: `${appid}0123456789abcdefghijklmnopqrstuvwxyz`.slice(0, 43),
+  };
+  test.simulator.addComponent({
+    ...settings,
+    pushUrl: `${test.hub.url}/callback/${appid}/events`,
+  });
+  const { status, text } = await test.hub.post('/admin/components', {
+    componentAppId: appid,
+    appSecret: settings.appsecret,
+    token: settings.token,
+    encodingAesKey: settings.encodingAesKey,
+  });
+  if (status !== 201) throw new Error(`Adding a platform answered ${status} ${text}`);
+  return settings;
+}
