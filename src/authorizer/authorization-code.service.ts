@@ -12,6 +12,7 @@ import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeStore, type ArrivedCode } from './authorization-code.store.js';
 import type { AuthorizerId } from './authorizer.js';
+import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { AuthorizerStore } from './authorizer.store.js';
 
 /** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
@@ -43,6 +44,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
   constructor(
     private readonly codes: AuthorizationCodeStore,
     private readonly authorizers: AuthorizerStore,
+    private readonly tokens: AuthorizerTokenService,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
     private readonly database: Database,
@@ -144,6 +146,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       await this.authorizers.note(id, { what: 'authorized', detail }, manager);
       await this.codes.end(row.codeHash, { state: 'done', authorizerAppId }, manager);
     });
+    this.tokens.forget(id);
   }
 
   /**

@@ -5,6 +5,7 @@ import { textField, timeField } from '../callback/push-fields.js';
 import { Secret } from '../common/secret.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
+import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { AuthorizerStore } from './authorizer.store.js';
 
 /** `authorized`, `updateauthorized` and `unauthorized` (protocol section F). */
@@ -14,6 +15,7 @@ export class AuthorizationEvents {
     private readonly codes: AuthorizationCodeStore,
     private readonly exchanges: AuthorizationCodeService,
     private readonly authorizers: AuthorizerStore,
+    private readonly tokens: AuthorizerTokenService,
   ) {}
 
   @OnInfoType('authorized')
@@ -28,7 +30,7 @@ export class AuthorizationEvents {
   }
 
   @OnInfoType('unauthorized')
-  async onUnauthorized(event: AuthorizationEvent, manager: EntityManager): Promise<void> {
+  async onUnauthorized(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
     const id = {
       componentAppId: event.componentAppId,
       authorizerAppId: textField(event.fields, 'AuthorizerAppid'),
@@ -40,6 +42,7 @@ export class AuthorizationEvents {
       { what: 'unauthorized', detail: { eventTime, effective } },
       manager,
     );
+    return async () => this.tokens.forget(id);
   }
 
   private async keepCode(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {

@@ -25,14 +25,16 @@ const CONCURRENCY = 100;
 const USED_INTERVAL_MS = 3_600_000;
 /** How long it is remembered which platforms an account belongs to, in milliseconds. */
 const OWNERS_TTL_MS = 4000;
-const OWNERS_REMEMBERED = 10_000;
+/** Accounts of which such things are held in memory. */
+const REMEMBERED = 10_000;
 
 /** The authorizer_access_token of every account: the component's engine on another table. */
 @Injectable()
 export class AuthorizerTokenService implements OnModuleDestroy {
   private readonly engine: TokenEngine;
+  private readonly used = new LRUCache<string, number>({ max: REMEMBERED });
   private readonly owners = new LRUCache<string, string[]>({
-    max: OWNERS_REMEMBERED,
+    max: REMEMBERED,
     ttl: OWNERS_TTL_MS,
   });
 
@@ -100,7 +102,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.engine.idle();
+    await this.engine.stop();
   }
 
   private async resolve(authorizerAppId: string, componentAppId?: string): Promise<string> {
@@ -132,8 +134,9 @@ export class AuthorizerTokenService implements OnModuleDestroy {
 
   private noteUse(key: string, { usedAt }: AuthorizerState): void {
     const now = this.clock.now();
-    if (usedAt !== null && usedAt !== undefined && now - usedAt < USED_INTERVAL_MS) return;
-    this.engine.amend(key, { usedAt: now } as Partial<AuthorizerState>);
+    const known = Math.max(usedAt ?? 0, this.used.get(key) ?? 0);
+    if (now - known < USED_INTERVAL_MS) return;
+    this.used.set(key, now);
     void this.database
       .transaction((manager) => manager.update(Authorizer, authorizerOfKey(key), { usedAt: now }))
       // Only a hint about which accounts are in use: the next hour's use writes it again.

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { ComponentCall } from '../token/component-call.js';
-import type { Exchange, TokenSource } from '../token/token.engine.js';
+import type { Exchange, Inputs, TokenSource } from '../token/token-source.js';
 import type { FreshToken } from '../token/token.store.js';
 import type { TokenState } from '../token/token-state.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
@@ -47,7 +47,16 @@ export class AuthorizerTokenSource implements TokenSource {
     if (state.status !== 'active' || !refreshToken) {
       throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
     }
-    return (stillMine) => this.exchange(id, refreshToken, stillMine);
+    return { inputs: {}, run: (stillMine) => this.exchange(id, refreshToken, stillMine) };
+  }
+
+  /** Nothing but an event cures a refused refresh token, and that begins a new generation. */
+  async inputs(): Promise<Inputs> {
+    return {};
+  }
+
+  async afterFailure(): Promise<void> {
+    // What follows is part of the exchange: it needs the lease.
   }
 
   private async exchange(

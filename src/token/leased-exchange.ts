@@ -68,6 +68,11 @@ export class LeasedExchange {
     }
   }
 
+  /** What the exchange needs is missing: on record like a failed one, so that it is not tried at once. */
+  async unprepared(key: string, lease: Lease, error: unknown, attempts: number): Promise<void> {
+    await this.failed(key, lease, error, { inputs: {} }, attempts);
+  }
+
   /** Lets no further call of a running exchange begin. */
   stop(): void {
     this.stopping = true;
@@ -103,7 +108,7 @@ export class LeasedExchange {
     key: string,
     lease: Lease,
     error: unknown,
-    { inputs }: Exchange,
+    { inputs }: Pick<Exchange, 'inputs'>,
     attempts: number,
   ): Promise<void> {
     const late = this.clock.now() >= lease.until;

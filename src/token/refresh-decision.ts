@@ -10,10 +10,12 @@ export interface TokenTimes {
   invalidatedAt: number | null;
   /** End of the right to exchange; null when it was given back. */
   leaseUntil: number | null;
+  /** When a failed refresh is tried again; null when the last one did not fail. */
+  nextAttemptAt: number | null;
 }
 
 export type RefreshReason =
-  'missing' | 'expired' | 'invalidated' | 'interrupted' | 'near_expiry' | 'fresh';
+  'missing' | 'expired' | 'invalidated' | 'interrupted' | 'failed' | 'near_expiry' | 'fresh';
 
 /** Whether a token has to be replaced, and why: the first reason that holds. */
 export function refreshDecision(
@@ -26,6 +28,9 @@ export function refreshDecision(
   // Whoever held the lease is gone: WeChat may have given it a token, which ends this one soon.
   if (times.leaseUntil !== null && times.leaseUntil <= now) {
     return { due: true, reason: 'interrupted' };
+  }
+  if (times.nextAttemptAt !== null && times.refreshAt === times.nextAttemptAt) {
+    return { due: true, reason: 'failed' };
   }
   if ((times.refreshAt ?? 0) <= now) return { due: true, reason: 'near_expiry' };
   return { due: false, reason: 'fresh' };

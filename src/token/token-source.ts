@@ -1,4 +1,5 @@
 import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import type { TokenState } from './token-state.js';
 import type { FreshToken } from './token.store.js';
 
 /**
@@ -23,10 +24,11 @@ export interface TokenSource {
   /** For metrics and logs, such as `component_access_token`. */
   kind: string;
   /**
-   * Collects what the exchange needs, before any lease is taken.
+   * Collects what the exchange needs, before WeChat is asked.
+   * @param state the row as it is.
    * @throws {HubError} when something is missing and WeChat need not be asked.
    */
-  prepare(key: string): Promise<Exchange>;
+  prepare(key: string, state: TokenState): Promise<Exchange>;
   /** What an exchange would be made with now. */
   inputs(key: string): Promise<Inputs>;
   /** Runs when a failed exchange is on record, for what may cure it. */

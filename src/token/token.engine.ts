@@ -9,11 +9,11 @@ import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { LEASE_MS, LeasedExchange } from './leased-exchange.js';
 import { isServable, refreshDecision } from './refresh-decision.js';
-import type { TokenSource } from './token-source.js';
+import type { Exchange, TokenSource } from './token-source.js';
 import { refreshInProgress, rememberedError } from './token-state.js';
 import type { ServableState, TokenState } from './token-state.js';
 import type { TokenColumns } from './token-columns.js';
-import type { TokenStore } from './token.store.js';
+import type { Claim, Lease, TokenStore } from './token.store.js';
 
 /** How often a caller without a token looks whether whoever holds the lease has got one. */
 const POLL_MS = 200;
@@ -106,13 +106,12 @@ export class TokenEngine {
   async refreshClaimed(concurrency: number, mayGoOn: () => boolean): Promise<number> {
     const running = new Set<Promise<void>>();
     let claimed = 0;
-    while (mayGoOn()) {
+    while (mayGoOn() && !this.stopping) {
       const room = concurrency - running.size;
-      const until = this.clock.now() + LEASE_MS;
-      const claims = await this.rows.claimDue(this.owner, until, room);
+      const claims = await this.rows.claimDue(this.clock.now() + LEASE_MS, room);
       claimed += claims.length;
-      for (const { key, state } of claims) {
-        const work = this.refreshUnderClaim(key, state).finally(() => running.delete(work));
+      for (const claim of claims) {
+        const work = this.refreshUnderClaim(claim).finally(() => running.delete(work));
         running.add(work);
       }
       if (claims.length < room) break;
@@ -122,16 +121,9 @@ export class TokenEngine {
     return claimed;
   }
 
-  /** What the row says was changed by another way than the engine: its copy here is dead. */
+  /** The row was changed by another way than the engine: its copy here is dead. */
   forget(key: string): void {
     this.copies.delete(key);
-  }
-
-  /** Changes what the copy here says, where the row is being changed alike. */
-  amend(key: string, values: Partial<TokenState>): void {
-    const copy = this.copies.get(key);
-    const state = copy?.peek();
-    if (copy && state) copy.set({ ...state, ...values });
   }
 
   /** The row as it is now, for inspection. */
@@ -147,16 +139,27 @@ export class TokenEngine {
   }
 
   /** A claim is a lease that was taken with many others; its failures stand in the row. */
-  private async refreshUnderClaim(key: string, state: TokenState): Promise<void> {
-    const lease = { owner: this.owner, generation: state.generation };
+  private async refreshUnderClaim({ key, state, lease }: Claim): Promise<void> {
     try {
-      const exchange = await this.source.prepare(key, state);
-      await this.exchangeUnder(lease, key, exchange, state.attempts);
+      const exchange = await this.prepared(key, state, lease);
+      if (exchange) await this.exchanges.run(key, lease, exchange, state.attempts + 1);
     } catch (error) {
       if (!(error instanceof HubError)) this.logger.error('A refresh failed unexpectedly', error);
-      await this.rows.release(key, lease).catch(() => undefined);
     } finally {
       this.forget(key);
+    }
+  }
+
+  private async prepared(
+    key: string,
+    state: TokenState,
+    lease: Lease,
+  ): Promise<Exchange | undefined> {
+    try {
+      return await this.source.prepare(key, state);
+    } catch (error) {
+      await this.exchanges.unprepared(key, lease, error, state.attempts + 1);
+      return undefined;
     }
   }
 
@@ -240,7 +243,8 @@ export class TokenEngine {
   }
 
   /** Whether there is a new token; not if another process was faster. */
-  private async exchange(key: string, { generation, attempts }: TokenState): Promise<boolean> {
+  private async exchange(key: string, state: TokenState): Promise<boolean> {
+    const { generation, attempts } = state;
     const exchange = await this.source.prepare(key, state);
     // A lease of its own for each exchange: not even this process takes over another one's.
     const lease = { owner: uuidv4(), generation, until: this.clock.now() + LEASE_MS };

@@ -1,4 +1,5 @@
 import type { EntityManager, EntityTarget, QueryDeepPartialEntity, UpdateResult } from 'typeorm';
+import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
 import type { Secret } from '../common/secret.js';
 import type { Database } from '../database/database.js';
@@ -35,13 +36,21 @@ export interface Failure {
   due: boolean;
 }
 
+/** A row whose lease was taken because it is due. */
+export interface Claim {
+  key: string;
+  /** As it was before. */
+  state: TokenState;
+  lease: Lease;
+}
+
 /** Which table, which row of it, and the place of its secret. */
 export interface TokenTable<E extends TokenColumns> {
   entity: EntityTarget<E>;
   /** Identity columns of a row, by property. */
   identity: (key: string) => Partial<E>;
   /** The inverse of `identity`. */
-  key: (row: E) => string;
+  key(row: E): string;
   location: (key: string) => string;
   /**
    * Largest share of a token's life by which its refresh is moved forward at random, so that
@@ -65,7 +74,7 @@ export interface TokenTable<E extends TokenColumns> {
  *                              its late save is void once another has acquired
  * ```
  */
-export class TokenStore<E extends TokenColumns> {
+export class TokenStore<E extends TokenColumns = TokenColumns> {
   constructor(
     private readonly table: TokenTable<E>,
     private readonly database: Database,
@@ -125,13 +134,22 @@ export class TokenStore<E extends TokenColumns> {
       this.held(key, lease, manager, {
         attempts: failure.attempts,
         nextAttemptAt: failure.nextAttemptAt,
-        // Out of the way of the index of due rows until then.
-        refreshAt: failure.nextAttemptAt,
+        refreshAt: this.putOff(failure),
         lastError: JSON.stringify(failure.lastError),
-        ...(failure.due && { refreshAt: this.clock.now() }),
         ...RELEASED,
       }).execute(),
     );
+  }
+
+  /**
+   * A refresh that was due waits for the next attempt, out of the way of the index by which due
+   * rows are found; one that was not stays when it was.
+   */
+  private putOff({ due, nextAttemptAt }: Failure): () => string {
+    const next = Math.round(nextAttemptAt);
+    const now = Math.round(this.clock.now());
+    return () =>
+      due ? `${next}` : `CASE WHEN refresh_at <= ${now} THEN ${next} ELSE refresh_at END`;
   }
 
   /** Makes the row's token due: WeChat may have ended it. */
@@ -173,25 +191,22 @@ export class TokenStore<E extends TokenColumns> {
    * rows that another host is claiming are passed over, not waited for.
    * @returns the states as they were before.
    */
-  async claimDue(
-    owner: string,
-    until: number,
-    limit: number,
-  ): Promise<{ key: string; state: TokenState }[]> {
+  async claimDue(until: number, limit: number): Promise<Claim[]> {
     const now = this.clock.now();
+    const owner = uuidv4();
     return this.database.transaction(async (manager) => {
       const rows = (await this.dueRows(manager, now, limit).getMany()) as E[];
       if (rows.length === 0) return [];
-      const keys = rows.map((row) => this.table.key(row));
       await manager
         .createQueryBuilder()
         .update(this.table.entity)
         .set({ leaseOwner: owner, leaseUntil: until } as unknown as QueryDeepPartialEntity<E>)
-        .whereInIds(keys.map((key) => this.table.identity(key)))
+        .whereInIds(rows.map((row) => this.table.identity(this.table.key(row))))
         .execute();
-      return rows.map((row, index) => {
-        const key = keys[index] as string;
-        return { key, state: this.toState(row, key) };
+      return rows.map((row) => {
+        const key = this.table.key(row);
+        const lease = { owner, generation: row.generation, until };
+        return { key, state: this.toState(row, key), lease };
       });
     });
   }
@@ -228,7 +243,7 @@ export class TokenStore<E extends TokenColumns> {
     return (await this.database.write(work)).affected === 1;
   }
 
-  private update(key: string, manager: EntityManager, values: Partial<TokenColumns>) {
+  private update(key: string, manager: EntityManager, values: ColumnValues) {
     return manager
       .createQueryBuilder()
       .update(this.table.entity)
@@ -236,7 +251,7 @@ export class TokenStore<E extends TokenColumns> {
       .where(this.table.identity(key) as object);
   }
 
-  private held(key: string, lease: Lease, manager: EntityManager, values: Partial<TokenColumns>) {
+  private held(key: string, lease: Lease, manager: EntityManager, values: ColumnValues) {
     return this.update(key, manager, values)
       .andWhere('lease_owner = :owner', { owner: lease.owner })
       .andWhere('generation = :generation', { generation: lease.generation });
@@ -253,5 +268,8 @@ export class TokenStore<E extends TokenColumns> {
     };
   }
 }
+
+/** Values of columns, or SQL that gives them. */
+type ColumnValues = { [K in keyof TokenColumns]?: TokenColumns[K] | (() => string) };
 
 const RELEASED = { leaseOwner: null, leaseUntil: null };
