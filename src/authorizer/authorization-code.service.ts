@@ -4,25 +4,30 @@ import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { SingleFlight } from '../common/single-flight.js';
+import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
 import { failureKind, nextAttemptAt } from '../token/failure-policy.js';
+import { TokenService } from '../token/token.service.js';
 import { ComponentApi, type Authorization } from '../wechat-api/component-api.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeStore, type ArrivedCode } from './authorization-code.store.js';
 import type { AuthorizerId } from './authorizer.js';
-import { AuthorizerTokenService } from './authorizer-token.service.js';
-import { AuthorizerStore } from './authorizer.store.js';
+import { AuthorizationOutcomes } from './authorization-outcomes.js';
 
 /** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
 const LEASE_MS = 12_000;
-/** How often the second way looks whether the first has finished, in milliseconds. */
-const POLL_MS = 100;
+/** How often the second way looks whether the first has finished: ever more patiently. */
+const FIRST_POLL_MS = 50;
+const POLL_GROWTH = 1.5;
+const LAST_POLL_MS = 1000;
 /** Longest that a redirect waits for the exchange, in milliseconds. */
 const MAX_WAIT_MS = 15_000;
 /** Codes that one turn of the timer takes up. */
 const DUE_BATCH = 50;
+/** No code lives nearly as long; WeChat's record of the account is asked instead. */
+const HOPELESS_AFTER_MS = 24 * 3_600_000;
 
 /**
  * Exchanges authorization codes (api_query_auth). A code comes by redirect, by event, or both, in
@@ -43,20 +48,28 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   constructor(
     private readonly codes: AuthorizationCodeStore,
-    private readonly authorizers: AuthorizerStore,
-    private readonly tokens: AuthorizerTokenService,
+    private readonly outcomes: AuthorizationOutcomes,
+    private readonly components: ComponentService,
+    private readonly componentTokens: TokenService,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
     private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 
-  /** Records a code durably and exchanges it. @throws {HubError} when it is not exchanged now. */
+  /**
+   * Records a code durably and exchanges it.
+   * @throws {HubError} 409 `authorization_code_refused`, 503 `authorization_in_progress` where it
+   * is tried again, or what kept it from being recorded.
+   */
   async consume(arrived: ArrivedCode): Promise<AuthorizerId> {
-    const codeHash = await this.database.transaction((manager) =>
+    await this.components.getEnabled(arrived.componentAppId);
+    const { codeHash } = await this.database.transaction((manager) =>
       this.codes.keep(arrived, manager),
     );
-    const row = await this.process(codeHash);
+    const row = await this.process(codeHash).catch((error: unknown) => {
+      throw inProgress(error);
+    });
     if (row.state === 'done' && row.authorizerAppId !== null) {
       return { componentAppId: row.componentAppId, authorizerAppId: row.authorizerAppId };
     }
@@ -83,33 +96,45 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   private async processOnce(codeHash: string): Promise<AuthorizationCode> {
     const started = performance.now();
+    let poll = FIRST_POLL_MS;
     while (performance.now() - started < MAX_WAIT_MS) {
       const row = await this.codes.find(codeHash);
       if (!row) throw new Error('A code that was recorded is gone');
       if (row.state !== 'pending') return row;
-      const until = this.clock.now() + LEASE_MS;
-      if (await this.codes.acquire(codeHash, this.owner, until)) await this.exchange(row);
-      else await delay(POLL_MS);
+      if (await this.acquired(row)) {
+        await this.exchange(row);
+      } else {
+        await delay(poll);
+        poll = Math.min(poll * POLL_GROWTH, LAST_POLL_MS);
+      }
     }
-    throw new HubError('authorization_in_progress', 'The authorization is still being processed', {
-      status: 503,
-    });
+    throw inProgress();
+  }
+
+  private async acquired(row: AuthorizationCode): Promise<boolean> {
+    if ((row.leaseUntil ?? 0) > this.clock.now()) return false;
+    try {
+      // A wait for the platform's own token is no time of the lease.
+      await this.componentTokens.current(row.componentAppId);
+    } catch (error) {
+      await this.postpone(row, error);
+      throw error;
+    }
+    return this.codes.acquire(row.codeHash, this.owner, this.clock.now() + LEASE_MS);
   }
 
   private async exchange(row: AuthorizationCode): Promise<void> {
-    const obtainedAt = this.clock.now();
+    const { codeHash } = row;
     try {
+      const obtainedAt = this.clock.now();
       const granted = await this.query(row);
-      await this.save(row, granted, obtainedAt);
+      await this.outcomes.granted(codeHash, granted, obtainedAt);
     } catch (error) {
-      if (error instanceof WechatApiError && error.kind === 'code') {
-        await this.refused(row, error);
+      if (this.isFinal(row, error)) {
+        await this.outcomes.refused(codeHash, this.owner, error);
         return;
       }
-      const next = nextAttemptAt(failureKind(error), row.attempts + 1, obtainedAt, Math.random());
-      const message = error instanceof Error ? error.message : 'failed';
-      await this.codes.postpone(row.codeHash, next, message);
-      this.logger.warn('An authorization code could not be exchanged yet', error);
+      await this.postpone(row, error);
       throw error;
     }
   }
@@ -122,54 +147,23 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     );
   }
 
-  private async save(
-    row: AuthorizationCode,
-    granted: Authorization,
-    obtainedAt: number,
-  ): Promise<void> {
-    const authorizerAppId = granted.authorizerAppId ?? row.authorizerAppId;
-    if (authorizerAppId === null) {
-      throw new HubError('authorization_unreadable', 'WeChat did not say which account it is', {
-        status: 502,
-      });
-    }
-    const id = { componentAppId: row.componentAppId, authorizerAppId };
-    await this.database.transaction(async (manager) => {
-      // The event may have come after the exchange began: its time counts.
-      const eventTime = row.eventTime ?? Math.floor(row.receivedAt / 1000);
-      await this.authorizers.authorize(id, granted, { obtainedAt, eventTime }, manager);
-      const detail = {
-        source: row.source,
-        funcInfo: granted.funcInfo,
-        tokens: granted.accessToken !== undefined,
-      };
-      await this.authorizers.note(id, { what: 'authorized', detail }, manager);
-      await this.codes.end(row.codeHash, { state: 'done', authorizerAppId }, manager);
-    });
-    this.tokens.forget(id);
+  private isFinal({ receivedAt }: AuthorizationCode, error: unknown): boolean {
+    if (error instanceof WechatApiError && error.kind === 'code') return true;
+    return receivedAt < this.clock.now() - HOPELESS_AFTER_MS;
   }
 
-  /**
-   * WeChat says used (61009) or expired (61010). Either it was never good, or this hub exchanged
-   * it and crashed before the answer was saved, or the event came too late: WeChat's record of
-   * the account (api_get_authorizer_info, by the timer) has the refresh token and the permission
-   * sets all the same.
-   */
-  private async refused(row: AuthorizationCode, error: WechatApiError): Promise<void> {
-    const { authorizerAppId, componentAppId, codeHash } = row;
-    await this.database.transaction(async (manager) => {
-      await this.codes.end(codeHash, { state: 'failed', lastError: error.message }, manager);
-      if (authorizerAppId === null) return;
-      const id = { componentAppId, authorizerAppId };
-      await this.authorizers.askWechat(id, manager);
-      const what = error.errcode === 61010 ? 'code_expired' : 'code_refused';
-      const advice =
-        'A fresh code comes when the account changes its permission sets or authorizes again';
-      await this.authorizers.note(
-        id,
-        { what, detail: { errcode: error.errcode, advice } },
-        manager,
-      );
-    });
+  private async postpone(row: AuthorizationCode, error: unknown): Promise<void> {
+    const now = this.clock.now();
+    const next = nextAttemptAt(failureKind(error), row.attempts + 1, now, Math.random());
+    const lastError = error instanceof HubError ? error.message : 'The exchange failed';
+    await this.codes.postpone(row.codeHash, this.owner, { nextAttemptAt: next, lastError });
+    this.logger.warn('An authorization code could not be exchanged yet', error);
   }
+}
+
+function inProgress(cause?: unknown): HubError {
+  return new HubError('authorization_in_progress', 'The authorization is still being processed', {
+    status: 503,
+    cause,
+  });
 }

@@ -27,8 +27,8 @@ export class AuthorizationCodeStore {
     private readonly clock: Clock,
   ) {}
 
-  /** Records a code unless it is there; its hash. What the second way knows more is added. */
-  async keep(arrived: ArrivedCode, manager: EntityManager): Promise<string> {
+  /** Records a code unless it is there, and what this way knows more; the row, locked. */
+  async keep(arrived: ArrivedCode, manager: EntityManager): Promise<AuthorizationCode> {
     const codeHash = codeHashOf(arrived.componentAppId, arrived.code);
     const now = this.clock.now();
     await manager
@@ -38,39 +38,46 @@ export class AuthorizationCodeStore {
       .values({
         codeHash,
         componentAppId: arrived.componentAppId,
-        authorizerAppId: arrived.authorizerAppId ?? null,
         code: this.box.seal(arrived.code.reveal(), location(codeHash)),
         source: arrived.source,
-        eventTime: arrived.eventTime ?? null,
         state: 'pending',
         attempts: 0,
         nextAttemptAt: now,
         receivedAt: now,
       })
-      .orIgnore()
+      // Locks a row that is there as "ignore" does not: exclusively.
+      .orUpdate(['code_hash'], ['code_hash'])
+      .updateEntity(false)
       .execute();
-    if (arrived.authorizerAppId !== undefined) {
-      await manager
-        .createQueryBuilder()
-        .update(AuthorizationCode)
-        .set({ authorizerAppId: arrived.authorizerAppId, eventTime: arrived.eventTime ?? null })
-        .where('code_hash = :codeHash AND authorizer_appid IS NULL', { codeHash })
-        .execute();
-    }
-    return codeHash;
+    const row = await this.lock(codeHash, manager);
+    const { authorizerAppId, eventTime } = arrived;
+    if (authorizerAppId === undefined) return row;
+    const known = { authorizerAppId, eventTime: eventTime ?? row.eventTime };
+    await manager.update(AuthorizationCode, { codeHash }, known);
+    return Object.assign(row, known);
   }
 
   find(codeHash: string): Promise<AuthorizationCode | null> {
     return this.database.read((manager) => manager.findOneBy(AuthorizationCode, { codeHash }));
   }
 
-  /** Hashes of codes that are to be exchanged (again) now, oldest first. */
+  /** The row as it is now, kept from others until the transaction ends. */
+  lock(codeHash: string, manager: EntityManager): Promise<AuthorizationCode> {
+    return manager.findOneOrFail(AuthorizationCode, {
+      where: { codeHash },
+      ...this.database.forUpdate,
+    });
+  }
+
+  /** Hashes of codes that are to be exchanged (again) now and that nobody has in work. */
   async due(limit: number): Promise<string[]> {
+    const now = this.clock.now();
     const rows = await this.database.read((manager) =>
       manager
         .createQueryBuilder(AuthorizationCode, 'code')
         .select(['code.codeHash'])
-        .where("code.state = 'pending' AND code.nextAttemptAt <= :now", { now: this.clock.now() })
+        .where("code.state = 'pending' AND code.nextAttemptAt <= :now", { now })
+        .andWhere('(code.leaseUntil IS NULL OR code.leaseUntil <= :now)')
         .orderBy('code.nextAttemptAt', 'ASC')
         .limit(limit)
         .getMany(),
@@ -80,7 +87,7 @@ export class AuthorizationCodeStore {
 
   /** Takes the right to exchange a pending code until `until`. */
   async acquire(codeHash: string, owner: string, until: number): Promise<boolean> {
-    const result = await this.database.transaction((manager) =>
+    const result = await this.database.write((manager) =>
       manager
         .createQueryBuilder()
         .update(AuthorizationCode)
@@ -95,7 +102,7 @@ export class AuthorizationCodeStore {
   /** The code was exchanged, or never will be: it is not kept any longer. */
   async end(
     codeHash: string,
-    end: { state: 'done' | 'failed'; authorizerAppId?: string; lastError?: string },
+    end: { state: 'done' | 'failed'; authorizerAppId?: string; lastError: string | null },
     manager: EntityManager,
   ): Promise<void> {
     await manager.update(
@@ -105,14 +112,23 @@ export class AuthorizationCodeStore {
     );
   }
 
-  /** The exchange failed for a reason that may pass. */
-  async postpone(codeHash: string, nextAttemptAt: number, lastError: string): Promise<void> {
-    await this.database.transaction((manager) =>
-      manager.update(
-        AuthorizationCode,
-        { codeHash },
-        { nextAttemptAt, lastError, leaseOwner: null, leaseUntil: null },
-      ),
+  /** The exchange failed for a reason that may pass; void while another host is at it. */
+  async postpone(
+    codeHash: string,
+    owner: string,
+    { nextAttemptAt, lastError }: { nextAttemptAt: number; lastError: string },
+  ): Promise<void> {
+    await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(AuthorizationCode)
+        .set({ nextAttemptAt, lastError, leaseOwner: null, leaseUntil: null })
+        .where("code_hash = :codeHash AND state = 'pending'", { codeHash })
+        .andWhere('(lease_until IS NULL OR lease_until <= :now OR lease_owner = :owner)', {
+          now: this.clock.now(),
+          owner,
+        })
+        .execute(),
     );
   }
 

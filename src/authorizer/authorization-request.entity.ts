@@ -1,8 +1,9 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn } from '../database/column-types.js';
 
 /** An authorization link that was given out: what its return leads back to. */
 @Entity('authorization_request')
+@Index('authorization_request_created_at', ['createdAt'])
 export class AuthorizationRequest {
   /** Random; comes back in the redirect. */
   @PrimaryColumn({ type: 'varchar', length: 36 })

@@ -53,8 +53,20 @@ export function authorizedPage(name: string): string {
   );
 }
 
-/** An authorization that did not come about, with the code of the error and the id for support. */
-export function failedPage(code: string, id: string): string {
+/**
+ * An authorization that did not come about, or not yet, with the code of the error and the id for
+ * support.
+ */
+export function unfinishedPage(result: 'pending' | 'failed', code: string, id: string): string {
+  if (result === 'pending') {
+    return page(
+      '正在处理 · In progress',
+      `<h1 id="result" data-result="pending">正在处理</h1>
+<p>授权正在处理中，稍后生效，可以关闭本页。</p>
+<p class="en" lang="en">The authorization is being processed. You may close this page.</p>
+<p class="en">${escapeHtml(code)} · ${escapeHtml(id)}</p>`,
+    );
+  }
   return page(
     '授权未完成 · Not authorized',
     `<h1 id="result" data-result="failed">授权未完成</h1>

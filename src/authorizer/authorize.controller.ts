@@ -8,7 +8,7 @@ import { Secret } from '../common/secret.js';
 import { componentAppIdParam } from '../component/component-app-id.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationLinkService } from './authorization-link.service.js';
-import { authorizedPage, authorizePage, failedPage } from './authorize-page.js';
+import { authorizedPage, authorizePage, unfinishedPage } from './authorize-page.js';
 import { linkFields } from './authorizer.views.js';
 
 const pageQuery = z.object({
@@ -22,6 +22,10 @@ const callbackQuery = z.object({
   auth_code: z.string().min(1).max(1024),
   request: z.string().max(36).optional(),
 });
+
+type Outcome =
+  | { result: 'authorized'; authorizer_appid: string }
+  | { result: 'pending' | 'failed'; error: string };
 
 /** `/authorize`: the page for the account's administrator, and WeChat's way back. */
 @ApiExcludeController()
@@ -74,25 +78,22 @@ export class AuthorizeController {
     const html =
       result.result === 'authorized'
         ? authorizedPage(result.authorizer_appid)
-        : failedPage(result.error, currentRequestId() ?? '');
+        : unfinishedPage(result.result, result.error, currentRequestId() ?? '');
     void reply.header('content-type', 'text/html; charset=utf-8').send(html);
   }
 
   /** Whatever happens, the browser gets a page, or goes back with the outcome. */
-  private async consume(
-    componentAppId: string,
-    authCode: string,
-  ): Promise<
-    { result: 'authorized'; authorizer_appid: string } | { result: 'failed'; error: string }
-  > {
+  private async consume(componentAppId: string, authCode: string): Promise<Outcome> {
     try {
       const code = new Secret(authCode);
       const id = await this.codes.consume({ componentAppId, code, source: 'redirect' });
       return { result: 'authorized', authorizer_appid: id.authorizerAppId };
     } catch (error) {
-      if (!(error instanceof HubError)) throw error;
+      if (!(error instanceof HubError) || error.status === 404) throw error;
       this.logger.warn('A return from the authorization page had no result', error);
-      return { result: 'failed', error: error.code };
+      // The code is on record, and tried again until WeChat has answered.
+      const pending = error.code === 'authorization_in_progress';
+      return { result: pending ? 'pending' : 'failed', error: error.code };
     }
   }
 }

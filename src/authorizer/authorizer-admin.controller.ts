@@ -91,7 +91,9 @@ export class AuthorizerAdminController {
     @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
   ): Promise<z.infer<typeof authorizerDetailView>> {
     const id = { componentAppId, authorizerAppId };
-    return toDetailView(await this.authorizers.get(id), await this.authorizers.history(id));
+    const row = await this.authorizers.get(id);
+    const info = await this.authorizers.infoOf(id);
+    return toDetailView(row, info, await this.authorizers.history(id));
   }
 
   @Post(':componentAppId/:authorizerAppId/refresh')

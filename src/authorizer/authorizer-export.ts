@@ -38,8 +38,11 @@ export async function* exportCsv(rows: AsyncIterable<Authorizer>): AsyncGenerato
   }
 }
 
-/** Names are the customers' own: one that a spreadsheet would take for a formula is made text. */
+/**
+ * Names are the customers' own: one that a spreadsheet would take for a formula, be it by the
+ * full-width signs that Chinese ones know, is made text.
+ */
 function cell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = /^\s*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

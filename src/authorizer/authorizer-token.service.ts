@@ -1,8 +1,9 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { ComponentService } from '../component/component.service.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
@@ -17,10 +18,14 @@ import {
   type AuthorizerId,
 } from './authorizer.js';
 import { AuthorizerTokenSource, type AuthorizerState } from './authorizer-token.source.js';
-import { AuthorizerStore, REFRESH_SPREAD } from './authorizer.store.js';
+import { AuthorizerStore } from './authorizer.store.js';
+import { REFRESH_SPREAD } from './authorizer.transitions.js';
 
-/** Refreshes that one host has under way at once. */
+/** Refreshes that one host has under way at once, shared by its platforms. */
 const CONCURRENCY = 100;
+/** Each platform's share is at least this. */
+const MIN_CONCURRENCY = 10;
+const DAY_MS = 24 * 3_600_000;
 /** A use is written down at most this often per account, in milliseconds. */
 const USED_INTERVAL_MS = 3_600_000;
 /** How long it is remembered which platforms an account belongs to, in milliseconds. */
@@ -28,15 +33,18 @@ const OWNERS_TTL_MS = 4000;
 /** Accounts of which such things are held in memory. */
 const REMEMBERED = 10_000;
 
+/** A platform that an account is, or was, authorized to. */
+interface Owner {
+  componentAppId: string;
+  live: boolean;
+}
+
 /** The authorizer_access_token of every account: the component's engine on another table. */
 @Injectable()
 export class AuthorizerTokenService implements OnModuleDestroy {
   private readonly engine: TokenEngine;
   private readonly used = new LRUCache<string, number>({ max: REMEMBERED });
-  private readonly owners = new LRUCache<string, string[]>({
-    max: REMEMBERED,
-    ttl: OWNERS_TTL_MS,
-  });
+  private readonly owners: LRUCache<string, Owner[]>;
 
   constructor(
     source: AuthorizerTokenSource,
@@ -45,7 +53,9 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     private readonly database: Database,
     box: SecretBox,
     private readonly clock: Clock,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
+    this.owners = new LRUCache({ max: REMEMBERED, ttl: OWNERS_TTL_MS, perf: clock });
     const rows = new TokenStore<Authorizer>(
       {
         entity: Authorizer,
@@ -56,6 +66,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
         spread: REFRESH_SPREAD,
         // A row exists because the account authorized, never because somebody asked.
         createRows: false,
+        isCold: (row) => this.isCold(row),
       },
       database,
       box,
@@ -90,9 +101,14 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return this.engine.refreshNow(authorizerKey(id));
   }
 
-  /** Refreshes what is due, until nothing more is or `mayGoOn` says no; how many that were. */
-  refreshDue(mayGoOn: () => boolean): Promise<number> {
-    return this.engine.refreshClaimed(CONCURRENCY, mayGoOn);
+  /**
+   * Refreshes what is due of one platform, of so many that share this host, until nothing more is
+   * due or `mayGoOn` says no; how many that were.
+   */
+  refreshDue(componentAppId: string, platforms: number, mayGoOn: () => boolean): Promise<number> {
+    const concurrency = Math.max(MIN_CONCURRENCY, Math.floor(CONCURRENCY / platforms));
+    const scope: Partial<Authorizer> = { componentAppId };
+    return this.engine.refreshClaimed(scope, concurrency, mayGoOn);
   }
 
   /** The authorization was changed by another way than the engine: its copy here is dead. */
@@ -106,30 +122,41 @@ export class AuthorizerTokenService implements OnModuleDestroy {
   }
 
   private async resolve(authorizerAppId: string, componentAppId?: string): Promise<string> {
-    const owners = await this.ownersOf(authorizerAppId);
-    const matching = componentAppId ? owners.filter((owner) => owner === componentAppId) : owners;
-    const [owner] = matching;
+    const all = await this.ownersOf(authorizerAppId);
+    const live = all.filter((owner) => owner.live);
+    const meant = componentAppId
+      ? all.filter((owner) => owner.componentAppId === componentAppId)
+      : live.length > 0
+        ? live
+        : all;
+    const [owner] = meant;
     if (owner === undefined) throw new AuthorizerUnknownError(authorizerAppId);
-    if (matching.length > 1) {
+    if (meant.length > 1) {
+      const components = meant.map((one) => one.componentAppId);
       throw new HubError(
         'component_ambiguous',
         'The account is authorized to several third-party platforms: name one by ?component=',
-        { status: 400, details: { components: matching } },
+        { status: 400, details: { components } },
       );
     }
-    await this.components.getEnabled(owner);
-    return authorizerKey({ componentAppId: owner, authorizerAppId });
+    await this.components.getEnabled(owner.componentAppId);
+    return authorizerKey({ componentAppId: owner.componentAppId, authorizerAppId });
   }
 
-  /** Platforms that the account is, or was, authorized to; those where it is come alone. */
-  private async ownersOf(authorizerAppId: string): Promise<string[]> {
+  private async ownersOf(authorizerAppId: string): Promise<Owner[]> {
     const known = this.owners.get(authorizerAppId);
     if (known) return known;
     const rows = await this.store.findByAppId(authorizerAppId);
-    const live = rows.filter((row) => row.status !== 'revoked');
-    const owners = (live.length > 0 ? live : rows).map((row) => row.componentAppId);
+    const owners = rows.map(({ componentAppId, status }) => ({
+      componentAppId,
+      live: status !== 'revoked',
+    }));
     if (owners.length > 0) this.owners.set(authorizerAppId, owners);
     return owners;
+  }
+
+  private isCold({ usedAt }: Authorizer): boolean {
+    return (usedAt ?? 0) < this.clock.now() - this.config.authorizerWarmDays * DAY_MS;
   }
 
   private noteUse(key: string, { usedAt }: AuthorizerState): void {

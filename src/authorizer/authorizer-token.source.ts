@@ -7,23 +7,36 @@ import type { FreshToken } from '../token/token.store.js';
 import type { TokenState } from '../token/token-state.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
+import type { FailureKind } from '../wechat-api/wechat-errcode.js';
 import type { Authorizer } from './authorizer.entity.js';
 import {
   AuthorizerRevokedError,
+  AuthorizerSuspendedError,
   AuthorizerUnknownError,
   authorizerOfKey,
   NeedsReauthorizationError,
+  NoApiRightsError,
   type AuthorizerId,
 } from './authorizer.js';
-import { AuthorizerStore } from './authorizer.store.js';
+import { AuthorizerPauses } from './authorizer-pauses.js';
+import { AuthorizerStore, type Change } from './authorizer.store.js';
+import { AuthorizerTransitions } from './authorizer.transitions.js';
 
 /** The engine's state with the columns of an authorizer's row. */
 export type AuthorizerState = TokenState & Partial<Authorizer>;
 
+/** What a refresh was begun with. */
+interface Begun {
+  id: AuthorizerId;
+  /** What it finds out about the authorization counts only while this is the current one. */
+  generation: number;
+  refreshToken: Secret;
+}
+
 /**
  * Gets an authorizer_access_token for a refresh token. Where WeChat calls the refresh token void
- * (61023), the one of api_get_authorizer_list is tried once; then the account has to authorize
- * again. A withdrawn authorization (61003) is marked as such.
+ * (61023), the one that it has on record is tried once; then the account has to authorize again.
+ * A withdrawn authorization (61003) is marked as such.
  */
 @Injectable()
 export class AuthorizerTokenSource implements TokenSource {
@@ -31,6 +44,8 @@ export class AuthorizerTokenSource implements TokenSource {
 
   constructor(
     private readonly store: AuthorizerStore,
+    private readonly transitions: AuthorizerTransitions,
+    private readonly pauses: AuthorizerPauses,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
@@ -38,16 +53,16 @@ export class AuthorizerTokenSource implements TokenSource {
 
   async prepare(key: string, state: AuthorizerState): Promise<Exchange> {
     const id = authorizerOfKey(key);
-    if (state.status === undefined) throw new AuthorizerUnknownError(id.authorizerAppId);
-    if (state.status === 'revoked') throw new AuthorizerRevokedError(id, state.revokedAt ?? null);
-    const refreshToken = this.store.refreshTokenOf({
-      ...id,
-      refreshToken: state.refreshToken ?? null,
-    });
-    if (state.status !== 'active' || !refreshToken) {
-      throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
-    }
-    return { inputs: {}, run: (stillMine) => this.exchange(id, refreshToken, stillMine) };
+    const { status, generation } = state;
+    if (status === undefined) throw new AuthorizerUnknownError(id.authorizerAppId);
+    if (status === 'revoked') throw new AuthorizerRevokedError(id, state.revokedAt ?? null);
+    if (status === 'suspended') throw new AuthorizerSuspendedError(id);
+    if (status !== 'active') throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
+    const sealed = state.refreshToken ?? null;
+    const refreshToken = this.store.refreshTokenOf({ ...id, refreshToken: sealed });
+    if (!refreshToken) throw new NoApiRightsError(id);
+    const begun = { id, generation, refreshToken };
+    return { inputs: {}, run: (stillMine) => this.exchange(begun, stillMine) };
   }
 
   /** Nothing but an event cures a refused refresh token, and that begins a new generation. */
@@ -55,49 +70,60 @@ export class AuthorizerTokenSource implements TokenSource {
     return {};
   }
 
-  async afterFailure(): Promise<void> {
-    // What follows is part of the exchange: it needs the lease.
+  async afterFailure(key: string, error: unknown): Promise<void> {
+    this.pauses.notice(authorizerOfKey(key).componentAppId, error);
   }
 
-  private async exchange(
-    id: AuthorizerId,
-    refreshToken: Secret,
-    stillMine: () => Promise<void>,
-  ): Promise<FreshToken> {
+  private async exchange(begun: Begun, stillMine: () => Promise<void>): Promise<FreshToken> {
     try {
-      return await this.refresh(id, refreshToken);
+      return await this.refresh(begun.id, begun.refreshToken);
     } catch (error) {
-      if (!(error instanceof WechatApiError)) throw error;
-      if (error.kind === 'withdrawn') {
-        await this.store.stop(id, 'revoked', { what: 'found_withdrawn' });
-        throw new AuthorizerRevokedError(id, null);
-      }
-      if (error.kind !== 'refresh_token') throw error;
+      if (isKind(error, 'withdrawn')) return this.withdrawn(begun, error);
+      if (!isKind(error, 'refresh_token')) throw error;
       await stillMine();
-      return this.refreshWithListed(id, refreshToken, error);
+      return this.refreshWithRecorded(begun, error);
     }
   }
 
-  private async refreshWithListed(
-    id: AuthorizerId,
-    refused: Secret,
-    refusal: WechatApiError,
-  ): Promise<FreshToken> {
-    const listed = await this.listedRefreshToken(id);
-    if (listed && !listed.equals(refused.reveal())) {
-      try {
-        return await this.refresh(id, listed);
-      } catch (error) {
-        if (!(error instanceof WechatApiError) || error.kind !== 'refresh_token') throw error;
+  private async refreshWithRecorded(begun: Begun, refusal: WechatApiError): Promise<FreshToken> {
+    const { id, refreshToken } = begun;
+    try {
+      const recorded = await this.recordedRefreshToken(id);
+      if (recorded && !recorded.equals(refreshToken.reveal())) {
+        return await this.refresh(id, recorded);
       }
+    } catch (error) {
+      if (isKind(error, 'withdrawn')) return this.withdrawn(begun, error);
+      if (!isKind(error, 'refresh_token')) throw error;
     }
     const detail = { errcode: refusal.errcode, rid: refusal.rid };
-    await this.store.stop(id, 'needs_reauthorization', { what: 'refresh_token_void', detail });
+    const change = { what: 'refresh_token_void', detail };
+    await this.stop(begun, 'needs_reauthorization', change, refusal);
     throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
   }
 
-  /** What WeChat has of one account: api_get_authorizer_info names its refresh token as well. */
-  private async listedRefreshToken(id: AuthorizerId): Promise<Secret | undefined> {
+  private async withdrawn(begun: Begun, refusal: WechatApiError): Promise<never> {
+    const at = await this.stop(begun, 'revoked', { what: 'found_withdrawn' }, refusal);
+    throw new AuthorizerRevokedError(begun.id, at);
+  }
+
+  /** @throws the refusal, where the authorization was changed since: it says nothing about that. */
+  private async stop(
+    { id, generation }: Begun,
+    status: 'revoked' | 'needs_reauthorization',
+    change: Change,
+    refusal: WechatApiError,
+  ): Promise<number> {
+    const at = await this.transitions.stop(id, generation, status, change);
+    if (at === undefined) throw refusal;
+    return at;
+  }
+
+  /**
+   * WeChat's record of one account: api_get_authorizer_info names the refresh token as
+   * api_get_authorizer_list does, without paging through all accounts.
+   */
+  private async recordedRefreshToken(id: AuthorizerId): Promise<Secret | undefined> {
     const { authorization } = await this.calls.run(id.componentAppId, (token) =>
       this.api.authorizerInfo(id.componentAppId, token, id.authorizerAppId),
     );
@@ -108,7 +134,7 @@ export class AuthorizerTokenSource implements TokenSource {
     const answer = await this.calls.run(id.componentAppId, (token) =>
       this.api.authorizerToken(id.componentAppId, token, id.authorizerAppId, refreshToken),
     );
-    // What was used is kept too: it may have come from WeChat's list. Nothing is ever blanked.
+    // What was used is kept too: it may have come from WeChat's record. Nothing is ever blanked.
     const kept = answer.refreshToken ?? refreshToken;
     return {
       token: answer.token,
@@ -118,6 +144,11 @@ export class AuthorizerTokenSource implements TokenSource {
   }
 
   private authorizeUrl({ componentAppId, authorizerAppId }: AuthorizerId): string {
-    return `${this.config.publicUrl}/authorize/${componentAppId}?biz_appid=${authorizerAppId}`;
+    const query = new URLSearchParams({ biz_appid: authorizerAppId });
+    return `${this.config.publicUrl}/authorize/${componentAppId}?${query}`;
   }
+}
+
+function isKind(error: unknown, kind: FailureKind): error is WechatApiError {
+  return error instanceof WechatApiError && error.kind === kind;
 }

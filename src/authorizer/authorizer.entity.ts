@@ -8,7 +8,7 @@ import type { AuthorizerStatus, AuthorizerType } from './authorizer.js';
  * authorizer_access_token and the state of its refreshing. Times are Unix milliseconds.
  */
 @Entity('authorizer')
-@Index('authorizer_refresh_at', ['refreshAt'])
+@Index('authorizer_refresh_at', ['componentAppId', 'refreshAt'])
 @Index('authorizer_info_due_at', ['infoDueAt'])
 @Index('authorizer_by_appid', ['authorizerAppId'])
 @Index('authorizer_by_status', ['componentAppId', 'status', 'authorizerAppId'])
@@ -46,9 +46,12 @@ export class Authorizer extends TokenColumns {
   @Column({ name: 'func_info', type: 'text', nullable: true })
   funcInfo!: string | null;
 
-  /** Last answer of api_get_authorizer_info without tokens, as JSON: unknown fields are kept. */
-  @LongTextColumn({ nullable: true })
-  info!: string | null;
+  /**
+   * Last answer of api_get_authorizer_info without tokens, as JSON: unknown fields are kept. Large,
+   * so it is read only where it is asked for.
+   */
+  @LongTextColumn({ nullable: true, select: false })
+  info?: string | null;
 
   /** When the information is to be fetched (again). */
   @BigIntColumn({ name: 'info_due_at', nullable: true })
@@ -67,7 +70,7 @@ export class Authorizer extends TokenColumns {
   @BigIntColumn({ name: 'revoked_at', nullable: true })
   revokedAt!: number | null;
 
-  /** CreateTime of the newest authorization event, in Unix seconds: an older one changes nothing. */
+  /** CreateTime of the newest event about it, in Unix seconds: an older one changes nothing. */
   @BigIntColumn({ name: 'event_time', nullable: true })
   eventTime!: number | null;
 

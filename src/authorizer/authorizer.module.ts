@@ -6,17 +6,24 @@ import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
+import { AuthorizationEventController } from './authorization-event.controller.js';
+import { AuthorizationEventLog } from './authorization-event-log.js';
 import { AuthorizationEvents } from './authorization-events.js';
 import { AuthorizationLinkController } from './authorization-link.controller.js';
 import { AuthorizationLinkService } from './authorization-link.service.js';
+import { AuthorizationOutcomes } from './authorization-outcomes.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
+import { AuthorizationRetention } from './authorization-retention.js';
 import { AuthorizeController } from './authorize.controller.js';
 import { AuthorizerAdminController } from './authorizer-admin.controller.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
+import { AuthorizerFindings } from './authorizer-findings.js';
 import { AuthorizerInfoService } from './authorizer-info.service.js';
+import { AuthorizerPauses } from './authorizer-pauses.js';
 import { AuthorizerResyncController } from './authorizer-resync.controller.js';
 import { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncService } from './authorizer-resync.service.js';
+import { AuthorizerResyncStore } from './authorizer-resync.store.js';
 import { AuthorizerTokenController } from './authorizer-token.controller.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { AuthorizerTokenSource } from './authorizer-token.source.js';
@@ -24,6 +31,7 @@ import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerRefresher } from './authorizer.refresher.js';
 import { AuthorizerService } from './authorizer.service.js';
 import { AuthorizerStore } from './authorizer.store.js';
+import { AuthorizerTransitions } from './authorizer.transitions.js';
 
 /** Accounts that authorize a platform: from the click to a token that stays alive. */
 @Module({
@@ -42,20 +50,28 @@ import { AuthorizerStore } from './authorizer.store.js';
   controllers: [
     AuthorizeController,
     AuthorizationLinkController,
+    AuthorizationEventController,
     AuthorizerAdminController,
     AuthorizerResyncController,
     AuthorizerTokenController,
   ],
   providers: [
     AuthorizerStore,
+    AuthorizerTransitions,
+    AuthorizerFindings,
+    AuthorizerPauses,
     AuthorizerService,
     AuthorizerTokenSource,
     AuthorizerTokenService,
     AuthorizationCodeStore,
     AuthorizationCodeService,
+    AuthorizationOutcomes,
     AuthorizationEvents,
+    AuthorizationEventLog,
+    AuthorizationRetention,
     AuthorizationLinkService,
     AuthorizerInfoService,
+    AuthorizerResyncStore,
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],

@@ -61,6 +61,11 @@ export class AuthorizerService {
     return row;
   }
 
+  /** WeChat's last answer about the account, as JSON. */
+  infoOf(id: AuthorizerId): Promise<string | null> {
+    return this.store.infoOf(id);
+  }
+
   history(id: AuthorizerId): Promise<AuthorizerChange[]> {
     return this.store.history(id, HISTORY);
   }
@@ -89,7 +94,7 @@ function applyFilter(
   if (component) select.andWhere('a.componentAppId = :component', { component });
   if (status) select.andWhere('a.status = :status', { status });
   if (search) {
-    const pattern = `%${search.replace(/[\\%_]/g, '!$&')}%`;
+    const pattern = `%${search.replace(/[!%_]/g, '!$&')}%`;
     select.andWhere(
       "(a.authorizerAppId LIKE :pattern ESCAPE '!' OR a.nickName LIKE :pattern ESCAPE '!' " +
         "OR a.principalName LIKE :pattern ESCAPE '!' OR a.userName LIKE :pattern ESCAPE '!')",

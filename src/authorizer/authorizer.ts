@@ -1,6 +1,18 @@
 import { HubError } from '../common/hub-error.js';
 
-/** Whether the account's tokens can be had. */
+/**
+ * Whether the account's tokens can be had.
+ *
+ * ```
+ *             code exchanged, or WeChat lists it
+ *   (nothing) ────────────────▶ active ◀──────────────────────────┐
+ *       │                       │ │ │                             │ code exchanged,
+ *       │ code refused          │ │ └─ unauthorized, 61003 ─▶ revoked ─┤ or WeChat lists it
+ *       ▼                       │ └─── frozen, cancelled ─▶ suspended ─┤
+ *   needs_reauthorization ◀─────┘ refresh token void (61023)           │
+ *       └──────────────────────────────────────────────────────────────┘
+ * ```
+ */
 export type AuthorizerStatus = 'active' | 'revoked' | 'needs_reauthorization' | 'suspended';
 export const AUTHORIZER_STATUSES = [
   'active',
@@ -16,6 +28,11 @@ export type AuthorizerType = 'official_account' | 'mini_program' | 'unknown';
 export interface AuthorizerId {
   componentAppId: string;
   authorizerAppId: string;
+}
+
+/** The identity alone, of something that has it among other things. */
+export function authorizerIdOf({ componentAppId, authorizerAppId }: AuthorizerId): AuthorizerId {
+  return { componentAppId, authorizerAppId };
 }
 
 /** The identity as one key, for maps and the token engine. */
@@ -45,7 +62,7 @@ export class AuthorizerRevokedError extends HubError {
     super('authorizer_revoked', 'The account has withdrawn its authorization', {
       status: 410,
       details: {
-        ...id,
+        ...authorizerIdOf(id),
         revokedAt: revokedAt === null ? null : new Date(revokedAt).toISOString(),
       },
     });
@@ -57,9 +74,31 @@ export class NeedsReauthorizationError extends HubError {
   constructor(id: AuthorizerId, authorizeUrl: string) {
     super(
       'needs_reauthorization',
-      'The account has to authorize again: its refresh token is void and WeChat lists no other. ' +
+      'WeChat gives no token until the account authorizes again. ' +
         `Send its administrator ${authorizeUrl}`,
-      { status: 409, details: { ...id, authorizeUrl } },
+      { status: 409, details: { ...authorizerIdOf(id), authorizeUrl } },
+    );
+  }
+}
+
+/** WeChat has frozen, banned or cancelled the account (409). */
+export class AuthorizerSuspendedError extends HubError {
+  constructor(id: AuthorizerId) {
+    super(
+      'authorizer_suspended',
+      'WeChat has frozen, banned or cancelled the account; it is asked again once a day',
+      { status: 409, details: authorizerIdOf(id) as unknown as Record<string, unknown> },
+    );
+  }
+}
+
+/** The account authorized, but has no API rights: WeChat gave no tokens for it (409). */
+export class NoApiRightsError extends HubError {
+  constructor(id: AuthorizerId) {
+    super(
+      'authorizer_without_api',
+      'WeChat gave no tokens for this account: it has no API rights',
+      { status: 409, details: authorizerIdOf(id) as unknown as Record<string, unknown> },
     );
   }
 }

@@ -99,11 +99,12 @@ export function toAuthorizerView(row: Authorizer): AuthorizerView {
 
 export function toDetailView(
   row: Authorizer,
+  info: string | null,
   history: AuthorizerChange[],
 ): z.infer<typeof authorizerDetailView> {
   return {
     ...toAuthorizerView(row),
-    info: row.info === null ? null : (JSON.parse(row.info) as Record<string, unknown>),
+    info: info === null ? null : (JSON.parse(info) as Record<string, unknown>),
     history: history.map(({ at, what, detail }) => ({
       at: new Date(at).toISOString(),
       what,

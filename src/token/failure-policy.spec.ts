@@ -26,6 +26,9 @@ const TABLE: [FailureKind, number, number, boolean][] = [
   ['ip', 60, 600, true],
   ['banned', 600, 3600, true],
   ['request', 300, 3600, true],
+  ['code', 600, 3600, false],
+  ['refresh_token', 3600, 86_400, true],
+  ['withdrawn', 3600, 86_400, false],
   ['unknown', 30, 600, true],
 ];
 

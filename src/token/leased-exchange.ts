@@ -49,14 +49,14 @@ export class LeasedExchange {
     let outcome = 'ok';
     try {
       const fresh = await exchange.run(() => this.renew(key, lease));
-      const late = this.clock.now() >= lease.until;
       if (await this.save(key, lease, fresh, obtainedAt)) {
         this.logger.log('Refreshed a token', { tokenKind: this.source.kind, key });
         return true;
       }
       outcome = 'superseded';
-      this.logger.warn('A late token was dropped: another host has refreshed', { key });
-      if (late) await this.rows.markDue(key);
+      this.logger.warn('A late token was dropped: the row has a newer one', { key });
+      // WeChat may have given it after the one that is kept, which then ends soon.
+      await this.rows.markDue(key);
       return false;
     } catch (error) {
       outcome = failureKind(error);
@@ -111,7 +111,6 @@ export class LeasedExchange {
     { inputs }: Pick<Exchange, 'inputs'>,
     attempts: number,
   ): Promise<void> {
-    const late = this.clock.now() >= lease.until;
     const lastError = this.toLastError(error, inputs);
     const next = nextAttemptAt(lastError.kind, attempts, lastError.at, this.random());
     this.logFailure(key, lastError, attempts, next);
@@ -120,7 +119,7 @@ export class LeasedExchange {
     try {
       const failure = { attempts, nextAttemptAt: next, lastError, due: replaced };
       const recorded = await this.rows.fail(key, lease, failure);
-      if (!recorded && late && replaced) await this.rows.markDue(key);
+      if (!recorded && replaced) await this.rows.markDue(key);
       await this.source.afterFailure(key, error);
     } catch (failure) {
       // The lease ends by itself, and what it leaves behind makes the token due.

@@ -12,6 +12,7 @@ function token(changes: Partial<TokenTimes> = {}): TokenTimes {
     refreshAt: OBTAINED + 110 * MINUTE,
     invalidatedAt: null,
     leaseUntil: null,
+    nextAttemptAt: null,
     ...changes,
   };
 }

@@ -2,6 +2,7 @@ import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import type { FailureKind } from '../wechat-api/wechat-errcode.js';
 import type { TokenTimes } from './refresh-decision.js';
+import type { TokenColumns } from './token-columns.js';
 
 /** The last failure of an exchange, as the row keeps it. */
 export interface LastError {
@@ -53,6 +54,18 @@ export const EMPTY_STATE: TokenState = {
   nextAttemptAt: null,
   lastError: null,
 };
+
+/** The state that a row holds; `token` is its decrypted token, where the caller needs it. */
+export function stateOfRow(row: TokenColumns, token: Secret | null): TokenState {
+  const { accessToken, lastError, ...columns } = row;
+  return {
+    ...EMPTY_STATE,
+    ...columns,
+    hasToken: accessToken !== null,
+    token,
+    lastError: lastError === null ? null : (JSON.parse(lastError) as LastError),
+  };
+}
 
 /** The remembered failure as an error, for callers that come before the next attempt. */
 export function rememberedError({ lastError, nextAttemptAt }: TokenState): HubError {

@@ -13,7 +13,8 @@ import type { Exchange, TokenSource } from './token-source.js';
 import { refreshInProgress, rememberedError } from './token-state.js';
 import type { ServableState, TokenState } from './token-state.js';
 import type { TokenColumns } from './token-columns.js';
-import type { Claim, Lease, TokenStore } from './token.store.js';
+import type { Claim } from './token.claims.js';
+import type { Lease, TokenStore } from './token.store.js';
 
 /** How often a caller without a token looks whether whoever holds the lease has got one. */
 const POLL_MS = 200;
@@ -99,22 +100,27 @@ export class TokenEngine {
   }
 
   /**
-   * Claims rows that are due and refreshes them, up to `concurrency` at once, until nothing more
+   * Claims rows of `scope` that are due and refreshes them, up to `concurrency` at once, until nothing more
    * is due or `mayGoOn` says no. Any number of hosts may do this at once.
    * @returns how many were claimed.
    */
-  async refreshClaimed(concurrency: number, mayGoOn: () => boolean): Promise<number> {
+  async refreshClaimed(
+    scope: Partial<TokenColumns>,
+    concurrency: number,
+    mayGoOn: () => boolean,
+  ): Promise<number> {
     const running = new Set<Promise<void>>();
     let claimed = 0;
     while (mayGoOn() && !this.stopping) {
       const room = concurrency - running.size;
-      const claims = await this.rows.claimDue(this.clock.now() + LEASE_MS, room);
+      const until = this.clock.now() + LEASE_MS;
+      const { claims, more } = await this.rows.claimDue(until, room, scope);
       claimed += claims.length;
       for (const claim of claims) {
         const work = this.refreshUnderClaim(claim).finally(() => running.delete(work));
         running.add(work);
       }
-      if (claims.length < room) break;
+      if (!more) break;
       while (running.size > concurrency / 2) await Promise.race(running);
     }
     await Promise.all(running);
@@ -253,7 +259,9 @@ export class TokenEngine {
       return await this.exchanges.run(key, lease, exchange, attempts + 1);
     } catch (error) {
       // Readers see the back-off at once; if the row can't be read, they try and read it.
-      await this.reload(key).catch(() => undefined);
+      const after = await this.reload(key).catch(() => undefined);
+      // A newer token that came by another way meanwhile is what the caller wants.
+      if (after && after.generation > generation && this.servable(after)) return true;
       throw error;
     }
   }

@@ -1,12 +1,13 @@
-import type { EntityManager, EntityTarget, QueryDeepPartialEntity, UpdateResult } from 'typeorm';
-import { v4 as uuidv4 } from 'uuid';
+import type { EntityManager, QueryDeepPartialEntity, UpdateResult } from 'typeorm';
 import type { Clock } from '../common/clock.js';
 import type { Secret } from '../common/secret.js';
 import type { Database } from '../database/database.js';
 import type { SecretBox } from '../secrets/secret-box.js';
 import { refreshTime } from './refresh-decision.js';
+import { TokenClaims, type ClaimedBatch } from './token.claims.js';
 import type { TokenColumns } from './token-columns.js';
-import { EMPTY_STATE, type LastError, type TokenState } from './token-state.js';
+import { EMPTY_STATE, stateOfRow, type LastError, type TokenState } from './token-state.js';
+import type { TokenTable } from './token-table.js';
 
 /** A token as WeChat gave it. */
 export interface FreshToken {
@@ -36,31 +37,6 @@ export interface Failure {
   due: boolean;
 }
 
-/** A row whose lease was taken because it is due. */
-export interface Claim {
-  key: string;
-  /** As it was before. */
-  state: TokenState;
-  lease: Lease;
-}
-
-/** Which table, which row of it, and the place of its secret. */
-export interface TokenTable<E extends TokenColumns> {
-  entity: EntityTarget<E>;
-  /** Identity columns of a row, by property. */
-  identity: (key: string) => Partial<E>;
-  /** The inverse of `identity`. */
-  key(row: E): string;
-  location: (key: string) => string;
-  /**
-   * Largest share of a token's life by which its refresh is moved forward at random, so that
-   * tokens that were got together are not refreshed together. Default 0.
-   */
-  spread?: number;
-  /** Whether a row is made for a key that has none; default true. */
-  createRows?: boolean;
-}
-
 /**
  * Rows of tokens. Every write is one conditional UPDATE: it takes effect only while what the
  * caller saw still holds, whoever else writes.
@@ -75,12 +51,16 @@ export interface TokenTable<E extends TokenColumns> {
  * ```
  */
 export class TokenStore<E extends TokenColumns = TokenColumns> {
+  private readonly claims: TokenClaims<E>;
+
   constructor(
     private readonly table: TokenTable<E>,
     private readonly database: Database,
     private readonly box: SecretBox,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.claims = new TokenClaims(table, database, clock);
+  }
 
   /** The state of a row; {@link EMPTY_STATE} where there is none yet. */
   async load(key: string): Promise<TokenState> {
@@ -186,42 +166,9 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     return refreshTime(obtainedAt, expiresIn, Math.random() * (this.table.spread ?? 0));
   }
 
-  /**
-   * Takes the leases of up to `limit` rows that are due and may be tried, oldest first. On MySQL
-   * rows that another host is claiming are passed over, not waited for.
-   * @returns the states as they were before.
-   */
-  async claimDue(until: number, limit: number): Promise<Claim[]> {
-    const now = this.clock.now();
-    const owner = uuidv4();
-    return this.database.transaction(async (manager) => {
-      const rows = (await this.dueRows(manager, now, limit).getMany()) as E[];
-      if (rows.length === 0) return [];
-      await manager
-        .createQueryBuilder()
-        .update(this.table.entity)
-        .set({ leaseOwner: owner, leaseUntil: until } as unknown as QueryDeepPartialEntity<E>)
-        .whereInIds(rows.map((row) => this.table.identity(this.table.key(row))))
-        .execute();
-      return rows.map((row) => {
-        const key = this.table.key(row);
-        const lease = { owner, generation: row.generation, until };
-        return { key, state: this.toState(row, key), lease };
-      });
-    });
-  }
-
-  private dueRows(manager: EntityManager, now: number, limit: number) {
-    const query = manager
-      .createQueryBuilder(this.table.entity, 'token')
-      .where('token.refreshAt <= :now', { now })
-      .andWhere('(token.leaseUntil IS NULL OR token.leaseUntil <= :now)')
-      .andWhere('(token.nextAttemptAt IS NULL OR token.nextAttemptAt <= :now)')
-      .orderBy('token.refreshAt', 'ASC')
-      .limit(limit);
-    return this.database.dialect === 'mysql'
-      ? query.setLock('pessimistic_write').setOnLocked('skip_locked')
-      : query;
+  /** See {@link TokenClaims.take}. */
+  claimDue(until: number, limit: number, scope: Partial<E>): Promise<ClaimedBatch> {
+    return this.claims.take(until, limit, scope);
   }
 
   private async ensureRow(key: string): Promise<void> {
@@ -258,14 +205,10 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
   }
 
   private toState(row: E, key: string): TokenState {
-    const { accessToken, lastError, ...columns } = row;
-    return {
-      ...EMPTY_STATE,
-      ...columns,
-      hasToken: accessToken !== null,
-      token: accessToken === null ? null : this.box.open(accessToken, this.table.location(key)),
-      lastError: lastError === null ? null : (JSON.parse(lastError) as LastError),
-    };
+    const { accessToken } = row;
+    const token =
+      accessToken === null ? null : this.box.open(accessToken, this.table.location(key));
+    return stateOfRow(row, token);
   }
 }
 

@@ -3,14 +3,18 @@ import { z } from 'zod';
 import { Secret } from '../common/secret.js';
 import { WechatApiClient, type WechatApiBody } from './wechat-api.client.js';
 
+/** A field of a wrong type counts as missing: an answer that used up a code must not be lost for it. */
 const optionalText = z
   .string()
   .optional()
+  .catch(undefined)
   .transform((text) => text || undefined);
-const funcInfo = z
-  .array(z.object({ funcscope_category: z.object({ id: z.coerce.number().int() }) }))
-  .default([])
-  .transform((sets) => sets.map((set) => set.funcscope_category.id));
+const permissionSet = z.object({
+  funcscope_category: z.object({ id: z.coerce.number().int() }),
+});
+const funcInfo = listOf(permissionSet).transform((sets) =>
+  sets.map((set) => set.funcscope_category.id),
+);
 const seconds = z.coerce.number().int().positive();
 
 const preAuthCodeAnswer = z.object({ pre_auth_code: z.string().min(1), expires_in: seconds });
@@ -36,16 +40,15 @@ const authorizerInfoAnswer = z.object({
 });
 const authorizerListAnswer = z.object({
   total_count: z.coerce.number().int().nonnegative(),
-  list: z
-    .array(
-      z.object({
-        authorizer_appid: z.string().min(1),
-        refresh_token: optionalText,
-        auth_time: z.coerce.number().int().optional(),
-      }),
-    )
-    .default([]),
+  list: z.array(z.unknown()).default([]),
 });
+const listedAuthorizers = listOf(
+  z.object({
+    authorizer_appid: z.string().min(1),
+    refresh_token: optionalText,
+    auth_time: z.coerce.number().int().optional().catch(undefined),
+  }),
+);
 const optionAnswer = z.object({ option_name: z.string(), option_value: z.coerce.string() });
 const acknowledgement = z.object({});
 
@@ -128,20 +131,24 @@ export class ComponentApi {
     };
   }
 
-  /** A page of the accounts; `count` is 500 at the most. @throws {WechatApiError} */
+  /**
+   * A page of the accounts; `count` is 500 at the most. `received` counts the lines that cannot be
+   * read as well: the next page begins after them.
+   * @throws {WechatApiError}
+   */
   async authorizerList(
     appid: string,
     token: Secret,
     page: { offset: number; count: number },
-  ): Promise<{ total: number; list: ListedAuthorizer[] }> {
+  ): Promise<{ total: number; received: number; list: ListedAuthorizer[] }> {
     const body = { component_appid: appid, ...page };
     const answer = await this.call('api_get_authorizer_list', token, body, authorizerListAnswer);
-    const list = answer.list.map((entry) => ({
+    const list = listedAuthorizers.parse(answer.list).map((entry) => ({
       authorizerAppId: entry.authorizer_appid,
       refreshToken: secretOrNone(entry.refresh_token),
       authTime: entry.auth_time,
     }));
-    return { total: answer.total_count, list };
+    return { total: answer.total_count, received: answer.list.length, list };
   }
 
   /** Value of an option of the account. @throws {WechatApiError} */
@@ -181,6 +188,19 @@ export class ComponentApi {
       component_access_token: token,
     });
   }
+}
+
+/** The entries of a list that can be read; none where it is no list. */
+function listOf<S extends z.ZodType>(entry: S) {
+  return z
+    .array(z.unknown())
+    .catch([])
+    .transform((entries) =>
+      entries.flatMap((one) => {
+        const parsed = entry.safeParse(one);
+        return parsed.success ? [parsed.data] : [];
+      }),
+    );
 }
 
 function toAuthorization(info: z.output<typeof authorizationInfo>): Authorization {

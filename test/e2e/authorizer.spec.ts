@@ -1,107 +1,198 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AuthorizerRefresher } from '../../src/authorizer/authorizer.refresher.js';
+import {
+  AUTHORIZER_TOKEN,
+  authorizeByEvent,
+  authorizerHub,
+  authorizerTick,
+  calls,
+  comeBack,
+  detailOf,
+  historyOf,
+  newAccount,
+  pass,
+  PLATFORM,
+  resultOf,
+  tokenOf,
+  tokenText,
+} from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
-import { COMPONENT } from '../support/fake-settings.js';
-import { createTestApp, type TestApp } from '../support/test-app.js';
+import type { TestApp } from '../support/test-app.js';
+import { addPlatform, eventually, MINUTE, prime, SECOND } from '../support/token-world.js';
 
-const component = COMPONENT.appid;
-const QUERY_AUTH = '/cgi-bin/component/api_query_auth';
-const AUTHORIZER_TOKEN = '/cgi-bin/component/api_authorizer_token';
-
-describe.each(databaseKinds())('authorizers on %s', (kind) => {
+describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   let test: TestApp;
   let account: string;
-  let made = 0;
 
   beforeAll(async () => {
-    test = await createTestApp({ database: kind });
-    await test.simulator.pushTicket(component);
-    await test.hub.accessToken();
+    test = await authorizerHub({ database: kind });
   });
   afterAll(() => test.close());
   beforeEach(() => {
-    [account] = test.simulator.addAccounts({ count: 1, from: (made += 1) }) as [string];
+    account = newAccount(test);
     test.simulator.clearCalls();
   });
 
-  const token = (): Promise<{ status: number; json: any }> =>
-    test.hub.get(`/api/authorizers/${account}/access-token`);
-  const detail = async (): Promise<any> =>
-    (await test.hub.get(`/admin/authorizers/${component}/${account}`)).json;
-  const tick = (): Promise<void> => test.app.get(AuthorizerRefresher).tick();
-  const calls = (path: string): number => test.simulator.callSummary().paths[path]?.arrived ?? 0;
+  const valid = (token: string): boolean => test.simulator.isAuthorizerTokenValid(token);
 
-  async function authorizedByEvent(): Promise<void> {
-    const { push } = await test.simulator.authorize(component, account, { push: true });
-    expect(push).toMatchObject({ status: 200, body: 'success' });
-    await expect.poll(async () => (await token()).status).toBe(200);
-  }
-
-  it('turn an authorized event into a record and a token that works', async () => {
-    await authorizedByEvent();
-    const { json } = await token();
-    expect(test.simulator.isAuthorizerTokenValid(json.authorizer_access_token)).toBe(true);
-    await tick();
-    expect(await detail()).toMatchObject({
+  it('becomes a record and a token that works by an authorized event', async () => {
+    await authorizeByEvent(test, account);
+    expect(valid(await tokenText(test, account))).toBe(true);
+    await authorizerTick(test);
+    const detail = await detailOf(test, account);
+    expect(detail).toMatchObject({
       status: 'active',
       type: 'official_account',
       nickName: expect.any(String),
+      principalName: expect.any(String),
       userName: expect.stringMatching(/^gh_/),
-      history: [{ what: 'authorized', detail: { source: 'authorized' } }],
+      verifyType: 0,
+      funcInfo: [1, 2, 3, 4, 11, 15],
+      revokedAt: null,
+      info: { business_info: { open_pay: 0 } },
+      history: [{ what: 'authorized', detail: { source: 'authorized', tokens: true } }],
     });
-    expect(JSON.stringify(await detail())).not.toMatch(/refreshtoken@@@|\d\d_[\w-]{100,}/);
+    expect(detail.firstAuthorizedAt).toBe(detail.lastAuthorizedAt);
   });
 
-  it('exchange a code once that comes by redirect and by event at the same time', async () => {
-    const { code, event } = await test.simulator.authorize(component, account, { push: false });
-    const redirect = `/authorize/${component}/callback?auth_code=${encodeURIComponent(code)}`;
-    const [page, pushed] = await Promise.all([
-      test.hub.get(redirect),
-      test.hub.push(event as NonNullable<typeof event>),
-    ]);
-    expect(page.text).toContain('data-result="authorized"');
-    expect(pushed.text).toBe('success');
-    expect((await test.hub.get(redirect)).text).toContain('data-result="authorized"');
-    expect(calls(QUERY_AUTH)).toBe(1);
+  it('becomes one by the redirect alone, with the page for whoever clicked', async () => {
+    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    const page = await comeBack(test, code);
+    expect(page).toMatchObject({ status: 200 });
+    expect(resultOf(page)).toBe('authorized');
+    expect(page.text).toContain(account);
+    expect(valid(await tokenText(test, account))).toBe(true);
   });
 
-  it('answer 410 with the time after unauthorized, and refresh no more', async () => {
-    await authorizedByEvent();
-    await test.simulator.withdraw(component, account, { push: true });
-    const gone = await token();
-    expect(gone).toMatchObject({
-      status: 410,
-      json: { error: { code: 'authorizer_revoked', revokedAt: expect.any(String) } },
-    });
-    test.clock.advance(3 * 3_600_000);
-    await test.simulator.pushTicket(component);
-    await tick();
-    expect(calls(AUTHORIZER_TOKEN)).toBe(0);
+  it('that is a mini program is known as one, and fields that nobody knew are kept', async () => {
+    const mini = newAccount(test, { kind: 'mini_program', extraInfo: { field_of_2031: [1] } });
+    await authorizeByEvent(test, mini);
+    await authorizerTick(test);
+    const detail = await detailOf(test, mini);
+    expect(detail).toMatchObject({ type: 'mini_program', info: { field_of_2031: [1] } });
   });
 
-  it('refresh a token before its end, keeping the refresh token when none comes back', async () => {
-    await authorizedByEvent();
-    test.simulator.configureAuthorizations({ refreshTokenAnswer: 'omit' });
-    for (let round = 1; round <= 2; round += 1) {
-      const before = (await token()).json.authorizer_access_token;
-      test.clock.advance(111 * 60_000);
-      await tick();
-      const after = (await token()).json.authorizer_access_token;
+  it('has its token refreshed before the end, the refresh token kept when none comes back', async () => {
+    await authorizeByEvent(test, account);
+    for (const refreshTokenAnswer of ['omit', 'rotate', 'omit', 'same'] as const) {
+      test.simulator.configureAuthorizations({ refreshTokenAnswer });
+      const before = await tokenText(test, account);
+      await pass(test, 111 * MINUTE);
+      await authorizerTick(test);
+      const after = await tokenText(test, account);
       expect(after).not.toBe(before);
-      expect(test.simulator.isAuthorizerTokenValid(after)).toBe(true);
+      expect(valid(after)).toBe(true);
     }
-    test.simulator.configureAuthorizations({ refreshTokenAnswer: 'same' });
   });
 
-  it('replace everything on updateauthorized', async () => {
-    await authorizedByEvent();
-    const before = (await token()).json.authorizer_access_token;
-    await test.simulator.reauthorize(component, account, { funcInfo: [1, 4, 7], push: true });
-    await expect.poll(async () => (await detail()).funcInfo).toEqual([1, 4, 7]);
-    await expect
-      .poll(async () => (await token()).json.authorizer_access_token)
-      .not.toBe(before);
-    const { json } = await token();
-    expect(test.simulator.isAuthorizerTokenValid(json.authorizer_access_token)).toBe(true);
+  it('has everything replaced by updateauthorized, and the old token dies at once', async () => {
+    await authorizeByEvent(test, account);
+    const before = await tokenText(test, account);
+    const rotated = { funcInfo: [1, 4, 7], rotateRefreshToken: true, push: true };
+    await test.simulator.reauthorize(PLATFORM, account, rotated);
+    await eventually('the exchange', async () =>
+      (await detailOf(test, account)).funcInfo.length === 3 ? true : undefined,
+    );
+    const after = await tokenText(test, account);
+    expect(after).not.toBe(before);
+    expect([valid(before), valid(after)]).toEqual([false, true]);
+    expect(await detailOf(test, account)).toMatchObject({ funcInfo: [1, 4, 7] });
+    await pass(test, 111 * MINUTE);
+    await authorizerTick(test);
+    expect(valid(await tokenText(test, account))).toBe(true);
+  });
+
+  it('that withdraws answers 410 with the time, and is refreshed no more', async () => {
+    await authorizeByEvent(test, account);
+    const withdrawnAt = Math.floor(test.clock.now() / 1000) * 1000;
+    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    expect(await tokenOf(test, account)).toMatchObject({
+      status: 410,
+      json: {
+        error: { code: 'authorizer_revoked', revokedAt: new Date(withdrawnAt).toISOString() },
+      },
+    });
+    await pass(test, 111 * MINUTE);
+    const others = calls(test, AUTHORIZER_TOKEN);
+    expect((await tokenOf(test, account)).status).toBe(410);
+    expect((await test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`)).status).toBe(
+      410,
+    );
+    expect(calls(test, AUTHORIZER_TOKEN)).toBe(others);
+    expect(await detailOf(test, account)).toMatchObject({
+      status: 'revoked',
+      token: { refreshAt: null, expiresAt: null, lastError: null },
+    });
+  });
+
+  it('that authorizes again after a withdrawal is active again', async () => {
+    await authorizeByEvent(test, account);
+    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    test.clock.advance(MINUTE);
+    await authorizeByEvent(test, account);
+    expect(valid(await tokenText(test, account))).toBe(true);
+    expect(await detailOf(test, account)).toMatchObject({ status: 'active', revokedAt: null });
+    expect(await historyOf(test, account)).toEqual(['authorized', 'unauthorized', 'authorized']);
+  });
+
+  it('whose token was voided without an event gets another when a service reports it', async () => {
+    await authorizeByEvent(test, account);
+    const dead = await tokenText(test, account);
+    await test.simulator.reauthorize(PLATFORM, account, { push: false });
+    expect(valid(dead)).toBe(false);
+    const reports = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        test.hub.post(`/api/authorizers/${account}/access-token/invalidate`, { token: dead }),
+      ),
+    );
+    const tokens = new Set(reports.map(({ json }) => json.authorizer_access_token));
+    expect(tokens.size).toBe(1);
+    expect(valid([...tokens][0])).toBe(true);
+    expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
+    const late = await test.hub.post(`/api/authorizers/${account}/access-token/invalidate`, {
+      token: dead,
+    });
+    expect(late.json.authorizer_access_token).toBe([...tokens][0]);
+    expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
+  });
+
+  it('is not hurt by a component token that WeChat refuses meanwhile', async () => {
+    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    test.clock.advance(31 * SECOND);
+    test.simulator.expireTokens(PLATFORM, { errcode: 40001 });
+    expect(resultOf(await comeBack(test, code))).toBe('authorized');
+    test.clock.advance(31 * SECOND);
+    test.simulator.expireTokens(PLATFORM, { errcode: 42001 });
+    const refreshed = await test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
+    expect(refreshed).toMatchObject({ status: 200, json: { token: { generation: 2 } } });
+    expect(valid(await tokenText(test, account))).toBe(true);
+  });
+
+  it('that authorized two platforms has two lives, and a service has to name one', async () => {
+    const { appid: other } = await addPlatform(test);
+    await prime(test, other);
+    await authorizeByEvent(test, account);
+    await authorizeByEvent(test, account, other);
+    expect(await tokenOf(test, account)).toMatchObject({
+      status: 400,
+      json: { error: { code: 'component_ambiguous', components: [PLATFORM, other].toSorted() } },
+    });
+    const [first, second] = await Promise.all([
+      tokenOf(test, account, PLATFORM),
+      tokenOf(test, account, other),
+    ]);
+    expect(first.json.authorizer_access_token).not.toBe(second.json.authorizer_access_token);
+    await test.simulator.withdraw(other, account, { push: true });
+    expect((await tokenOf(test, account, other)).status).toBe(410);
+    expect(await tokenText(test, account)).toBe(first.json.authorizer_access_token);
+    expect(await detailOf(test, account)).toMatchObject({ status: 'active' });
+    expect((await tokenOf(test, account, 'wxnobody')).status).toBe(404);
+  });
+
+  it('that nobody knows answers 404', async () => {
+    expect(await tokenOf(test, 'wxunknown')).toMatchObject({
+      status: 404,
+      json: { error: { code: 'authorizer_unknown' } },
+    });
+    expect((await test.hub.get(`/admin/authorizers/${PLATFORM}/wxunknown`)).status).toBe(404);
   });
 });

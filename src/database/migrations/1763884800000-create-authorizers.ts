@@ -51,7 +51,7 @@ function authorizerTable(mysql: boolean): Table {
       ...tokenColumns(),
     ],
     indices: [
-      { name: 'authorizer_refresh_at', columnNames: ['refresh_at'] },
+      { name: 'authorizer_refresh_at', columnNames: ['component_appid', 'refresh_at'] },
       { name: 'authorizer_info_due_at', columnNames: ['info_due_at'] },
       { name: 'authorizer_by_appid', columnNames: ['authorizer_appid'] },
       {
@@ -114,6 +114,7 @@ function requestTable(): Table {
       text('state', nullable),
       bigint('created_at'),
     ],
+    indices: [{ name: 'authorization_request_created_at', columnNames: ['created_at'] }],
   });
 }
 

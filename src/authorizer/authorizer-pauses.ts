@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { failureKind } from '../token/failure-policy.js';
+import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+
+/** How long the work for a platform rests after WeChat said that it is too much, or not from here. */
+const PAUSE_MS: Partial<Record<FailureKind, number>> = {
+  rate: 60_000,
+  quota: 15 * 60_000,
+  ip: 60_000,
+};
+
+/**
+ * Rests of the background work, by third-party platform: after 45009, 45011 or 61004 every further
+ * call would fail the same way. Each host keeps its own, in memory: an address is refused to one
+ * host, and a limit that others have not met yet costs them the few calls that they have under
+ * way. What a service waits for is still tried.
+ */
+@Injectable()
+export class AuthorizerPauses {
+  private readonly ends = new Map<string, number>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Learns from a failed call. */
+  notice(componentAppId: string, error: unknown): void {
+    const pause = PAUSE_MS[failureKind(error)];
+    if (pause === undefined) return;
+    const end = Math.max(this.ends.get(componentAppId) ?? 0, this.clock.now() + pause);
+    this.ends.set(componentAppId, end);
+  }
+
+  /** When the platform's rest ends, in Unix milliseconds; undefined while there is none. */
+  until(componentAppId: string): number | undefined {
+    const end = this.ends.get(componentAppId) ?? 0;
+    return end > this.clock.now() ? end : undefined;
+  }
+}

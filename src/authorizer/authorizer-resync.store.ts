@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { Clock } from '../common/clock.js';
+import { Database } from '../database/database.js';
+import { Authorizer } from './authorizer.entity.js';
+import { AuthorizerResync } from './authorizer-resync.entity.js';
+
+/** Rows of `authorizer_resync`, and the marks that a resync leaves on `authorizer`. */
+@Injectable()
+export class AuthorizerResyncStore {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  find(componentAppId: string): Promise<AuthorizerResync | null> {
+    return this.database.read((manager) => manager.findOneBy(AuthorizerResync, { componentAppId }));
+  }
+
+  /** Begins a resync, unless one is under way; the row. */
+  begin(componentAppId: string): Promise<AuthorizerResync> {
+    const now = this.clock.now();
+    const resyncId = uuidv7();
+    const fresh = { resyncId, done: 0, total: 0, startedAt: now, finishedAt: null };
+    return this.database.transaction(async (manager) => {
+      await manager
+        .createQueryBuilder()
+        .insert()
+        .into(AuthorizerResync)
+        .values({ componentAppId, ...fresh })
+        .orUpdate(['component_appid'], ['component_appid'])
+        .updateEntity(false)
+        .execute();
+      const where = { componentAppId };
+      const row = await manager.findOneOrFail(AuthorizerResync, {
+        where,
+        ...this.database.forUpdate,
+      });
+      if (row.finishedAt === null) return row;
+      await manager.update(AuthorizerResync, where, { ...fresh, leaseUntil: null });
+      return { ...row, ...fresh, leaseUntil: null };
+    });
+  }
+
+  /** Takes the right to work on the platform's resync until `until`; the row, or undefined. */
+  async claim(componentAppId: string, until: number): Promise<AuthorizerResync | undefined> {
+    const now = this.clock.now();
+    const { affected } = await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(AuthorizerResync)
+        .set({ leaseUntil: until })
+        .where('component_appid = :componentAppId', { componentAppId })
+        .andWhere('finished_at IS NULL AND (lease_until IS NULL OR lease_until <= :now)', { now })
+        .execute(),
+    );
+    return affected === 1 ? ((await this.find(componentAppId)) ?? undefined) : undefined;
+  }
+
+  /** Writes the progress and gives the right back. */
+  async advance(
+    { componentAppId, resyncId }: AuthorizerResync,
+    progress: { done: number; total: number; finished: boolean },
+  ): Promise<void> {
+    const { done, total, finished } = progress;
+    const finishedAt = finished ? this.clock.now() : null;
+    await this.database.write((manager) =>
+      manager.update(
+        AuthorizerResync,
+        { componentAppId, resyncId },
+        { done, total, finishedAt, leaseUntil: null },
+      ),
+    );
+  }
+
+  /** The records of a page of WeChat's list. */
+  records(componentAppId: string, authorizerAppIds: string[]): Promise<Authorizer[]> {
+    const where = { componentAppId, authorizerAppId: In(authorizerAppIds) };
+    return this.database.read((manager) => manager.find(Authorizer, { where }));
+  }
+
+  /** Notes that WeChat listed these accounts. */
+  async markSeen(
+    { componentAppId, resyncId }: AuthorizerResync,
+    authorizerAppIds: string[],
+  ): Promise<void> {
+    if (authorizerAppIds.length === 0) return;
+    const which = { componentAppId, authorizerAppId: In(authorizerAppIds) };
+    await this.database.write((manager) => manager.update(Authorizer, which, { resyncId }));
+  }
+
+  /**
+   * Accounts that WeChat did not list, and that did not authorize since it was asked: their
+   * information is to be fetched, which tells whether they are gone. The list alone does not: it
+   * moves under the paging when an account before withdraws.
+   */
+  async askAboutUnseen({ componentAppId, resyncId, startedAt }: AuthorizerResync): Promise<void> {
+    await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(Authorizer)
+        .set({ infoDueAt: this.clock.now() })
+        .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
+        .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
+        .andWhere('(last_authorized_at IS NULL OR last_authorized_at < :startedAt)', { startedAt })
+        .execute(),
+    );
+  }
+}
