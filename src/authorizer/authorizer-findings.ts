@@ -51,20 +51,19 @@ export class AuthorizerFindings {
     });
   }
 
-  /** Keeps a line of api_get_authorizer_list that WeChat gave at `asOf`; whether it was news. */
+  /** Keeps lines of api_get_authorizer_list that WeChat gave at `asOf`; those that were news. */
   async keepListed(
     componentAppId: string,
-    { authorizerAppId, refreshToken }: ListedAuthorizer,
+    lines: ListedAuthorizer[],
     asOf: number,
-  ): Promise<boolean> {
+  ): Promise<AuthorizerId[]> {
     return this.database.transaction(async (manager) => {
-      const row = await this.store.lock({ componentAppId, authorizerAppId }, manager);
-      // What happened since the list was made counts more.
-      if (row.updatedAt > asOf || (row.obtainedAt ?? 0) > asOf) return false;
-      // Whether it is still frozen, its information says.
-      if (row.status === 'suspended') row.infoDueAt = this.clock.now();
-      const news = row.status !== 'suspended' && (await this.adopt(row, refreshToken, manager));
-      await this.store.save(row, manager);
+      const listed = new Map(lines.map((line) => [line.authorizerAppId, line.refreshToken]));
+      const news: AuthorizerId[] = [];
+      for (const row of await this.store.lockAll(componentAppId, [...listed.keys()], manager)) {
+        const refreshToken = listed.get(row.authorizerAppId);
+        if (await this.keepLine(row, refreshToken, asOf, manager)) news.push(row);
+      }
       return news;
     });
   }
@@ -72,6 +71,21 @@ export class AuthorizerFindings {
   /** Whether a line of the list says what the row says. */
   isKnown(row: Authorizer, refreshToken: Secret | undefined): boolean {
     return row.status === 'active' && !this.isOther(row, refreshToken);
+  }
+
+  private async keepLine(
+    row: Authorizer,
+    refreshToken: Secret | undefined,
+    asOf: number,
+    manager: EntityManager,
+  ): Promise<boolean> {
+    // What happened since the list was made counts more.
+    if (row.updatedAt > asOf || (row.obtainedAt ?? 0) > asOf) return false;
+    // Whether it is still frozen, its information says.
+    if (row.status === 'suspended') row.infoDueAt = this.clock.now();
+    else if (!(await this.adopt(row, refreshToken, manager))) return false;
+    await this.store.save(row, manager);
+    return true;
   }
 
   private async keepStanding(

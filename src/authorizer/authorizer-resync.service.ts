@@ -11,6 +11,8 @@ import { AuthorizerTokenService } from './authorizer-token.service.js';
 
 /** WeChat gives 500 accounts a page at the most. */
 const PAGE = 500;
+/** Accounts that one transaction writes: short enough that events do not wait for it. */
+const BATCH = 25;
 /** A host that shows no progress for this long is taken to be gone, in milliseconds. */
 const LEASE_MS = 60_000;
 const DAY_MS = 24 * 3_600_000;
@@ -94,13 +96,14 @@ export class AuthorizerResyncService {
     const appIds = list.map(({ authorizerAppId }) => authorizerAppId);
     const records = await this.store.records(componentAppId, appIds);
     const known = new Map(records.map((row) => [row.authorizerAppId, row]));
-    for (const line of list) {
-      const { authorizerAppId, refreshToken } = line;
+    const others = list.filter(({ authorizerAppId, refreshToken }) => {
       const row = known.get(authorizerAppId);
-      if (row && this.findings.isKnown(row, refreshToken)) continue;
-      if (await this.findings.keepListed(componentAppId, line, asOf)) {
-        this.tokens.forget({ componentAppId, authorizerAppId });
-      }
+      return !row || !this.findings.isKnown(row, refreshToken);
+    });
+    for (let from = 0; from < others.length; from += BATCH) {
+      const lines = others.slice(from, from + BATCH);
+      const news = await this.findings.keepListed(componentAppId, lines, asOf);
+      for (const id of news) this.tokens.forget(id);
     }
     await this.store.markSeen(resync, appIds);
   }

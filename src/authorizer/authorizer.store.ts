@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import type { Secret } from '../common/secret.js';
@@ -15,6 +15,15 @@ export interface Change {
   what: string;
   detail?: Record<string, unknown>;
 }
+
+/** An account of which nothing is known, and to which nothing has happened yet. */
+const EMPTY_ROW = {
+  status: 'needs_reauthorization',
+  type: 'unknown',
+  generation: 0,
+  attempts: 0,
+  updatedAt: 0,
+} as const;
 
 /** Rows of `authorizer` and `authorizer_change`: reading, locking, writing. */
 @Injectable()
@@ -63,28 +72,30 @@ export class AuthorizerStore {
    * token, which the caller changes.
    */
   async lock(id: AuthorizerId, manager: EntityManager): Promise<Authorizer> {
-    const now = this.clock.now();
-    const where = authorizerIdOf(id);
+    const [row] = await this.lockAll(id.componentAppId, [id.authorizerAppId], manager);
+    if (!row) throw new Error('A row that was locked is gone');
+    return row;
+  }
+
+  /** The same for accounts of one platform, all different. */
+  async lockAll(
+    componentAppId: string,
+    authorizerAppIds: string[],
+    manager: EntityManager,
+  ): Promise<Authorizer[]> {
+    const empty = { ...EMPTY_ROW, componentAppId, createdAt: this.clock.now() };
     await manager
       .createQueryBuilder()
       .insert()
       .into(Authorizer)
-      .values({
-        ...where,
-        status: 'needs_reauthorization',
-        type: 'unknown',
-        generation: 0,
-        attempts: 0,
-        createdAt: now,
-        // Nothing has happened to it yet.
-        updatedAt: 0,
-      })
+      .values(authorizerAppIds.map((authorizerAppId) => ({ ...empty, authorizerAppId })))
       // Not "ignore": that takes a shared lock of a row that is there, and two such holders who
       // both go on to write are a deadlock.
       .orUpdate(['component_appid'], ['component_appid', 'authorizer_appid'])
       .updateEntity(false)
       .execute();
-    return manager.findOneOrFail(Authorizer, { where, ...this.database.forUpdate });
+    const where = { componentAppId, authorizerAppId: In(authorizerAppIds) };
+    return manager.find(Authorizer, { where, ...this.database.forUpdate });
   }
 
   /**

@@ -111,19 +111,29 @@ export async function authorizerTick({ app }: Pick<TestApp, 'app'>): Promise<voi
   await timers.refreshTokens();
 }
 
+/** What the timer of the information alone does. */
+export function infoTick({ app }: Pick<TestApp, 'app'>): Promise<void> {
+  return app.get(AuthorizerRefresher).fetchInfos();
+}
+
 /** What the timer of the resyncs does every half minute. */
 export function resyncTick({ app }: Pick<TestApp, 'app'>): Promise<void> {
   return app.get(AuthorizerResyncService).tick();
 }
 
-/** Has every account of the simulator that is listed recorded in the hub, with a token. */
-export async function importAll(test: TestApp): Promise<void> {
+/** Runs a resync to its end. */
+export async function resync(test: TestApp): Promise<void> {
   await test.hub.post(`/admin/components/${PLATFORM}/authorizers/resync`);
   await eventually('the resync', async () => {
     await resyncTick(test);
     const { json } = await test.hub.get(`/admin/components/${PLATFORM}/authorizers/resync`);
     return json.finishedAt ?? undefined;
   });
+}
+
+/** Has every account of the simulator that is listed recorded in the hub, with a token. */
+export async function importAll(test: TestApp): Promise<void> {
+  await resync(test);
   await authorizerTick(test);
 }
 

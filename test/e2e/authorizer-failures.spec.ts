@@ -1,0 +1,153 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  AUTHORIZER_INFO,
+  AUTHORIZER_TOKEN,
+  authorizeByEvent,
+  authorizerHub,
+  authorizerTick,
+  breakPath,
+  calls,
+  detailOf,
+  historyOf,
+  newAccount,
+  pass,
+  PLATFORM,
+  tokenOf,
+  tokenText,
+} from '../support/authorizer-world.js';
+import { databaseKinds } from '../support/databases.js';
+import type { TestApp } from '../support/test-app.js';
+import { HOUR, mend, MINUTE } from '../support/token-world.js';
+
+describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind) => {
+  let test: TestApp;
+  let account: string;
+
+  beforeAll(async () => {
+    test = await authorizerHub({ database: kind });
+  });
+  afterAll(() => test.close());
+  beforeEach(async () => {
+    account = newAccount(test);
+    await authorizeByEvent(test, account);
+    await authorizerTick(test);
+    test.simulator.clearCalls();
+  });
+  afterEach(() => mend(test));
+
+  const refresh = () => test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
+  const works = async (): Promise<boolean> =>
+    test.simulator.isAuthorizerTokenValid(await tokenText(test, account));
+
+  it('with a void refresh token goes on with the one that WeChat has on record', async () => {
+    await test.simulator.withdraw(PLATFORM, account, { push: false });
+    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    expect(code).toBeTruthy();
+    expect((await refresh()).status).toBe(200);
+    expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([2, 1]);
+    expect(await works()).toBe(true);
+    await refresh();
+    expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([3, 1]);
+  });
+
+  it('with a refresh token that stays void needs the account, and WeChat is asked no more', async () => {
+    breakPath(test, AUTHORIZER_TOKEN, { kind: 'errcode', errcode: 61023 });
+    const authorizeUrl = expect.stringMatching(`/authorize/${PLATFORM}\\?biz_appid=${account}$`);
+    const needed = {
+      status: 409,
+      json: { error: { code: 'needs_reauthorization', authorizeUrl } },
+    };
+    expect(await refresh()).toMatchObject(needed);
+    const asked = [calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)];
+    expect(asked).toEqual([1, 1]);
+    expect(await tokenOf(test, account)).toMatchObject(needed);
+    await pass(test, 3 * HOUR);
+    mend(test);
+    await authorizerTick(test);
+    expect(await tokenOf(test, account)).toMatchObject(needed);
+    const { history } = await detailOf(test, account);
+    expect(history[0]).toMatchObject({ what: 'refresh_token_void', detail: { errcode: 61023 } });
+    await test.simulator.reauthorize(PLATFORM, account, { funcInfo: [1], push: true });
+    await expect.poll(async () => (await tokenOf(test, account)).status).toBe(200);
+    expect(await works()).toBe(true);
+  });
+
+  it.each([
+    ['61003', 61003],
+    ['61023 and 61003', undefined],
+  ])('by a withdrawal that only %s tells of is known as withdrawn', async (_, errcode) => {
+    const at = new Date(test.clock.now()).toISOString();
+    if (errcode) breakPath(test, AUTHORIZER_TOKEN, { kind: 'errcode', errcode });
+    else await test.simulator.withdraw(PLATFORM, account, { push: false });
+    const gone = { status: 410, json: { error: { code: 'authorizer_revoked', revokedAt: at } } };
+    expect(await refresh()).toMatchObject(gone);
+    mend(test);
+    await pass(test, HOUR);
+    expect(await tokenOf(test, account)).toMatchObject(gone);
+    expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
+    expect((await historyOf(test, account)).at(-1)).toBe('found_withdrawn');
+  });
+
+  it('by a withdrawal keeps its time when the event comes twice', async () => {
+    const revokedAt = (): Promise<string> => detailOf(test, account).then((d) => d.revokedAt);
+    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    const first = await revokedAt();
+    test.clock.advance(MINUTE);
+    const again = { AuthorizerAppid: account };
+    const { status } = await test.simulator.pushEvent(PLATFORM, 'unauthorized', again);
+    expect(status).toBe(200);
+    expect(await revokedAt()).toBe(first);
+    expect((await detailOf(test, account)).history[0].detail).toMatchObject({ effective: false });
+  });
+
+  it('is not ended by a withdrawal that is older than it', async () => {
+    const token = await tokenText(test, account);
+    const createTime = Math.floor(test.clock.now() / 1000) - 60;
+    const fields = { AuthorizerAppid: account };
+    await test.simulator.pushEvent(PLATFORM, 'unauthorized', fields, { createTime });
+    expect(await tokenText(test, account)).toBe(token);
+    expect(await detailOf(test, account)).toMatchObject({ status: 'active', revokedAt: null });
+  });
+
+  it('of an account that nobody knew is recorded as withdrawn', async () => {
+    const fields = { AuthorizerAppid: `wxstranger${kind}` };
+    const { body } = await test.simulator.pushEvent(PLATFORM, 'unauthorized', fields);
+    expect(body).toBe('success');
+    expect((await tokenOf(test, fields.AuthorizerAppid)).status).toBe(410);
+  });
+
+  it('by a frozen account gives no token until WeChat says that it is well again', async () => {
+    account = newAccount(test, { accountStatus: 19 });
+    await authorizeByEvent(test, account);
+    await authorizerTick(test);
+    expect(await tokenOf(test, account)).toMatchObject({
+      status: 409,
+      json: { error: { code: 'authorizer_suspended' } },
+    });
+    expect(await detailOf(test, account)).toMatchObject({
+      status: 'suspended',
+      token: { refreshAt: null },
+    });
+    const asked = calls(test, AUTHORIZER_TOKEN);
+    await pass(test, 3 * HOUR);
+    await authorizerTick(test);
+    expect((await detailOf(test, account)).status).toBe('suspended');
+    expect(calls(test, AUTHORIZER_TOKEN) - asked).toBeLessThan(20);
+  });
+
+  it('at WeChat alone leaves the token in use, and is tried again with patience', async () => {
+    const before = await tokenText(test, account);
+    await pass(test, 100 * MINUTE);
+    breakPath(test, AUTHORIZER_TOKEN, { kind: 'http', status: 502 });
+    await refresh();
+    expect(await tokenText(test, account)).toBe(before);
+    const { token } = await detailOf(test, account);
+    expect(token).toMatchObject({ attempts: 1, lastError: expect.stringContaining('502') });
+    expect(token.refreshAt).toBe(token.nextAttemptAt);
+    mend(test);
+    test.clock.advance(10_000);
+    await authorizerTick(test);
+    expect(await tokenText(test, account)).not.toBe(before);
+    expect((await detailOf(test, account)).token).toMatchObject({ attempts: 0, lastError: null });
+  });
+});

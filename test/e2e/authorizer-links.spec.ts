@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { authorizerHub, newAccount, PLATFORM, resultOf } from '../support/authorizer-world.js';
+import { databaseKinds } from '../support/databases.js';
+import type { TestApp } from '../support/test-app.js';
+
+const ALLOWED = 'https://app.example.com';
+const LINKS = '/admin/authorizations/links';
+
+describe.each(databaseKinds())('authorization links on %s', (kind) => {
+  let test: TestApp;
+
+  beforeAll(async () => {
+    const env = {
+      AUTHORIZATION_RETURN_ORIGINS: ALLOWED,
+      PUBLIC_URL: 'https://hub.example.com',
+    };
+    test = await authorizerHub({ database: kind, env });
+  });
+  afterAll(() => test.close());
+
+  async function links(wish: object = {}): Promise<{ pc: URL; h5: URL; expiresAt: string }> {
+    const { status, json, text } = await test.hub.post(LINKS, {
+      componentAppId: PLATFORM,
+      ...wish,
+    });
+    if (status !== 200) throw new Error(text);
+    return { ...json, pc: new URL(json.pc), h5: new URL(json.h5) };
+  }
+
+  /** WeChat sends the browser back to where a link says. */
+  async function finish(
+    link: URL,
+  ): Promise<{ status: number; location: URL | null; text: string }> {
+    const { code } = await test.simulator.authorize(PLATFORM, newAccount(test), { push: false });
+    const back = new URL(link.searchParams.get('redirect_uri') ?? '');
+    back.searchParams.set('auth_code', code);
+    back.searchParams.set('expires_in', '600');
+    const answer = await fetch(test.hub.url + back.pathname + back.search, { redirect: 'manual' });
+    const location = answer.headers.get('location');
+    return {
+      status: answer.status,
+      location: location === null ? null : new URL(location),
+      text: await answer.text(),
+    };
+  }
+
+  it('are a PC and an H5 link, with a code of its own each, and all that was wished', async () => {
+    const wish = { authType: '2', bizAppId: 'wxbiz', categoryIdList: '1|2|30' };
+    const { pc, h5, expiresAt } = await links(wish);
+    expect(pc.pathname).toBe('/cgi-bin/componentloginpage');
+    expect(h5.pathname).toBe('/wxaopen/safe/bindcomponent');
+    expect(h5.hash).toBe('#wechat_redirect');
+    expect(Object.fromEntries(h5.searchParams)).toMatchObject({
+      action: 'bindcomponent',
+      no_scan: '1',
+    });
+    for (const { searchParams } of [pc, h5]) {
+      expect(Object.fromEntries(searchParams)).toMatchObject({
+        component_appid: PLATFORM,
+        auth_type: '2',
+        biz_appid: 'wxbiz',
+        category_id_list: '1|2|30',
+        redirect_uri: expect.stringMatching(
+          `^https://hub.example.com/authorize/${PLATFORM}/callback\\?request=[\\w-]{36}$`,
+        ),
+      });
+    }
+    const codes = [pc, h5].map(({ searchParams }) => searchParams.get('pre_auth_code'));
+    expect(new Set(codes).size).toBe(2);
+    expect(Date.parse(expiresAt) - test.clock.now()).toBe(1800_000);
+  });
+
+  it('lead back to the caller, with the state as it was and the account', async () => {
+    const state = 'a&b=c d#é"<';
+    const { pc } = await links({ returnTo: `${ALLOWED}/done?keep=1`, state });
+    const { status, location } = await finish(pc);
+    expect(status).toBe(302);
+    expect(location?.origin).toBe(ALLOWED);
+    expect(Object.fromEntries(location?.searchParams ?? [])).toEqual({
+      keep: '1',
+      result: 'authorized',
+      authorizer_appid: expect.stringMatching(/^wx/),
+      state,
+    });
+  });
+
+  it('lead back with the error when WeChat refuses the code', async () => {
+    const { pc } = await links({ returnTo: `${ALLOWED}/done`, state: 's' });
+    const back = new URL(pc.searchParams.get('redirect_uri') ?? '');
+    const path = `${back.pathname}${back.search}&auth_code=queryauthcode@@@nonsense`;
+    const answer = await fetch(test.hub.url + path, { redirect: 'manual' });
+    const { searchParams } = new URL(answer.headers.get('location') ?? '');
+    expect(Object.fromEntries(searchParams)).toEqual({
+      result: 'failed',
+      error: 'authorization_code_refused',
+      state: 's',
+    });
+  });
+
+  it('without an address to return to end on a page of the hub', async () => {
+    const { h5 } = await links();
+    const { status, text } = await finish(h5);
+    expect(status).toBe(200);
+    expect(text).toContain('data-result="authorized"');
+  });
+
+  it.each([
+    'https://evil.example.com/',
+    'https://app.example.com.evil.com/',
+    'https://app.example.com@evil.com/',
+    'http://app.example.com/',
+    'https://app.example.com:8443/',
+    'javascript:alert(1)',
+    'data:text/html,x',
+    '//evil.example.com',
+  ])('never lead back to %s', async (returnTo) => {
+    const { status } = await test.hub.post(LINKS, { componentAppId: PLATFORM, returnTo });
+    expect(status).toBe(400);
+    const query = new URLSearchParams({ return_to: returnTo });
+    expect((await test.hub.get(`/authorize/${PLATFORM}?${query}`)).status).toBe(400);
+  });
+
+  it.each([
+    [{ authType: '9' }, 400],
+    [{ categoryIdList: '1;2' }, 400],
+    [{ unknown: 'x' }, 400],
+    [{ componentAppId: 'wxnobody' }, 404],
+  ])('refuse %j', async (wish, status) => {
+    const answer = await test.hub.post(LINKS, { componentAppId: PLATFORM, ...wish });
+    expect(answer.status).toBe(status);
+  });
+
+  it('stand on a page for a phone that takes nobody’s markup', async () => {
+    const evil = '"><script>alert(1)</script>';
+    const query = new URLSearchParams({ biz_appid: evil, state: evil });
+    const { status, text, headers } = await test.hub.get(`/authorize/${PLATFORM}?${query}`);
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(text).toContain('name="viewport"');
+    expect(text).not.toContain('<script');
+    const hrefs = [...text.matchAll(/href="([^"]+)"/g)].map(([, href]) => href ?? '');
+    expect(hrefs).toHaveLength(2);
+    const [pc] = hrefs.map((href) => new URL(href.replaceAll('&#38;', '&')));
+    expect(pc?.searchParams.get('biz_appid')).toBe(evil);
+    expect(new Set(hrefs.map((href) => /pre_auth_code=([^&]+)/.exec(href)?.[1])).size).toBe(2);
+  });
+
+  it('of two page views share no code', async () => {
+    const codes = await Promise.all([links(), links()]);
+    const all = codes.flatMap(({ pc, h5 }) =>
+      [pc, h5].map(({ searchParams }) => searchParams.get('pre_auth_code')),
+    );
+    expect(new Set(all).size).toBe(4);
+  });
+
+  it.each(['', '?auth_code=', `?auth_code=${'x'.repeat(1025)}`, '?auth_code=a&auth_code=b'])(
+    'refuse a return with "%s"',
+    async (query) => {
+      const answer = await test.hub.get(`/authorize/${PLATFORM}/callback${query}`);
+      expect(answer.status).toBe(400);
+      expect(resultOf(answer)).toBeUndefined();
+    },
+  );
+});
