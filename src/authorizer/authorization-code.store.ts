@@ -29,32 +29,32 @@ export class AuthorizationCodeStore {
 
   /** Records a code unless it is there, and what this way knows more; the row, locked. */
   async keep(arrived: ArrivedCode, manager: EntityManager): Promise<AuthorizationCode> {
-    const codeHash = codeHashOf(arrived.componentAppId, arrived.code);
+    const { componentAppId, code, source, authorizerAppId, eventTime } = arrived;
+    const codeHash = codeHashOf(componentAppId, code);
     const now = this.clock.now();
+    const known =
+      authorizerAppId === undefined ? ['code_hash'] : ['authorizer_appid', 'event_time'];
     await manager
       .createQueryBuilder()
       .insert()
       .into(AuthorizationCode)
       .values({
         codeHash,
-        componentAppId: arrived.componentAppId,
-        code: this.box.seal(arrived.code.reveal(), location(codeHash)),
-        source: arrived.source,
+        componentAppId,
+        authorizerAppId: authorizerAppId ?? null,
+        eventTime: eventTime ?? null,
+        code: this.box.seal(code.reveal(), location(codeHash)),
+        source,
         state: 'pending',
         attempts: 0,
         nextAttemptAt: now,
         receivedAt: now,
       })
       // Locks a row that is there as "ignore" does not: exclusively.
-      .orUpdate(['code_hash'], ['code_hash'])
+      .orUpdate(known, ['code_hash'])
       .updateEntity(false)
       .execute();
-    const row = await this.lock(codeHash, manager);
-    const { authorizerAppId, eventTime } = arrived;
-    if (authorizerAppId === undefined) return row;
-    const known = { authorizerAppId, eventTime: eventTime ?? row.eventTime };
-    await manager.update(AuthorizationCode, { codeHash }, known);
-    return Object.assign(row, known);
+    return this.lock(codeHash, manager);
   }
 
   find(codeHash: string): Promise<AuthorizationCode | null> {

@@ -29,10 +29,10 @@ export class AuthorizationEventLog {
     const rows = await this.database.read((manager) => {
       const select = manager
         .createQueryBuilder(CallbackEvent, 'event')
-        .where('event.componentAppId = :component', { component })
-        .andWhere('event.infoType <> :ticket', { ticket: TICKET_INFO_TYPE })
+        .where('event.infoType <> :ticket', { ticket: TICKET_INFO_TYPE })
         .orderBy('event.id', 'DESC')
         .limit(limit);
+      if (component) select.andWhere('event.componentAppId = :component', { component });
       if (infoType) select.andWhere('event.infoType = :infoType', { infoType });
       if (before) select.andWhere('event.id < :before', { before });
       return select.getMany();

@@ -122,7 +122,7 @@ export const authorizationEventListView = z.object({
 });
 
 export const authorizationEventQuery = z.object({
-  component: z.string().min(1).max(64),
+  component: z.string().min(1).max(64).optional(),
   infoType: z.string().min(1).max(64).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   before: z.uuid().optional(),

@@ -1,7 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
-import { textField, timeField } from '../callback/push-fields.js';
 import { Secret } from '../common/secret.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
@@ -9,12 +8,17 @@ import type { AuthorizerId } from './authorizer.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { AuthorizerTransitions } from './authorizer.transitions.js';
 
+/** Length of the columns for appids. */
+const APPID_LENGTH = 64;
+
 /**
  * `authorized`, `updateauthorized` and `unauthorized` (protocol section F), and the registration
  * of a mini program, which brings a code as well.
  */
 @Injectable()
 export class AuthorizationEvents {
+  private readonly logger = new Logger(AuthorizationEvents.name);
+
   constructor(
     private readonly codes: AuthorizationCodeStore,
     private readonly exchanges: AuthorizationCodeService,
@@ -35,35 +39,42 @@ export class AuthorizationEvents {
 
   @OnInfoType('unauthorized')
   async onUnauthorized(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
-    const id = accountOf(event);
-    await this.transitions.revoke(id, timeField(event.fields, 'CreateTime'), manager);
+    const id = accountOf(event, 'AuthorizerAppid');
+    if (!id) return this.unreadable(event);
+    await this.transitions.revoke(id, eventTimeOf(event), manager);
     return async () => this.tokens.forget(id);
   }
 
   /** A mini program was registered: it is authorized from the start. */
   @OnInfoType('notify_third_fasteregister')
   async onRegistered(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
-    const { appid, auth_code: code, status, CreateTime: time } = event.fields;
-    const complete = status === '0' && typeof appid === 'string' && typeof code === 'string';
-    // The one that failed has neither; whatever came is on record.
-    if (!complete || appid === '' || code === '') return async () => undefined;
-    const eventTime = typeof time === 'string' && /^\d{1,12}$/.test(time) ? Number(time) : 0;
-    const id = { componentAppId: event.componentAppId, authorizerAppId: appid };
-    return this.keep(id, { code, source: event.infoType, eventTime }, manager);
+    const id = accountOf(event, 'appid');
+    const code = fieldOf(event, 'auth_code');
+    // One that failed has no code; what came is on record.
+    if (!id || !code || fieldOf(event, 'status') !== '0') return async () => undefined;
+    return this.keep(id, code, event, manager);
   }
 
-  private keepCode(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
-    const code = textField(event.fields, 'AuthorizationCode');
-    const eventTime = timeField(event.fields, 'CreateTime');
-    return this.keep(accountOf(event), { code, source: event.infoType, eventTime }, manager);
+  private async keepCode(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
+    const id = accountOf(event, 'AuthorizerAppid');
+    const code = fieldOf(event, 'AuthorizationCode');
+    return id && code ? this.keep(id, code, event, manager) : this.unreadable(event);
+  }
+
+  /** Refused, it would be pushed again and again, and be no better; recorded, it can be looked at. */
+  private unreadable({ id, infoType }: AuthorizationEvent): AfterCommit {
+    return async () =>
+      this.logger.warn('An authorization event lacks a field that it needs', { id, infoType });
   }
 
   private async keep(
     id: AuthorizerId,
-    { code, source, eventTime }: { code: string; source: string; eventTime: number },
+    code: string,
+    event: AuthorizationEvent,
     manager: EntityManager,
   ): Promise<AfterCommit> {
-    const arrived = { ...id, code: new Secret(code), source, eventTime };
+    const eventTime = eventTimeOf(event);
+    const arrived = { ...id, code: new Secret(code), source: event.infoType, eventTime };
     const { codeHash, state } = await this.codes.keep(arrived, manager);
     if (state === 'pending') return () => this.exchanges.process(codeHash);
     const exchanged = state === 'done';
@@ -72,6 +83,20 @@ export class AuthorizationEvents {
   }
 }
 
-function accountOf({ componentAppId, fields }: AuthorizationEvent): AuthorizerId {
-  return { componentAppId, authorizerAppId: textField(fields, 'AuthorizerAppid') };
+/** A text of the event that can be kept; undefined for none. */
+function fieldOf({ fields }: AuthorizationEvent, name: string): string | undefined {
+  const value = fields[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function accountOf(event: AuthorizationEvent, field: string): AuthorizerId | undefined {
+  const authorizerAppId = fieldOf(event, field);
+  if (!authorizerAppId || authorizerAppId.length > APPID_LENGTH) return undefined;
+  return { componentAppId: event.componentAppId, authorizerAppId };
+}
+
+/** CreateTime in Unix seconds; of an event without a readable one, when it arrived. */
+function eventTimeOf(event: AuthorizationEvent): number {
+  const text = fieldOf(event, 'CreateTime') ?? '';
+  return /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(event.receivedAt / 1000);
 }

@@ -117,6 +117,8 @@ export class AuthorizerAdminController {
   @ApiOperation({
     summary: 'Read an option at WeChat: location_report, voice_recognize, customer_service',
   })
+  @ApiHubError(400, 'bad_request', 'That is no name of an option')
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
   @ApiJson(optionView, optionExample)
   async getOption(
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,
@@ -130,6 +132,8 @@ export class AuthorizerAdminController {
   @Post(':componentAppId/:authorizerAppId/options/:name')
   @HttpCode(200)
   @ApiOperation({ summary: 'Set an option at WeChat' })
+  @ApiHubError(400, 'bad_request', 'That is no name of an option')
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
   @ApiJson(optionView, optionExample)
   async setOption(
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,

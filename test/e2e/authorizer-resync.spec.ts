@@ -74,10 +74,9 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     mend(test);
     test.simulator.release(AUTHORIZER_LIST);
     breakPath(test, AUTHORIZER_LIST, { kind: 'reset' });
-    await eventually('a page', async () =>
-      (await test.hub.get(RESYNC)).json.done === 500 ? true : undefined,
-    );
+    await test.simulator.waitForCall(AUTHORIZER_LIST, { count: 2 });
     await other.close();
+    expect((await test.hub.get(RESYNC)).json).toMatchObject({ done: 500, finishedAt: null });
     mend(test);
     test.simulator.clearCalls();
     test.clock.advance(61_000);

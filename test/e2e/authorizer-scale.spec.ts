@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { BuiltPush } from '../../simulator/push-builder.js';
 import {
   AUTHORIZER_TOKEN,
   authorizerHub,
@@ -18,12 +19,13 @@ import {
   tokenText,
 } from '../support/authorizer-world.js';
 import { databaseKinds, mysqlOnly } from '../support/databases.js';
+import type { Answer } from '../support/hub-client.js';
 import type { TestApp } from '../support/test-app.js';
 import { addPlatform, HOUR, mend, MINUTE, prime, secondHub, sql } from '../support/token-world.js';
 
 const DAY = 24 * HOUR;
 /** Pairs of redirect and event that are under way at once. */
-const AT_ONCE = 50;
+const AT_ONCE = 25;
 
 /** Runs `work` for every item, so many at once. */
 async function inParallel<T>(items: T[], work: (item: T, index: number) => Promise<void>) {
@@ -32,6 +34,14 @@ async function inParallel<T>(items: T[], work: (item: T, index: number) => Promi
     for (const [index, item] of entries) await work(item, index);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** As WeChat does: an event that could not be stored in time is pushed again. */
+async function pushed({ hub }: TestApp, event: BuiltPush): Promise<Answer> {
+  for (;;) {
+    const answer = await hub.push(event);
+    if (answer.status !== 503) return answer;
+  }
 }
 
 describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
@@ -56,7 +66,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
       const hubs = index % 2 === 0 ? [first, second] : [second, first];
       const [one, two] = hubs as [TestApp, TestApp];
       const { code, event } = await first.simulator.authorize(PLATFORM, account, { push: false });
-      const ways = [comeBack(one, code), two.hub.push(event as NonNullable<typeof event>)];
+      const ways = [comeBack(one, code), pushed(two, event as BuiltPush)];
       for (const answer of await Promise.all(ways)) {
         const outcome = resultOf(answer) ?? answer.text;
         outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
@@ -159,9 +169,16 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     test.clock.advance(rest + 1000);
     await prime(test);
     await authorizerTick(test);
+    // The one that met the limit itself waits as its own failure says, unless somebody asks.
+    const limited = await sql(test).query(
+      'SELECT authorizer_appid FROM authorizer WHERE attempts > 0',
+    );
+    expect(limited.length).toBeLessThanOrEqual(1);
+    for (const { authorizer_appid: account } of limited) {
+      await test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
+    }
     const { withWorkingToken, authorized } = test.simulator.authorizationCounts(PLATFORM);
-    // The one that met the limit itself waits longer, as its own failure says.
-    expect(authorized - withWorkingToken).toBeLessThanOrEqual(1);
+    expect(withWorkingToken).toBe(authorized);
   });
 
   it('of which some fail are refreshed but for those, which are put off', async () => {
