@@ -1,6 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 
-/** How often connections are looked at that have become idle since the close began, in milliseconds. */
+/**
+ * For so long, in milliseconds, requests that were already on their way are answered 503 with
+ * `Connection: close`, so that no client finds its connection cut under a request.
+ */
+const FAREWELL_MS = 250;
+/** How often connections are looked at that have become idle since, in milliseconds. */
 const SWEEP_MS = 50;
 /** After this, in milliseconds, what is still open is cut: a client that never ends may not stop the stop. */
 const CUT_AFTER_MS = 6000;
@@ -12,13 +18,13 @@ const CUT_AFTER_MS = 6000;
  */
 export function drainConnectionsOnClose(fastify: FastifyInstance): void {
   const { server } = fastify;
-  fastify.addHook('preClose', (done) => {
+  fastify.addHook('preClose', async () => {
+    await delay(FAREWELL_MS);
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     const cut = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS);
     server.once('close', () => {
       clearInterval(sweep);
       clearTimeout(cut);
     });
-    done();
   });
 }

@@ -165,7 +165,7 @@ export class TokenEngine {
   private async refreshOnce(key: string, { after, force }: RefreshRequest): Promise<TokenState> {
     const started = performance.now();
     let failuresBefore: number | undefined;
-    while (performance.now() - started < MAX_WAIT_MS && !this.stopping) {
+    for (;;) {
       const state = await this.reload(key);
       failuresBefore ??= state.attempts;
       if (state.generation > after && this.servable(state)) return state;
@@ -173,10 +173,11 @@ export class TokenEngine {
       const failedElsewhere = state.attempts > failuresBefore;
       const allowed = !failedElsewhere && (force || this.mayAttempt(state));
       if (!allowed && !(await this.cured(key, state))) throw rememberedError(state);
+      const waited = performance.now() - started;
+      if (waited > MAX_WAIT_MS || this.stopping) throw refreshInProgress();
       if ((state.leaseUntil ?? 0) > this.clock.now()) await this.waitForLease(key);
       else if (await this.exchange(key, state)) return this.reload(key);
     }
-    throw refreshInProgress();
   }
 
   private async waitForLease(key: string): Promise<void> {
@@ -196,7 +197,9 @@ export class TokenEngine {
       return await this.exchanges.run(key, lease, exchange, attempts + 1);
     } catch (error) {
       // Readers see the back-off at once; if the row can't be read, they try and read it.
-      await this.reload(key).catch(() => undefined);
+      const now = await this.reload(key).catch(() => undefined);
+      // Another host was faster with a better end: what this one heard does not matter.
+      if (now && now.generation > generation && this.servable(now)) return true;
       throw error;
     }
   }
