@@ -1,6 +1,6 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
-import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
 /** A push on the authorization event URL, verified and decrypted. */
 export interface AuthorizationEvent {

@@ -24,3 +24,5 @@ export const readyExample: ReadyView = {
   database: 'up',
   components: [{ componentAppId: 'wx0123456789abcdef', ticket: 'up', token: 'up' }],
 };
+
+export const downExample: ReadyView = { status: 'down', database: 'down', components: [] };

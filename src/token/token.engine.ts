@@ -197,9 +197,7 @@ export class TokenEngine {
       return await this.exchanges.run(key, lease, exchange, attempts + 1);
     } catch (error) {
       // Readers see the back-off at once; if the row can't be read, they try and read it.
-      const now = await this.reload(key).catch(() => undefined);
-      // Another host was faster with a better end: what this one heard does not matter.
-      if (now && now.generation > generation && this.servable(now)) return true;
+      await this.reload(key).catch(() => undefined);
       throw error;
     }
   }
