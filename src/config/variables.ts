@@ -148,7 +148,8 @@ export const variables = {
     example: 'https://api.weixin.qq.com',
   },
   WECHAT_API_TIMEOUT_MS: {
-    schema: wholeNumber(50, 10_000, 5000),
+    // Below the lease of a refresh (10 s) and the limit of a stop.
+    schema: wholeNumber(50, 8000, 5000),
     meaning: 'Milliseconds that a call to WeChat may take',
     example: '5000',
   },

@@ -16,7 +16,7 @@ const DUPLICATE_CODES = new Set([
 const UNAVAILABLE_CODES =
   /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|PROTOCOL_|POOL_|ER_CON_COUNT|ER_SERVER_SHUTDOWN|ER_ACCESS|ER_OPTION_PREVENTS|SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|LOCKED))/;
 
-/** Something is stored here; the caller may try again later (HTTP 503). */
+/** The database can't be reached, and nothing was stored (HTTP 503). */
 export class DatabaseUnavailableError extends HubError {
   constructor(cause: unknown) {
     super('database_unavailable', 'The database does not answer; try again', {
@@ -30,7 +30,7 @@ export class DatabaseUnavailableError extends HubError {
 /**
  * The way to the database for features. Every write goes through {@link transaction}:
  * on SQLite all callers share one connection, and a statement sent while somebody else's
- * transaction is open would be rolled back with it. Reads may go through {@link manager}.
+ * transaction is open would be rolled back with it. Reads go through {@link read}.
  */
 @Injectable()
 export class Database {
@@ -38,8 +38,7 @@ export class Database {
 
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
-  /** For reads. */
-  get manager(): EntityManager {
+  private get manager(): EntityManager {
     return this.dataSource.manager;
   }
 

@@ -12,7 +12,7 @@ import {
   TICKET_INFO_TYPE,
   TICKET_LIFE_MS,
   TicketMissingError,
-  ticketAgeMs,
+  isTicketUsable,
   type Ticket,
 } from './ticket.js';
 import { TicketStore } from './ticket.store.js';
@@ -70,7 +70,7 @@ export class TicketService {
    */
   async usable(componentAppId: string): Promise<Ticket> {
     const ticket = await this.latest(componentAppId);
-    if (ticket && ticketAgeMs(ticket, this.clock.now()) < TICKET_LIFE_MS) return ticket;
+    if (ticket && isTicketUsable(ticket, this.clock.now())) return ticket;
     throw new TicketMissingError(
       componentAppId,
       `${this.config.publicUrl}/callback/${componentAppId}/events`,

@@ -8,7 +8,7 @@ import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.j
 import type { TokenColumns } from './token-columns.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
-import type { FreshToken, Lease, TokenStore } from './token.store.js';
+import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
 
 /**
  * A lease outlives the slowest exchange (5 s, renewed before each further call). It is 10 s so that
@@ -60,7 +60,7 @@ export class LeasedExchange {
       if (late) await this.rows.markDue(key);
       return false;
     } catch (error) {
-      outcome = failureKind(error);
+      outcome = error instanceof ExchangeAbandonedError ? 'abandoned' : failureKind(error);
       if (error instanceof ExchangeAbandonedError) await this.rows.release(key, lease);
       else if (await this.failed(key, lease, error, exchange, attempts)) throw error;
       return false;
@@ -111,18 +111,19 @@ export class LeasedExchange {
     const late = this.clock.now() >= lease.until;
     const lastError = this.toLastError(error, inputs);
     const next = nextAttemptAt(lastError.kind, attempts, lastError.at, this.random());
-    this.logFailure(key, lastError, attempts, next);
     // Without a word from WeChat it may have issued a token, which ends the present one soon.
     const replaced = !(error instanceof WechatApiError && error.errcode !== undefined);
     try {
       const failure = { attempts, nextAttemptAt: next, lastError, due: replaced };
       const counts = await this.rows.fail(key, lease, failure);
-      if (counts) await this.source.afterFailure(key, error);
-      else if (late && replaced) await this.rows.markDue(key);
+      if (counts) {
+        this.logFailure(key, failure);
+        await this.source.afterFailure(key, error);
+      } else if (late && replaced) await this.rows.markDue(key);
       return counts;
     } catch (failure) {
       // The lease ends by itself, and what it leaves behind makes the token due.
-      this.logger.warn('What follows a failed refresh could not be done', failure);
+      this.logger.warn('What follows a failed refresh could not be done', failure, { key });
       return true;
     }
   }
@@ -134,14 +135,15 @@ export class LeasedExchange {
     return { kind, operator, advice, at, input: inputs[kind], ...describe(error) };
   }
 
-  private logFailure(key: string, error: LastError, attempts: number, next: number): void {
-    this.logger[error.operator ? 'error' : 'warn'](`A refresh failed: ${error.message}`, {
+  private logFailure(key: string, { lastError, attempts, nextAttemptAt: next }: Failure): void {
+    const { operator, message, advice, details } = lastError;
+    this.logger[operator ? 'error' : 'warn'](`A refresh failed: ${message}`, {
       tokenKind: this.source.kind,
       key,
       attempts,
       nextAttemptAt: new Date(next).toISOString(),
-      advice: error.advice,
-      ...error.details,
+      advice,
+      ...details,
     });
   }
 }
