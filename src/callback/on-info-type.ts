@@ -17,12 +17,13 @@ export interface AuthorizationEvent {
 export type AfterCommit = () => Promise<unknown>;
 
 /**
- * Handles an event: writes what must be durable through `manager`, in the transaction that also
- * records the event, and nothing else. It may be run again when the transaction is.
- * A thrown {@link HubError} refuses the push and undoes all of it.
+ * Handles the events of one InfoType that arrived together, in the order in which they came:
+ * writes what must be durable through `manager`, in the transaction that also records them, and
+ * nothing else. It may be run again when the transaction is. A thrown {@link HubError} undoes all
+ * of it; the events are then tried one by one, so that only the bad one is refused.
  */
 export type InfoTypeHandler = (
-  event: AuthorizationEvent,
+  events: AuthorizationEvent[],
   manager: EntityManager,
 ) => Promise<AfterCommit | void>;
 
