@@ -119,7 +119,10 @@ export class LeasedExchange {
       if (counts) {
         this.logFailure(key, failure);
         await this.source.afterFailure(key, error);
-      } else if (late && replaced) await this.rows.markDue(key);
+      } else {
+        this.logger.warn('A failed refresh is void: another host has refreshed', { key });
+        if (late && replaced) await this.rows.markDue(key);
+      }
       return counts;
     } catch (failure) {
       // The lease ends by itself, and what it leaves behind makes the token due.
