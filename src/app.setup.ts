@@ -108,8 +108,10 @@ function useApiDocs(app: NestFastifyApplication): void {
       'Credentials of WeChat third-party platforms (微信开放平台第三方平台): received, kept alive, handed out.',
     )
     .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
+    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
     .build();
   // Made on the first visit: it costs start-up time that only readers should pay.
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document));
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), {
+    customSiteTitle: 'component-hub',
+  });
 }

@@ -12,6 +12,8 @@ import { TicketPushService } from './ticket/ticket-push.service.js';
 const SHUTDOWN_LIMIT_MS = 9500;
 
 async function listen(config: AppConfig): Promise<void> {
+  // What this process writes, it alone reads: database, its log, master.key.
+  process.umask(0o077);
   const logger = new HubLogger(config.logLevel);
   // From here on: an orchestrator may give up waiting while the hub waits for its database.
   const stop = stopOnSignal();

@@ -109,7 +109,8 @@ export const variables = {
   },
   WECHAT_COMPONENT_APPID: {
     schema: appid.optional(),
-    meaning: 'AppID of the first third-party platform; the four of them together or none',
+    meaning:
+      'AppID of the first third-party platform; needed at the first start, the four together',
     example: 'wx0123456789abcdef',
   },
   WECHAT_COMPONENT_APPSECRET: {
