@@ -10,5 +10,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Database servers and several hubs share the machine with the tests.
     maxWorkers: 2,
+    // Without MySQL the files that need it are empty.
+    passWithNoTests: true,
   },
 });

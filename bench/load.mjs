@@ -69,7 +69,7 @@ class Load {
   }
 
   #result(seconds, generatorCpu) {
-    const sorted = Float64Array.from(this.#latencies).sort();
+    const sorted = Float64Array.from(this.#latencies).toSorted();
     return {
       answers: sorted.length,
       wrong: this.#wrong,

@@ -5,6 +5,7 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { WechatSimulator } from '../dist/simulator/wechat-simulator.js';
 import { Hub, mysqlDatabase, sqliteDatabase } from './lib/hub.mjs';
 import { LoadClient } from './lib/load-client.mjs';
@@ -116,6 +117,13 @@ async function bench(settings) {
   }
 }
 
+/** Writes the results as the project's format check wants them. */
+async function keep(text) {
+  const file = projectFile('bench/results.md');
+  const options = await resolveConfig(file);
+  writeFileSync(file, await format(text, { ...options, filepath: file }));
+}
+
 function cleanUp() {
   killAll();
   for (const name of readdirSync(dataFolder())) {
@@ -138,7 +146,7 @@ try {
   const seconds = Math.round((performance.now() - started) / 1000);
   const { text, sound } = report({ ...results, seconds });
   console.log(`\n${text}`);
-  if (!settings.quick) writeFileSync(projectFile('bench/results.md'), text);
+  if (!settings.quick) await keep(text);
   if (!sound) throw new Error('Not all that was answered is stored');
   cleanUp();
 } catch (error) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { controlRoutes } from './control.routes.js';
 import { CONTROL_PREFIX } from './control-server.js';
@@ -41,6 +42,9 @@ function numberSetting(flag: keyof typeof flags, variable: string): number | und
   if (Number.isFinite(number) && number >= 0) return number;
   throw new Error(`${variable} must be a number, not '${text}'`);
 }
+
+/** The platform of `.env`, so that it fits the hub beside it; the environment wins. */
+if (existsSync('.env')) process.loadEnvFile('.env');
 
 function componentFromEnvironment(): ComponentOptions {
   const { env } = process;

@@ -11,6 +11,8 @@ import { runWithRequestId } from './common/request-context.js';
 
 /** Largest body that is read, in bytes: 1 MiB. */
 const BODY_LIMIT = 1024 * 1024;
+/** See {@link drainConnectionsOnClose}. */
+const FAREWELL_MS = 250;
 
 /** Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}. */
 export function createAdapter(): FastifyAdapter {
@@ -36,10 +38,14 @@ function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: Fasti
 /**
  * Everything that makes the application what it is, for production and tests alike.
  * Create it with `bodyParser: false`.
+ * @param options `farewellMs: 0` where all clients are done before it closes, as in tests.
  */
-export function configureApp(app: NestFastifyApplication): void {
+export function configureApp(
+  app: NestFastifyApplication,
+  { farewellMs = FAREWELL_MS }: { farewellMs?: number } = {},
+): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  drainConnectionsOnClose(fastify);
+  drainConnectionsOnClose(fastify, farewellMs);
   useRequestHooks(fastify);
   useBodyParsers(fastify);
   app.useGlobalPipes(new StandardSchemaValidationPipe());
@@ -102,8 +108,10 @@ function useApiDocs(app: NestFastifyApplication): void {
       'Credentials of WeChat third-party platforms (微信开放平台第三方平台): received, kept alive, handed out.',
     )
     .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
+    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
     .build();
   // Made on the first visit: it costs start-up time that only readers should pay.
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document));
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), {
+    customSiteTitle: 'component-hub',
+  });
 }

@@ -1,57 +1,9 @@
-import { Logger } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppModule } from './app.module.js';
-import { configureApp, createAdapter } from './app.setup.js';
-import { HubLogger } from './common/hub-logger.js';
-import { ConfigError, type AppConfig } from './config/app-config.js';
-import { loadConfig } from './config/load-config.js';
-import { TicketPushService } from './ticket/ticket-push.service.js';
+import { setFlagsFromString } from 'node:v8';
 
-/** Longest that a stop may take, in milliseconds. */
-const SHUTDOWN_LIMIT_MS = 9500;
-
-async function start(config: AppConfig): Promise<void> {
-  const logger = new HubLogger(config.logLevel);
-  // From here on: an orchestrator may give up waiting while the hub waits for its database.
-  const stop = stopOnSignal();
-  const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.register(config, { timers: true }),
-    createAdapter(),
-    { bodyParser: false, abortOnError: false, logger },
-  );
-  stop.app = app;
-  configureApp(app);
-  await app.listen(config.port, config.host);
-  new Logger('Main').log('Listening', { url: await app.getUrl(), publicUrl: config.publicUrl });
-  // Only now: the push that this may ask for must find the port open.
-  void app.get(TicketPushService).watch();
-}
-
-/** Ends the process with 0 on SIGTERM or SIGINT, after closing `app` once there is one. */
-function stopOnSignal(): { app?: NestFastifyApplication } {
-  const target: { app?: NestFastifyApplication } = {};
-  const stop = async (signal: string): Promise<void> => {
-    const logger = new Logger('Main');
-    logger.log('Stopping', { signal });
-    setTimeout(() => {
-      logger.error('Stopping took too long');
-      process.exit(1);
-    }, SHUTDOWN_LIMIT_MS).unref();
-    await target.app?.close();
-    process.exit(0);
-  };
-  let stopping: Promise<void> | undefined;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => (stopping ??= stop(signal)));
-  }
-  return target;
-}
-
-try {
-  await start(loadConfig());
-} catch (error) {
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else new HubLogger('error').error('The hub could not start', error);
-  process.exit(1);
-}
+// Loading a few hundred modules fills V8's young generation again and again, and each time it
+// doubles: some 27 MB that an idle hub would keep and never use. While loading it stays small,
+// which is why the hub is imported only now; afterwards it grows with the load.
+setFlagsFromString('--semi-space-growth-factor=1');
+const { start } = await import('./start.js');
+await start();
+setFlagsFromString('--semi-space-growth-factor=2');

@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
-import { Module, type DynamicModule } from '@nestjs/common';
+import { existsSync } from 'node:fs';
+import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { CommonModule } from './common/common.module.js';
 import { HubLogger } from './common/hub-logger.js';
 import { ConfigError, type AppConfig } from './config/app-config.js';
@@ -21,14 +22,33 @@ class RotationModule {
   }
 }
 
+/** A rotation of a database that is not the hub's would end well and help nobody. */
+function refuseNewDatabase({ database }: AppConfig): void {
+  if (database.type === 'mysql' || existsSync(database.path)) return;
+  throw new ConfigError([`  DATABASE_URL: there is no database at ${database.path}`]);
+}
+
+/** The database without its user and password. */
+function databaseName({ database }: AppConfig): string {
+  if (database.type === 'sqlite') return database.path;
+  const { host, pathname } = new URL(database.url.reveal());
+  return host + pathname;
+}
+
 try {
   const config = loadConfig();
+  refuseNewDatabase(config);
   const app = await NestFactory.createApplicationContext(RotationModule.register(config), {
     abortOnError: false,
     logger: new HubLogger(config.logLevel),
   });
   try {
-    await app.get(SecretRotation).run();
+    const done = await app.get(SecretRotation).run();
+    const values = done.reduce((sum, { rewritten }) => sum + rewritten, 0);
+    new Logger('SecretRotation').log('Every stored secret is under the first master key', {
+      rewritten: values,
+      database: databaseName(config),
+    });
   } finally {
     await app.close();
   }

@@ -64,7 +64,7 @@ export class HttpConnection {
 
 function unchunk(body) {
   let text = '';
-  for (let rest = body; !rest.startsWith('0\r\n'); ) {
+  for (let rest = body; !rest.startsWith('0\r\n');) {
     const start = rest.indexOf('\r\n') + 2;
     const length = Number.parseInt(rest, 16);
     text += rest.slice(start, start + length);

@@ -10,6 +10,7 @@ const START_LIMIT_MS = 60_000;
 /** Linux counts a process's time in hundredths of a second. */
 const TICK_MS = 10;
 const running = new Set();
+process.on('exit', killAll);
 
 /**
  * Starts a process whose output goes to a file: a pipe that nobody empties would stop it.
@@ -40,7 +41,7 @@ export async function kill({ child, exited }) {
   await exited;
 }
 
-/** Ends whatever is still running; for the end of the run, however it comes. */
+/** Ends whatever is still running; also done when this process ends, however that comes. */
 export function killAll() {
   for (const child of running) child.kill('SIGKILL');
 }

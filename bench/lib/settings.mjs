@@ -28,7 +28,7 @@ export function dataFolder() {
   return folder;
 }
 
-const FULL = { warmUpMs: 2000, rounds: 5, pushMs: 3000, readMs: 2000, ceilingMs: 2000 };
+const FULL = { warmUpMs: 3000, rounds: 5, pushMs: 3000, readMs: 2000, ceilingMs: 2000 };
 const QUICK = { warmUpMs: 500, rounds: 3, pushMs: 500, readMs: 500, ceilingMs: 500 };
 
 /** How long to measure; `--quick` shows that everything runs, its figures are not worth keeping. */

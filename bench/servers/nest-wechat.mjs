@@ -29,6 +29,7 @@ Post()(TicketController.prototype, 'pushTicket', descriptor);
 HttpCode(200)(TicketController.prototype, 'pushTicket', descriptor);
 Controller(`callback/${COMPONENT.appid}/events`)(TicketController);
 
+// oxlint-disable-next-line typescript/no-extraneous-class -- what a Nest module is
 class AppModule {}
 Module({
   imports: [

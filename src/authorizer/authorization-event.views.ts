@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { XmlFields, XmlValue } from '../wechat-crypto/wechat-xml.js';
+import type { XmlFields, XmlValue } from '../wechat-crypto/xml-fields.js';
 
 const whole = z
   .string()

@@ -1,6 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
+import {
+  forEachEvent,
+  OnInfoType,
+  type AfterCommit,
+  type AuthorizationEvent,
+} from '../callback/on-info-type.js';
 import { Secret } from '../common/secret.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
@@ -27,18 +32,22 @@ export class AuthorizationEvents {
   ) {}
 
   @OnInfoType('authorized')
-  onAuthorized(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
-    return this.keepCode(event, manager);
+  onAuthorized(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachEvent(events, (event) => this.keepCode(event, manager));
   }
 
   /** Sent when the permission sets changed: WeChat has voided the access token. */
   @OnInfoType('updateauthorized')
-  onUpdateAuthorized(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
-    return this.keepCode(event, manager);
+  onUpdateAuthorized(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachEvent(events, (event) => this.keepCode(event, manager));
   }
 
   @OnInfoType('unauthorized')
-  async onUnauthorized(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
+  onUnauthorized(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachEvent(events, (event) => this.revoke(event, manager));
+  }
+
+  private async revoke(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'AuthorizerAppid');
     if (!id) return this.unreadable(event);
     await this.transitions.revoke(id, eventTimeOf(event), manager);
@@ -47,7 +56,14 @@ export class AuthorizationEvents {
 
   /** A mini program was registered: it is authorized from the start. */
   @OnInfoType('notify_third_fasteregister')
-  async onRegistered(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
+  onRegistered(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachEvent(events, (event) => this.keepRegistered(event, manager));
+  }
+
+  private async keepRegistered(
+    event: AuthorizationEvent,
+    manager: EntityManager,
+  ): Promise<AfterCommit> {
     const id = accountOf(event, 'appid');
     const code = fieldOf(event, 'auth_code');
     // One that failed has no code; what came is on record.

@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { failureKind } from '../token/failure-policy.js';
-import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import { failureKind, type ExchangeFailureKind } from '../token/failure-policy.js';
 
 /** How long the work for a platform rests after WeChat said that it is too much, or not from here. */
-const PAUSE_MS: Partial<Record<FailureKind, number>> = {
+const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {
   rate: 60_000,
   quota: 15 * 60_000,
   ip: 60_000,

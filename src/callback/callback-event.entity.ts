@@ -36,7 +36,10 @@ export class CallbackEvent {
   @Column({ name: 'key_used', type: 'varchar', length: 16 })
   keyUsed!: string;
 
-  /** SHA-256 of component, timestamp, nonce and msg_signature: a push is accepted once. */
+  /**
+   * Timestamp, then part of a SHA-256 of component, timestamp, nonce and msg_signature: a push is
+   * accepted once.
+   */
   @Index('callback_event_replay', { unique: true })
   @Column({ name: 'replay_key', type: 'varchar', length: 64 })
   replayKey!: string;

@@ -30,12 +30,15 @@ export class EventDispatcher implements OnModuleInit {
     }
   }
 
-  /** Runs every handler of the event in the caller's transaction; what is left to do after it. */
-  async dispatch(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit[]> {
+  /** Runs every handler of the events in the caller's transaction; what is left to do after it. */
+  async dispatch(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit[]> {
     const later: AfterCommit[] = [];
-    for (const handler of this.handlers.get(event.infoType) ?? []) {
-      const work = await handler(event, manager);
-      if (work) later.push(work);
+    for (const infoType of new Set(events.map((event) => event.infoType))) {
+      const alike = events.filter((event) => event.infoType === infoType);
+      for (const handler of this.handlers.get(infoType) ?? []) {
+        const work = await handler(alike, manager);
+        if (work) later.push(work);
+      }
     }
     return later;
   }

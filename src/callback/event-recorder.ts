@@ -20,10 +20,10 @@ export interface ArrivedEvent {
   xml: string;
 }
 
-interface Recorded {
+/** What became of a push: applied now, or applied before. */
+export interface Recorded {
   outcome: string;
   repeated: boolean;
-  later: AfterCommit[];
 }
 
 /**
@@ -46,50 +46,53 @@ export class EventRecorder {
   ) {}
 
   /** Resolves with the stored outcome when the event is in the database. */
-  async record(arrived: ArrivedEvent): Promise<{ outcome: string; repeated: boolean }> {
-    const { outcome, repeated, later } = await this.batcher.add(arrived);
-    for (const work of later) void this.runLater(work);
-    return { outcome, repeated };
+  record(arrived: ArrivedEvent): Promise<Recorded> {
+    return this.batcher.add(arrived);
   }
 
   private async write(items: ArrivedEvent[]): Promise<Recorded[]> {
     try {
-      return await this.database.transaction((manager) => this.writeAll(items, manager));
+      return await this.writeOnce(items, new Map());
     } catch (error) {
-      // Another process recorded the same push between our look and our insert: look again.
+      // Repetitions are rare, so they are looked for only when the unique key has met one.
       if (!isDuplicateKey(error)) throw error;
-      return this.database.transaction((manager) => this.writeAll(items, manager));
+      return this.writeOnce(items, await this.outcomesOf(items));
     }
   }
 
-  private async writeAll(items: ArrivedEvent[], manager: EntityManager): Promise<Recorded[]> {
-    const outcomes = await this.outcomesOf(items, manager);
-    const results: Recorded[] = [];
-    const fresh: ArrivedEvent[] = [];
-    for (const item of items) {
-      const outcome = outcomes.get(item.row.replayKey);
-      if (outcome !== undefined) {
-        results.push({ outcome, repeated: true, later: [] });
-        continue;
-      }
-      outcomes.set(item.row.replayKey, SUCCESS);
-      fresh.push(item);
-      const later = await this.dispatcher.dispatch(item.event, manager);
-      results.push({ outcome: SUCCESS, repeated: false, later });
-    }
-    await this.insert(fresh, manager);
+  /** @param outcomes what pushes that are known to be stored were answered, by replay key. */
+  private async writeOnce(
+    items: ArrivedEvent[],
+    outcomes: Map<string, string>,
+  ): Promise<Recorded[]> {
+    const fresh = new Map<string, ArrivedEvent>();
+    const results = items.map((item) => {
+      const { replayKey } = item.row;
+      const repeated = outcomes.has(replayKey) || fresh.has(replayKey);
+      if (!repeated) fresh.set(replayKey, item);
+      return { outcome: outcomes.get(replayKey) ?? SUCCESS, repeated };
+    });
+    const later = await this.database.transaction(async (manager) => {
+      const arrived = [...fresh.values()];
+      const work = await this.dispatcher.dispatch(
+        arrived.map(({ event }) => event),
+        manager,
+      );
+      await this.insert(arrived, manager);
+      return work;
+    });
+    for (const work of later) void this.runLater(work);
     return results;
   }
 
-  /** Raw statements: this is the hot path of the callback, where the ORM costs more than the query. */
-  private async outcomesOf(
-    items: ArrivedEvent[],
-    manager: EntityManager,
-  ): Promise<Map<string, string>> {
+  /** Raw statements here and below: on this path the ORM costs more than the query. */
+  private async outcomesOf(items: ArrivedEvent[]): Promise<Map<string, string>> {
     const keys = items.map(({ row }) => row.replayKey);
-    const rows: { replay_key: string; outcome: string }[] = await manager.query(
-      `SELECT replay_key, outcome FROM callback_event WHERE replay_key IN (${marks(keys.length)})`,
-      keys,
+    const rows: { replay_key: string; outcome: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT replay_key, outcome FROM callback_event WHERE replay_key IN (${marks(keys.length)})`,
+        keys,
+      ),
     );
     return new Map(rows.map((row) => [row.replay_key, row.outcome]));
   }

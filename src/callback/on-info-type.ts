@@ -1,6 +1,6 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
-import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
 /** A push on the authorization event URL, verified and decrypted. */
 export interface AuthorizationEvent {
@@ -17,14 +17,25 @@ export interface AuthorizationEvent {
 export type AfterCommit = () => Promise<unknown>;
 
 /**
- * Handles an event: writes what must be durable through `manager`, in the transaction that also
- * records the event, and nothing else. It may be run again when the transaction is.
- * A thrown {@link HubError} refuses the push and undoes all of it.
+ * Handles the events of one InfoType that arrived together, in the order in which they came:
+ * writes what must be durable through `manager`, in the transaction that also records them, and
+ * nothing else. It may be run again when the transaction is. A thrown {@link HubError} undoes all
+ * of it; the events are then tried one by one, so that only the bad one is refused.
  */
 export type InfoTypeHandler = (
-  event: AuthorizationEvent,
+  events: AuthorizationEvent[],
   manager: EntityManager,
 ) => Promise<AfterCommit | void>;
+
+/** For a handler that takes one event at a time: all that they leave to do, as one. */
+export async function forEachEvent(
+  events: AuthorizationEvent[],
+  handle: (event: AuthorizationEvent) => Promise<AfterCommit>,
+): Promise<AfterCommit> {
+  const later: AfterCommit[] = [];
+  for (const event of events) later.push(await handle(event));
+  return () => Promise.all(later.map((work) => work()));
+}
 
 /** Marks a provider's method as the handler of an InfoType; see {@link InfoTypeHandler}. */
 export const OnInfoType = DiscoveryService.createDecorator<string>();

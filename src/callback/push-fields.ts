@@ -1,5 +1,5 @@
 import { HubError } from '../common/hub-error.js';
-import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
 /**
  * A field that, where it stands, must stand once, as text.

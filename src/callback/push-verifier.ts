@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
@@ -9,7 +10,7 @@ import {
   WechatCryptoService,
   type SignedEnvelope,
 } from '../wechat-crypto/wechat-crypto.service.js';
-import type { XmlFields } from '../wechat-crypto/wechat-xml.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import type { PushQuery, UrlCheckQuery } from './callback-query.js';
 import { textField } from './push-fields.js';
 
@@ -125,12 +126,11 @@ function candidates<T>(rotating: Rotating<T>): Candidate<T>[] {
   return previous === undefined ? list : [...list, { value: previous, keyUsed: 'previous' }];
 }
 
-function decodeBody(body: Buffer | undefined): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body ?? Buffer.alloc(0));
-  } catch (error) {
-    throw new WechatCryptoError(WechatCryptoErrcode.xmlParseFailed, 'The body is not UTF-8', error);
+function decodeBody(body: Buffer = Buffer.alloc(0)): string {
+  if (!isUtf8(body)) {
+    throw new WechatCryptoError(WechatCryptoErrcode.xmlParseFailed, 'The body is not UTF-8');
   }
+  return body.toString('utf8');
 }
 
 function outerMismatch(): WechatCryptoError {

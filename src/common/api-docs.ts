@@ -1,15 +1,16 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 
 /** Documents a JSON answer by the schema that the code uses, with an example of it. */
 export function ApiJson<S extends z.ZodType>(
   schema: S,
   example: z.input<S>,
-  description?: string,
+  { status = 200, description = '' }: { status?: number; description?: string } = {},
 ): MethodDecorator {
   const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' });
-  return ApiOkResponse({
+  return ApiResponse({
+    status,
     description,
     content: { 'application/json': { schema: json as object, example } },
   });

@@ -57,7 +57,8 @@ export class HubLogger extends ConsoleLogger {
   ): ReturnType<ConsoleLogger['getJsonLogObject']> {
     const requestId = currentRequestId();
     const line = super.getJsonLogObject(message, options);
-    return requestId === undefined ? line : { ...line, requestId };
+    const level = (options.logLevel === 'log' ? 'info' : options.logLevel) as LogLevel;
+    return { ...line, level, ...(requestId === undefined ? {} : { requestId }) };
   }
 
   protected override printAsJson(

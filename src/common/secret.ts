@@ -21,7 +21,7 @@ export class Secret {
 
   /** Compares in constant time, whatever the lengths. */
   equals(other: string): boolean {
-    return constantTimeEqual(this.#value, other);
+    return constantTimeEqual(sha256Hex(this.#value), sha256Hex(other));
   }
 
   /** What an inspection shows: the last four characters of a long value, nothing of a short one. */
@@ -47,10 +47,11 @@ export function sha256Hex(value: string): string {
   return createHash('sha256').update(value).digest('hex');
 }
 
-/** Compares two strings without telling by its duration where they differ. */
+/**
+ * Compares two strings without telling by its duration where they differ. Their lengths are not
+ * kept secret: compare hashes where a length would tell something.
+ */
 export function constantTimeEqual(a: string, b: string): boolean {
-  return timingSafeEqual(
-    createHash('sha256').update(a).digest(),
-    createHash('sha256').update(b).digest(),
-  );
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
 }

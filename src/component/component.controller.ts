@@ -47,7 +47,7 @@ export class ComponentController {
   @ApiOperation({ summary: 'Register a third-party platform; secrets can be written, not read' })
   @ApiHubError(400, 'bad_request', 'A field is missing or malformed')
   @ApiHubError(409, 'component_exists', 'This third-party platform is registered already')
-  @ApiJson(componentView, componentViewExample)
+  @ApiJson(componentView, componentViewExample, { status: 201 })
   async add(
     @Body({ schema: newComponentBody }) body: z.infer<typeof newComponentBody>,
     @Ip() ip: string,

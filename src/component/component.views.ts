@@ -27,11 +27,22 @@ const credentials = {
   encodingAesKey: componentFields.encodingAesKey,
 };
 
-export const newComponentBody = z.strictObject({
-  componentAppId: componentFields.appid,
-  name: z.string().min(1).max(128).optional(),
-  ...credentials,
-});
+/** The examples keep "Try it out" of /docs from filling in secrets of its own making. */
+export const newComponentBody = z
+  .strictObject({
+    componentAppId: componentFields.appid,
+    name: z.string().min(1).max(128).optional(),
+    ...credentials,
+  })
+  .meta({
+    example: {
+      componentAppId: 'wx0123456789abcdef',
+      name: 'Main platform',
+      appSecret: 'AppSecret of the WeChat console',
+      token: 'Token of the WeChat console',
+      encodingAesKey: 'EncodingAESKey of the WeChat console',
+    },
+  });
 
 export const componentChangeBody = z
   .strictObject({
@@ -39,7 +50,8 @@ export const componentChangeBody = z
     enabled: z.boolean(),
     ...credentials,
   })
-  .partial();
+  .partial()
+  .meta({ example: { name: 'Main platform' } });
 
 export function toComponentView(component: Component): ComponentView {
   return {

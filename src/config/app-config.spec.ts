@@ -193,8 +193,8 @@ describe('parseConfig refuses', () => {
       WECHAT_COMPONENT_ENCODING_AES_KEY: 'Zk7Qm2XvT9bR4nLcW1yHs8PdJ6uGfA3eKxViNtO5aB',
     };
     const message = problemsOf({ ...secrets, PORT: 'http' });
-    expect(namedIn(message).sort()).toEqual(
-      ['PORT', 'WECHAT_COMPONENT_APPID', ...Object.keys(secrets)].sort(),
+    expect(namedIn(message).toSorted()).toEqual(
+      ['PORT', 'WECHAT_COMPONENT_APPID', ...Object.keys(secrets)].toSorted(),
     );
     for (const value of Object.values(secrets)) expect(message).not.toContain(value);
   });

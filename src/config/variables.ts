@@ -116,7 +116,8 @@ export const variables = {
   },
   WECHAT_COMPONENT_APPID: {
     schema: appid.optional(),
-    meaning: 'AppID of the first third-party platform; the four of them together or none',
+    meaning:
+      'AppID of the first third-party platform; needed at the first start, the four together',
     example: 'wx0123456789abcdef',
   },
   WECHAT_COMPONENT_APPSECRET: {
@@ -155,7 +156,8 @@ export const variables = {
     example: 'https://api.weixin.qq.com',
   },
   WECHAT_API_TIMEOUT_MS: {
-    schema: wholeNumber(50, 10_000, 5000),
+    // Below the lease of a refresh (10 s) and the limit of a stop.
+    schema: wholeNumber(50, 8000, 5000),
     meaning: 'Milliseconds that a call to WeChat may take',
     example: '5000',
   },

@@ -31,7 +31,7 @@ export function LongTextColumn(options: Omit<ColumnOptions, 'type'> = {}): Prope
 
 /** Gives every {@link LongTextColumn} the type that its database needs. */
 export function applyLongTextColumns(dataSource: DataSource): void {
-  if (dataSource.options.type !== 'mysql') return;
+  if (dataSource.options.type === 'better-sqlite3') return;
   for (const entity of dataSource.entityMetadatas) {
     for (const column of entity.columns) {
       if (longTextColumns.get(entity.target)?.has(column.propertyName)) column.type = 'mediumtext';

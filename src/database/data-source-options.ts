@@ -38,6 +38,8 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
     prepareDatabase: (database: { pragma(text: string): unknown }) => {
       // An answered push must survive a power cut, not only a crash of the process.
       database.pragma('synchronous = FULL');
+      // Pages of the log, four times the usual: under load fewer pages are written twice.
+      database.pragma('wal_autocheckpoint = 4000');
     },
   };
 }

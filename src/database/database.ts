@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { HubError } from '../common/hub-error.js';
@@ -16,7 +16,7 @@ const DUPLICATE_CODES = new Set([
 const UNAVAILABLE_CODES =
   /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|PROTOCOL_|POOL_|ER_CON_COUNT|ER_SERVER_SHUTDOWN|ER_ACCESS|ER_OPTION_PREVENTS|SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|LOCKED))/;
 
-/** Something is stored here; the caller may try again later (HTTP 503). */
+/** The database can't be reached, and nothing was stored (HTTP 503). */
 export class DatabaseUnavailableError extends HubError {
   constructor(cause: unknown) {
     super('database_unavailable', 'The database does not answer; try again', {
@@ -30,16 +30,15 @@ export class DatabaseUnavailableError extends HubError {
 /**
  * The way to the database for features. Every write goes through {@link transaction}:
  * on SQLite all callers share one connection, and a statement sent while somebody else's
- * transaction is open would be rolled back with it. Reads may go through {@link manager}.
+ * transaction is open would be rolled back with it. Reads go through {@link read}.
  */
 @Injectable()
-export class Database {
+export class Database implements OnApplicationShutdown {
   private readonly writes = new Mutex();
 
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
-  /** For reads. */
-  get manager(): EntityManager {
+  private get manager(): EntityManager {
     return this.dataSource.manager;
   }
 
@@ -79,6 +78,12 @@ export class Database {
    */
   async read<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.guard(() => work(this.manager));
+  }
+
+  /** Leaves SQLite's file whole: what is in the log beside it would be missing in a copy. */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.dialect !== 'sqlite' || !this.dataSource.isInitialized) return;
+    await this.manager.query('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   private async guard<T>(work: () => Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
 import { Controller, Get, Res } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { ApiJson } from '../common/api-docs.js';
 import { HealthService } from './health.service.js';
-import { liveView, readyExample, readyView, type ReadyView } from './health.views.js';
+import { downExample, liveView, readyExample, readyView, type ReadyView } from './health.views.js';
 
 /** `/health`: for load balancers and orchestrators. */
 @ApiTags('health')
@@ -22,7 +22,10 @@ export class HealthController {
   @Get('ready')
   @ApiOperation({ summary: 'The process can do its work; details per third-party platform' })
   @ApiJson(readyView, readyExample)
-  @ApiResponse({ status: 503, description: 'The database can not be reached' })
+  @ApiJson(readyView, downExample, {
+    status: 503,
+    description: 'The database can not be reached',
+  })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadyView> {
     const view = await this.health.ready();
     reply.status(view.status === 'down' ? 503 : 200);

@@ -3,7 +3,7 @@ import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
-import { TICKET_LIFE_MS, TICKET_STALE_MS, ticketAgeMs, type Ticket } from '../ticket/ticket.js';
+import { isTicketStale, isTicketUsable, type Ticket } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
 import { isServable, refreshDecision } from '../token/refresh-decision.js';
 import { TokenService } from '../token/token.service.js';
@@ -58,9 +58,9 @@ export class HealthService {
   }
 
   private ticketStatus(ticket: Ticket | undefined): HealthStatus {
-    const age = ticket ? ticketAgeMs(ticket, this.clock.now()) : Infinity;
-    if (age > TICKET_LIFE_MS) return 'down';
-    return age > TICKET_STALE_MS ? 'degraded' : 'up';
+    const now = this.clock.now();
+    if (!isTicketUsable(ticket, now)) return 'down';
+    return isTicketStale(ticket, now) ? 'degraded' : 'up';
   }
 
   private async tokenStatus(appid: string): Promise<HealthStatus> {

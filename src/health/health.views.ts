@@ -13,7 +13,9 @@ export const readyView = z.object({
     z.object({
       componentAppId: z.string(),
       ticket: status.describe('degraded: older than 35 minutes; down: none within 12 hours'),
-      token: status.describe('degraded: valid, but refreshing fails; down: none that is valid'),
+      token: status.describe(
+        'degraded: valid, but refreshing fails or WeChat was reported to refuse it; down: none that is valid',
+      ),
     }),
   ),
 });
@@ -24,3 +26,5 @@ export const readyExample: ReadyView = {
   database: 'up',
   components: [{ componentAppId: 'wx0123456789abcdef', ticket: 'up', token: 'up' }],
 };
+
+export const downExample: ReadyView = { status: 'down', database: 'down', components: [] };

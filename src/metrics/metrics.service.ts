@@ -1,20 +1,30 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Clock } from '../common/clock.js';
+import { SingleFlight } from '../common/single-flight.js';
 import { onTelemetry, type TelemetryEvents } from '../common/telemetry.js';
 import { ComponentService } from '../component/component.service.js';
-import { ticketAgeMs } from '../ticket/ticket.js';
+import { ticketAgeMs, type Ticket } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
+import type { TokenState } from '../token/token-state.js';
 import { TokenService } from '../token/token.service.js';
 import { secondsLeft } from '../token/token.views.js';
 
 /** Answers within WeChat's 5 s, and the much shorter ones that are normal. */
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+/** What a platform holds at the moment of a scrape. */
+interface Credentials {
+  appid: string;
+  ticket: Ticket | undefined;
+  token: TokenState;
+}
+
 /** Prometheus metrics, fed by what features report; labels hold appids, names and codes only. */
 @Injectable()
 export class MetricsService implements OnApplicationShutdown {
   private readonly registry = new Registry();
+  private readonly readings = new SingleFlight<Credentials[]>();
   private readonly stopListening: (() => void)[] = [];
 
   constructor(
@@ -48,17 +58,17 @@ export class MetricsService implements OnApplicationShutdown {
     this.gaugePerComponent(
       'hub_ticket_age_seconds',
       'Seconds since WeChat made the newest ticket; absent while there is none',
-      (appid) => this.ticketAge(appid),
+      ({ ticket }) => ticket && ticketAgeMs(ticket, this.clock.now()) / 1000,
     );
     this.gaugePerComponent(
       'hub_token_remaining_seconds',
       'Seconds for which the component_access_token is still valid; 0 without one',
-      async (appid) => secondsLeft(await this.tokens.inspect(appid), this.clock.now()),
+      ({ token }) => secondsLeft(token, this.clock.now()),
     );
     this.gaugePerComponent(
       'hub_token_failed_attempts',
       'Failed refreshes in a row',
-      async (appid) => (await this.tokens.inspect(appid)).attempts,
+      ({ token }) => token.attempts,
     );
   }
 
@@ -69,17 +79,15 @@ export class MetricsService implements OnApplicationShutdown {
   private gaugePerComponent(
     name: string,
     help: string,
-    value: (appid: string) => Promise<number | undefined>,
+    value: (credentials: Credentials) => number | undefined,
   ): void {
     const collect = async (): Promise<void> => {
+      // The gauges of one scrape share one reading.
+      const all = await this.readings.run('scrape', () => this.credentials()).catch(() => []);
       gauge.reset();
-      try {
-        for (const { appid } of await this.components.enabled()) {
-          const current = await value(appid);
-          if (current !== undefined) gauge.set({ component: appid }, current);
-        }
-      } catch {
-        gauge.reset();
+      for (const credentials of all) {
+        const current = value(credentials);
+        if (current !== undefined) gauge.set({ component: credentials.appid }, current);
       }
     };
     const gauge: Gauge<'component'> = new Gauge({
@@ -91,9 +99,16 @@ export class MetricsService implements OnApplicationShutdown {
     });
   }
 
-  private async ticketAge(appid: string): Promise<number | undefined> {
-    const ticket = await this.tickets.latest(appid);
-    return ticket && ticketAgeMs(ticket, this.clock.now()) / 1000;
+  private async credentials(): Promise<Credentials[]> {
+    const tickets = new Map((await this.tickets.all()).map((ticket) => [ticket.appId, ticket]));
+    const components = await this.components.enabled();
+    return Promise.all(
+      components.map(async ({ appid }) => ({
+        appid,
+        ticket: tickets.get(appid),
+        token: await this.tokens.inspect(appid),
+      })),
+    );
   }
 
   private observeCallbacks(): void {

@@ -53,7 +53,11 @@ export class SecretBox {
     if (!stored.startsWith(PREFIX)) return new Secret(stored);
     const [keyId = '', encoded = ''] = stored.slice(PREFIX.length).split(':');
     const key = this.byId.get(keyId);
-    if (!key) throw new SecretUnreadableError(location, `MASTER_KEYS has no key "${keyId}"`);
+    if (!key)
+      throw new SecretUnreadableError(
+        location,
+        `MASTER_KEYS has no key "${keyId}"${keyId === 'file' ? ' (the content of master.key)' : ''}`,
+      );
     try {
       const sealed = Buffer.from(encoded, 'base64url');
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {

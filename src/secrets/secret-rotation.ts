@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { APP_CONFIG, ConfigError, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
 import { SecretBox } from './secret-box.js';
@@ -34,6 +34,7 @@ export class SecretRotation {
 
   /** @throws {SecretUnreadableError} for a value whose key is not in `MASTER_KEYS`. */
   async run(): Promise<RotatedColumn[]> {
+    await this.refuseEmptyDatabase();
     const done: RotatedColumn[] = [];
     for (const column of this.columns()) {
       const rewritten = await this.rotateColumn(column);
@@ -41,6 +42,15 @@ export class SecretRotation {
       this.logger.log('Rotated a column', done.at(-1));
     }
     return done;
+  }
+
+  /** Without a platform it is not the database of a hub: the settings name another one. */
+  private async refuseEmptyDatabase(): Promise<void> {
+    const [row] = await this.database.read((manager) =>
+      manager.query('SELECT COUNT(*) AS platforms FROM component'),
+    );
+    if (Number(row.platforms) > 0) return;
+    throw new ConfigError(['  DATABASE_URL: this database has no third-party platform in it']);
   }
 
   private columns(): EncryptedColumn[] {

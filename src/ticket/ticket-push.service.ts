@@ -72,7 +72,7 @@ export class TicketPushService {
 
   private async check(component: Component): Promise<void> {
     const ticket = await this.tickets.latest(component.appid);
-    const age = ticket ? ticketAgeMs(ticket, this.clock.now()) : Infinity;
+    const age = ticketAgeMs(ticket, this.clock.now());
     this.warnOnce(component.appid, age);
     if (age > TICKET_OVERDUE_MS) await this.startPushIfAllowed(component);
   }

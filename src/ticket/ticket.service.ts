@@ -12,7 +12,7 @@ import {
   TICKET_INFO_TYPE,
   TICKET_LIFE_MS,
   TicketMissingError,
-  ticketAgeMs,
+  isTicketUsable,
   type Ticket,
 } from './ticket.js';
 import { TicketStore } from './ticket.store.js';
@@ -33,25 +33,15 @@ export class TicketService {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
+  /** Of tickets that arrived together only the newest of each platform is written. */
   @OnInfoType(TICKET_INFO_TYPE)
-  async onTicketPush(event: AuthorizationEvent, manager: EntityManager): Promise<void> {
-    const ticket = textField(event.fields, 'ComponentVerifyTicket');
-    if (ticket.length > MAX_TICKET_LENGTH) {
-      throw new HubError('field_invalid', "The push's ComponentVerifyTicket is too long", {
-        status: 400,
-        level: 'warn',
-      });
+  async onTicketPush(events: AuthorizationEvent[], manager: EntityManager): Promise<void> {
+    const newest = new Map<string, Ticket>();
+    for (const ticket of events.map(readTicket)) {
+      const known = newest.get(ticket.appId);
+      if (!known || ticket.createTime >= known.createTime) newest.set(ticket.appId, ticket);
     }
-    await this.store.keep(
-      {
-        appId: event.componentAppId,
-        createTime: timeField(event.fields, 'CreateTime'),
-        infoType: event.infoType,
-        ticket: new Secret(ticket),
-        receivedAt: event.receivedAt,
-      },
-      manager,
-    );
+    for (const ticket of newest.values()) await this.store.keep(ticket, manager);
   }
 
   /** The newest ticket, however old. */
@@ -70,7 +60,7 @@ export class TicketService {
    */
   async usable(componentAppId: string): Promise<Ticket> {
     const ticket = await this.latest(componentAppId);
-    if (ticket && ticketAgeMs(ticket, this.clock.now()) < TICKET_LIFE_MS) return ticket;
+    if (ticket && isTicketUsable(ticket, this.clock.now())) return ticket;
     throw new TicketMissingError(
       componentAppId,
       `${this.config.publicUrl}/callback/${componentAppId}/events`,
@@ -104,4 +94,22 @@ export class TicketService {
   private ticketOf(event: CallbackEvent): string {
     return textField(parseWechatXml(this.store.openPayload(event)), 'ComponentVerifyTicket');
   }
+}
+
+/** @throws {HubError} 400 for a push without a ticket or a time. */
+function readTicket({ componentAppId, infoType, receivedAt, fields }: AuthorizationEvent): Ticket {
+  const ticket = textField(fields, 'ComponentVerifyTicket');
+  if (ticket.length > MAX_TICKET_LENGTH) {
+    throw new HubError('field_invalid', "The push's ComponentVerifyTicket is too long", {
+      status: 400,
+      level: 'warn',
+    });
+  }
+  return {
+    appId: componentAppId,
+    createTime: timeField(fields, 'CreateTime'),
+    infoType,
+    ticket: new Secret(ticket),
+    receivedAt,
+  };
 }

@@ -21,9 +21,25 @@ export interface Ticket {
   receivedAt: number;
 }
 
-/** Milliseconds since WeChat made the ticket. */
-export function ticketAgeMs(ticket: Pick<Ticket, 'createTime'>, now: number): number {
-  return now - ticket.createTime * 1000;
+/** Milliseconds since WeChat made the ticket; Infinity without one. */
+export function ticketAgeMs(ticket: Pick<Ticket, 'createTime'> | undefined, now: number): number {
+  return ticket ? now - ticket.createTime * 1000 : Infinity;
+}
+
+/** Whether WeChat takes the ticket. */
+export function isTicketUsable(
+  ticket: Pick<Ticket, 'createTime'> | undefined,
+  now: number,
+): boolean {
+  return ticketAgeMs(ticket, now) < TICKET_LIFE_MS;
+}
+
+/** Whether a newer ticket should have come. */
+export function isTicketStale(
+  ticket: Pick<Ticket, 'createTime'> | undefined,
+  now: number,
+): boolean {
+  return ticketAgeMs(ticket, now) > TICKET_STALE_MS;
 }
 
 /** There is no ticket that WeChat would take, so WeChat is not asked (503). */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
-import { TICKET_LIFE_MS, TICKET_STALE_MS, ticketAgeMs, type Ticket } from './ticket.js';
+import { isTicketStale, TICKET_LIFE_MS, ticketAgeMs, type Ticket } from './ticket.js';
 
 /** A ticket as `/admin/tickets` shows it. */
 export const ticketView = z.object({
@@ -41,7 +41,7 @@ export function toTicketView(ticket: Ticket, now: number, reveal: boolean): Tick
     receivedAt: new Date(ticket.receivedAt).toISOString(),
     ageSeconds: Math.floor(age / 1000),
     expiresAt: new Date(ticket.createTime * 1000 + TICKET_LIFE_MS).toISOString(),
-    stale: age > TICKET_STALE_MS,
+    stale: isTicketStale(ticket, now),
     componentVerifyTicket: reveal ? ticket.ticket.reveal() : ticket.ticket.mask(),
   };
 }

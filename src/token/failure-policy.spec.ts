@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DatabaseUnavailableError } from '../database/database.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
-import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import type { ExchangeFailureKind } from './failure-policy.js';
 import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.js';
 
 const NOW = Date.parse('2025-11-22T08:00:00Z');
@@ -10,14 +10,15 @@ const LEAST = 0;
 const MIDDLE = 0.5;
 const MOST = 1 - Number.EPSILON;
 
-function wait(kind: FailureKind, attempts: number, random = MIDDLE): number {
+function wait(kind: ExchangeFailureKind, attempts: number, random = MIDDLE): number {
   return (nextAttemptAt(kind, attempts, NOW, random) - NOW) / 1000;
 }
 
 /** Kind, seconds before the second try, longest wait, whether a person must act. */
-const TABLE: [FailureKind, number, number, boolean][] = [
+const TABLE: [ExchangeFailureKind, number, number, boolean][] = [
   ['busy', 2, 60, false],
   ['network', 2, 60, false],
+  ['internal', 5, 60, false],
   ['garbage', 5, 120, false],
   ['rate', 60, 300, false],
   ['ticket', 60, 600, false],
@@ -81,7 +82,7 @@ describe('the failure policy', () => {
 
   it("takes WeChat's kind from its error and anything else for unreachable", () => {
     expect(failureKind(new WechatApiError('/path', 'ip', 'refused', {}))).toBe('ip');
-    expect(failureKind(new DatabaseUnavailableError(undefined))).toBe('network');
-    expect(failureKind('thrown text')).toBe('network');
+    expect(failureKind(new DatabaseUnavailableError(undefined))).toBe('internal');
+    expect(failureKind('thrown text')).toBe('internal');
   });
 });

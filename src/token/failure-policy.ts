@@ -2,6 +2,9 @@ import { backoffMs, type Backoff } from '../common/backoff.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { FailureKind } from '../wechat-api/wechat-errcode.js';
 
+/** The kinds of a failed call, and `internal`: the hub itself could not finish the exchange. */
+export type ExchangeFailureKind = FailureKind | 'internal';
+
 /** What follows a failed exchange of one kind. */
 export interface FailurePolicy {
   /** When to try again. `next_quota_day`: WeChat's counters start anew at midnight in Beijing. */
@@ -13,7 +16,7 @@ export interface FailurePolicy {
 }
 
 /** The whole failure policy: what to do after which kind of failure. */
-export const FAILURE_POLICIES: Record<FailureKind, FailurePolicy> = {
+export const FAILURE_POLICIES: Record<ExchangeFailureKind, FailurePolicy> = {
   busy: {
     retry: { baseSeconds: 2, maxSeconds: 60 },
     operator: false,
@@ -85,6 +88,11 @@ export const FAILURE_POLICIES: Record<FailureKind, FailurePolicy> = {
     operator: true,
     advice: 'WeChat did not understand the call; report it with errcode and rid',
   },
+  internal: {
+    retry: { baseSeconds: 5, maxSeconds: 60 },
+    operator: false,
+    advice: 'The hub could not finish the refresh; it tries again, and the log says why',
+  },
   unknown: {
     retry: { baseSeconds: 30, maxSeconds: 600 },
     operator: true,
@@ -97,9 +105,9 @@ const DAY_MS = 24 * 3_600_000;
 /** Spread of hosts and platforms after midnight. */
 const QUOTA_SPREAD_MS = 5 * 60_000;
 
-/** The kind of any failed exchange; one that is not WeChat's counts as unreachable. */
-export function failureKind(error: unknown): FailureKind {
-  return error instanceof WechatApiError ? error.kind : 'network';
+/** The kind of any failed exchange. */
+export function failureKind(error: unknown): ExchangeFailureKind {
+  return error instanceof WechatApiError ? error.kind : 'internal';
 }
 
 /**
@@ -108,7 +116,7 @@ export function failureKind(error: unknown): FailureKind {
  * @param random a number in [0, 1).
  */
 export function nextAttemptAt(
-  kind: FailureKind,
+  kind: ExchangeFailureKind,
   attempts: number,
   now: number,
   random: number,

@@ -8,13 +8,13 @@ import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.j
 import type { TokenColumns } from './token-columns.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
-import type { FreshToken, Lease, TokenStore } from './token.store.js';
+import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
 
 /**
- * A lease outlives the slowest exchange (5 s, renewed before each further call). It is 12 s so that
- * after a crash the wait, one poll and one exchange stay within the 15 s that are promised.
+ * A lease outlives the slowest exchange (5 s, renewed before each further call). It is 10 s so that
+ * after a crash the wait, one poll and one exchange stay well within the 15 s that are promised.
  */
-export const LEASE_MS = 12_000;
+export const LEASE_MS = 10_000;
 /** Tries to save a token that WeChat has given: giving up loses it. */
 const SAVE_TRIES = 20;
 const SAVE_RETRY_MS = 500;
@@ -40,7 +40,8 @@ export class LeasedExchange {
 
   /**
    * @param attempts failures in a row if this one fails too.
-   * @returns whether the token is saved; not if another host has taken over meanwhile.
+   * @returns whether the token is saved; not if another host has taken over meanwhile, whatever
+   * became of this exchange.
    * @throws what WeChat said, when it is on record.
    */
   async run(key: string, lease: Lease, exchange: Exchange, attempts: number): Promise<boolean> {
@@ -59,10 +60,10 @@ export class LeasedExchange {
       await this.rows.markDue(key);
       return false;
     } catch (error) {
-      outcome = failureKind(error);
+      outcome = error instanceof ExchangeAbandonedError ? 'abandoned' : failureKind(error);
       if (error instanceof ExchangeAbandonedError) await this.rows.release(key, lease);
-      else await this.failed(key, lease, error, exchange, attempts);
-      throw error;
+      else if (await this.failed(key, lease, error, exchange, attempts)) throw error;
+      return false;
     } finally {
       emitTelemetry('token.exchange', { kind: this.source.kind, key, outcome });
     }
@@ -104,26 +105,33 @@ export class LeasedExchange {
     }
   }
 
+  /** Whether the failure counts; not if another host has taken over. */
   private async failed(
     key: string,
     lease: Lease,
     error: unknown,
     { inputs }: Pick<Exchange, 'inputs'>,
     attempts: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const lastError = this.toLastError(error, inputs);
     const next = nextAttemptAt(lastError.kind, attempts, lastError.at, this.random());
-    this.logFailure(key, lastError, attempts, next);
     // Without a word from WeChat it may have issued a token, which ends the present one soon.
     const replaced = !(error instanceof WechatApiError && error.errcode !== undefined);
     try {
       const failure = { attempts, nextAttemptAt: next, lastError, due: replaced };
-      const recorded = await this.rows.fail(key, lease, failure);
-      if (!recorded && replaced) await this.rows.markDue(key);
-      await this.source.afterFailure(key, error);
+      const counts = await this.rows.fail(key, lease, failure);
+      if (counts) {
+        this.logFailure(key, failure);
+        await this.source.afterFailure(key, error);
+      } else {
+        this.logger.warn('A failed refresh is void: another host has refreshed', { key });
+        if (replaced) await this.rows.markDue(key);
+      }
+      return counts;
     } catch (failure) {
       // The lease ends by itself, and what it leaves behind makes the token due.
-      this.logger.warn('What follows a failed refresh could not be done', failure);
+      this.logger.warn('What follows a failed refresh could not be done', failure, { key });
+      return true;
     }
   }
 
@@ -134,14 +142,15 @@ export class LeasedExchange {
     return { kind, operator, advice, at, input: inputs[kind], ...describe(error) };
   }
 
-  private logFailure(key: string, error: LastError, attempts: number, next: number): void {
-    this.logger[error.operator ? 'error' : 'warn'](`A refresh failed: ${error.message}`, {
+  private logFailure(key: string, { lastError, attempts, nextAttemptAt: next }: Failure): void {
+    const { operator, message, advice, details } = lastError;
+    this.logger[operator ? 'error' : 'warn'](`A refresh failed: ${message}`, {
       tokenKind: this.source.kind,
       key,
       attempts,
       nextAttemptAt: new Date(next).toISOString(),
-      advice: error.advice,
-      ...error.details,
+      advice,
+      ...details,
     });
   }
 }

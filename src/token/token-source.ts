@@ -1,4 +1,4 @@
-import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import type { ExchangeFailureKind } from './failure-policy.js';
 import type { TokenState } from './token-state.js';
 import type { FreshToken } from './token.store.js';
 
@@ -6,7 +6,7 @@ import type { FreshToken } from './token.store.js';
  * What an exchange is made with, by the kind of failure that another value of it may cure: a name
  * of the value, not the value.
  */
-export type Inputs = Partial<Record<FailureKind, string>>;
+export type Inputs = Partial<Record<ExchangeFailureKind, string>>;
 
 /** An exchange with all that it needs. */
 export interface Exchange {

@@ -1,12 +1,12 @@
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
-import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import type { ExchangeFailureKind } from './failure-policy.js';
 import type { TokenTimes } from './refresh-decision.js';
 import type { TokenColumns } from './token-columns.js';
 
 /** The last failure of an exchange, as the row keeps it. */
 export interface LastError {
-  kind: FailureKind;
+  kind: ExchangeFailureKind;
   code: string;
   message: string;
   status: number;

@@ -227,7 +227,7 @@ export class TokenEngine {
   private async refreshOnce(key: string, { after, force }: RefreshRequest): Promise<TokenState> {
     const started = performance.now();
     let failuresBefore: number | undefined;
-    while (performance.now() - started < MAX_WAIT_MS && !this.stopping) {
+    for (;;) {
       const state = await this.reload(key);
       failuresBefore ??= state.attempts;
       if (state.generation > after && this.servable(state)) return state;
@@ -235,10 +235,11 @@ export class TokenEngine {
       const failedElsewhere = state.attempts > failuresBefore;
       const allowed = !failedElsewhere && (force || this.mayAttempt(state));
       if (!allowed && !(await this.cured(key, state))) throw rememberedError(state);
+      const waited = performance.now() - started;
+      if (waited > MAX_WAIT_MS || this.stopping) throw refreshInProgress();
       if ((state.leaseUntil ?? 0) > this.clock.now()) await this.waitForLease(key);
       else if (await this.exchange(key, state)) return this.reload(key);
     }
-    throw refreshInProgress();
   }
 
   private async waitForLease(key: string): Promise<void> {

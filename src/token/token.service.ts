@@ -40,8 +40,9 @@ export class TokenService implements OnModuleDestroy {
 
   /** A new ticket ends the wait for one: what failed for want of it is tried at once. */
   @OnInfoType(TICKET_INFO_TYPE)
-  async onTicketPush({ componentAppId }: AuthorizationEvent): Promise<AfterCommit> {
-    return () => this.engine.refreshIfDue(componentAppId);
+  async onTicketPush(events: AuthorizationEvent[]): Promise<AfterCommit> {
+    const appids = new Set(events.map((event) => event.componentAppId));
+    return () => Promise.all([...appids].map((appid) => this.engine.refreshIfDue(appid)));
   }
 
   /** A token that WeChat takes. @throws {HubError} */

@@ -11,7 +11,10 @@ const MEANINGS: [FailureKind, number[]][] = [
   ['ip', [61004, 40164]],
   ['banned', [48004, 50002]],
   ['request', [41001, 43002, 44002, 47001, 48001]],
-  ['unknown', [1, 61003, 99999999, NaN]],
+  ['code', [61009, 61010]],
+  ['refresh_token', [42007, 61023]],
+  ['withdrawn', [61003]],
+  ['unknown', [1, 99999999, NaN]],
 ];
 
 describe("WeChat's errcodes", () => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
 
@@ -101,19 +102,12 @@ function unpad(padded: Buffer): Buffer {
   return padded.subarray(0, start);
 }
 
+/** A leading byte order mark stays: the text is passed on as it came. */
 function decodeUtf8(bytes: Buffer): string {
-  try {
-    // ignoreBOM keeps a leading byte order mark: the text is passed on as it came.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw bufferIllegal('is not UTF-8', error);
-  }
+  if (!isUtf8(bytes)) throw bufferIllegal('is not UTF-8');
+  return bytes.toString('utf8');
 }
 
-function bufferIllegal(what: string, cause?: unknown): WechatCryptoError {
-  return new WechatCryptoError(
-    WechatCryptoErrcode.bufferIllegal,
-    `The decrypted text ${what}`,
-    cause,
-  );
+function bufferIllegal(what: string): WechatCryptoError {
+  return new WechatCryptoError(WechatCryptoErrcode.bufferIllegal, `The decrypted text ${what}`);
 }

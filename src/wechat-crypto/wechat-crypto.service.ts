@@ -9,7 +9,8 @@ import {
 } from './wechat-cipher.js';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
 import { wechatSignature } from './wechat-signature.js';
-import { cdata, parseWechatXml, type XmlFields } from './wechat-xml.js';
+import { cdata, parseWechatXml } from './wechat-xml.js';
+import type { XmlFields } from './xml-fields.js';
 
 /** A push as it arrives: the query's parameters and the body's `Encrypt`. */
 export interface SignedEnvelope {

@@ -1,17 +1,12 @@
 import { Parser } from 'xml2js';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
+import { parseFlatXml } from './wechat-flat-xml.js';
+import type { XmlFields, XmlValue } from './xml-fields.js';
 
 /** Deepest nesting of elements that is accepted; WeChat's pushes have four levels at the most. */
 const MAX_DEPTH = 32;
 /** Most tags, CDATA sections, comments and references of one document that are accepted. */
 const MAX_MARKUP = 10_000;
-
-/** A field: text, fields within it, or, where a name stands several times, the list of them. */
-export type XmlValue = string | XmlFields | XmlValue[];
-/** Fields of an element by their exact names; has no prototype. */
-export interface XmlFields {
-  [name: string]: XmlValue;
-}
 
 /**
  * Parses the fields of a WeChat XML document below its root. Text is kept as it is, names keep
@@ -19,6 +14,8 @@ export interface XmlFields {
  * @throws {WechatCryptoError} -40002 for anything that is not plain, bounded XML.
  */
 export function parseWechatXml(xml: string): XmlFields {
+  const flat = parseFlatXml(xml);
+  if (flat) return flat;
   refuseDangerousXml(xml);
   const root = parse(xml);
   if (root === null || typeof root !== 'object') return Object.create(null) as XmlFields;

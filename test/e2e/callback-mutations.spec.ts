@@ -90,7 +90,7 @@ function summary(outcomes: Outcome[]): string {
   const counts = new Map<string, number>();
   for (const { code } of outcomes) counts.set(code, (counts.get(code) ?? 0) + 1);
   return [...counts]
-    .sort(([, a], [, b]) => b - a)
+    .toSorted(([, a], [, b]) => b - a)
     .map(([code, count]) => `${count} ${code}`)
     .join(', ');
 }

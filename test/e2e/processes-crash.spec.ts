@@ -53,7 +53,7 @@ describe.each(mysqlOnly())('a host killed with kill -9 during an exchange on %s'
     cases = await prepare(fleet, survivor);
     const saving = await fleet.connect();
     for (const one of cases) await cutOffAt(fleet, victim, saving, one);
-    await savesAreWaiting(fleet);
+    await untilWaiting(fleet, 'UPDATE%component_access_token%');
     // What was done to the rows by hand is no news that its memory could have had.
     await Promise.all(cases.map(({ appid }) => survivor.hub.token(appid)));
 
@@ -65,6 +65,9 @@ describe.each(mysqlOnly())('a host killed with kill -9 during an exchange on %s'
       urls: () => alive.map((host) => eventsUrlOf(host, COMPONENT.appid)),
     });
     await fleet.simulator.waitForPush(COMPONENT.appid, { count: 20 });
+    // Both hosts have taken pushes that are not yet durable when the one is killed.
+    await lockTicket(saving);
+    await untilWaiting(fleet, 'INSERT INTO tb_ComponentVerifyTicket%');
     killed = performance.now();
     await victim.kill();
     saving.destroy();
@@ -103,7 +106,8 @@ describe.each(mysqlOnly())('a host killed with kill -9 during an exchange on %s'
     const history = await hub.get(`/admin/tickets/${COMPONENT.appid}/history?limit=500`);
     const kept = (history.json.pushes as { createTime: number }[]).map((push) => push.createTime);
     // Each once, although some were sent again; the first ticket of all came before.
-    expect(kept.sort().slice(1)).toEqual(delivered.map(({ createTime }) => createTime).sort());
+    const sent = delivered.map(({ createTime }) => createTime);
+    expect(kept.toSorted().slice(1)).toEqual(sent.toSorted());
     const newest = await hub.ticket();
     expect(newest.json.componentVerifyTicket).toBe(delivered.at(-1)?.ticket);
   });
@@ -156,11 +160,20 @@ async function lockRow(saving: Connection, appid: string): Promise<void> {
   );
 }
 
-async function savesAreWaiting(fleet: ProcessFleet): Promise<void> {
-  await poll('both saves to reach the database', async () => {
-    const [[waiting]] = await fleet.sql.query<RowDataPacket[]>(
+async function lockTicket(saving: Connection): Promise<void> {
+  await saving.execute(
+    'SELECT Cvt_Id FROM tb_ComponentVerifyTicket WHERE Cvt_AppId = ? FOR UPDATE',
+    [COMPONENT.appid],
+  );
+}
+
+/** Two such statements have reached the database and wait for a lock. */
+async function untilWaiting(fleet: ProcessFleet, statement: string): Promise<void> {
+  await poll(`statements like ${statement}`, async () => {
+    const [[waiting]] = await fleet.sql.execute<RowDataPacket[]>(
       'SELECT COUNT(*) AS count FROM information_schema.processlist ' +
-        "WHERE db = DATABASE() AND info LIKE 'UPDATE%component_access_token%'",
+        'WHERE db = DATABASE() AND info LIKE ?',
+      [statement],
     );
     return waiting?.count === 2 || undefined;
   });

@@ -96,25 +96,26 @@ describe.each(mysqlOnly())('4 hub processes on one database on %s', (kind) => {
 
   it('take over a platform added, rotated or disabled on one host within 10 s', async () => {
     const [first, ...others] = fleet.hubs as [HubProcess, ...HubProcess[]];
-    const { appid: other } = await fleet.addComponent(first);
+    const { appid: one } = await fleet.addComponent(first);
     const added = await eachLive(others, async ({ hub }) => {
-      return (await hub.get(`/admin/components/${other}`)).status === 200;
+      return (await hub.get(`/admin/components/${one}`)).status === 200;
     });
-    await fleet.prime(other, first);
+    const { appid: two } = await fleet.addComponent(first);
+    await fleet.prime(two, first);
 
     const rotation = { token: 'fakeRotatedToken1', encodingAesKey: ROTATED_AES_KEY };
-    await change(first, other, rotation);
-    fleet.simulator.updateComponent(other, rotation);
-    const rotated = await eachLive(others, async (host) => {
-      const push = fleet.simulator.buildTicketPush(other);
-      const url = eventsUrlOf(host, other);
-      return (await fleet.simulator.push(other, push, { url })).body === 'success';
-    });
-
-    await change(first, other, { enabled: false });
-    const disabled = await eachLive(others, async ({ hub }) => {
-      return (await hub.accessToken(other)).json.error?.code === 'component_disabled';
-    });
+    await Promise.all([change(first, one, rotation), change(first, two, { enabled: false })]);
+    fleet.simulator.updateComponent(one, rotation);
+    const [rotated, disabled] = await Promise.all([
+      eachLive(others, async (host) => {
+        const push = fleet.simulator.buildTicketPush(one);
+        const url = eventsUrlOf(host, one);
+        return (await fleet.simulator.push(one, push, { url })).body === 'success';
+      }),
+      eachLive(others, async ({ hub }) => {
+        return (await hub.accessToken(two)).json.error?.code === 'component_disabled';
+      }),
+    ]);
     console.log(
       `changed on one host, live on the others: added after ${added.join(', ')} ms, keys ` +
         `rotated after ${rotated.join(', ')} ms, disabled after ${disabled.join(', ')} ms`,

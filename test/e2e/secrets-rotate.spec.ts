@@ -23,7 +23,9 @@ function rotate(database: TestDatabase, masterKeys: string): Promise<{ stdout: s
 }
 
 async function valuesOf(app: TestApp, sql: string): Promise<string[]> {
-  const rows: Record<string, string>[] = await app.app.get(Database).manager.query(sql);
+  const rows: Record<string, string>[] = await app.app
+    .get(Database)
+    .read((manager) => manager.query(sql));
   return rows.map((row) => String(Object.values(row)[0]));
 }
 

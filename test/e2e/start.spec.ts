@@ -12,7 +12,9 @@ const RSS_LIMIT_MB = 150;
 const STARTS = 5;
 
 const { HOST: _host, PORT: _port, MASTER_KEYS: _keys, ...SETTINGS } = hubEnvironment();
-const COMPONENT_VARIABLES = Object.keys(SETTINGS).filter((name) => /^WECHAT_COMPONENT/.test(name));
+const COMPONENT_VARIABLES = Object.keys(SETTINGS).filter((name) =>
+  name.startsWith('WECHAT_COMPONENT'),
+);
 const NO_COMPONENT = Object.fromEntries(COMPONENT_VARIABLES.map((name) => [name, '']));
 
 let folder: string;
@@ -55,22 +57,22 @@ async function statusWith(hub: StartedHub, token: string): Promise<number> {
 
 /** Names at the beginnings of the lines of a configuration message. */
 function namedIn(stderr: string): string[] {
-  return [...stderr.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name ?? '').sort();
+  return [...stderr.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name ?? '').toSorted();
 }
 
 describe('a hub that can not start ends with code 1 and one message, when', () => {
   it('its configuration is malformed, naming each variable and repeating no secret', async () => {
     const wrong = {
-      PORT: 'http',
+      PORT: 'not-a-port',
       DATABASE_URL: 'postgres://hub:fake-password@db/hub',
-      WECHAT_API_BASE_URL: 'api.weixin.qq.com',
+      WECHAT_API_BASE_URL: 'wechat.example',
       WECHAT_COMPONENT_ENCODING_AES_KEY: COMPONENT.encodingAesKey.slice(1),
       ADMIN_TOKEN: 'fake token',
     };
     const { code, stdout, stderr } = await (await spawn(wrong)).end();
     expect(code).toBe(1);
     expect(stdout).toBe('');
-    expect(namedIn(stderr)).toEqual(Object.keys(wrong).sort());
+    expect(namedIn(stderr)).toEqual(Object.keys(wrong).toSorted());
     expect(stderr.match(/Configuration is not usable/g)).toHaveLength(1);
     for (const name of Object.keys(wrong)) expect(stderr).toContain(`(example: ${name}=`);
     for (const value of Object.values(wrong)) expect(stderr).not.toContain(value);
@@ -80,7 +82,7 @@ describe('a hub that can not start ends with code 1 and one message, when', () =
   it('neither the environment nor the database has a component', async () => {
     const { code, stdout, stderr } = await (await spawn(NO_COMPONENT)).end();
     expect(code).toBe(1);
-    expect(namedIn(stderr)).toEqual(COMPONENT_VARIABLES.sort());
+    expect(namedIn(stderr)).toEqual(COMPONENT_VARIABLES.toSorted());
     expect(stderr.match(/Configuration is not usable/g)).toHaveLength(1);
     expect(stderr + stdout).not.toMatch(/^\s+at |"level":"(error|fatal)"/m);
   });
@@ -112,19 +114,14 @@ describe('a hub that can not start ends with code 1 and one message, when', () =
 });
 
 describe('a hub on SQLite', () => {
-  it('keeps its key in a file that only its owner can read, and finds it again', async () => {
+  it('keeps its key in a file that only its owner can read, and its component', async () => {
     await runOnce();
     const path = join(folder, 'data/master.key');
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const key = readFileSync(path, 'utf8');
-    await runOnce(NO_COMPONENT);
-    expect(readFileSync(path, 'utf8')).toBe(key);
-  });
-
-  it('starts without the variables of a component that it has stored', async () => {
-    await runOnce();
     const hub = await spawn(NO_COMPONENT);
     await hub.ready();
+    expect(readFileSync(path, 'utf8')).toBe(key);
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const response = await fetch(`${hub.url}/admin/components`, { headers });
     expect(await response.json()).toMatchObject([{ componentAppId: COMPONENT.appid }]);
@@ -139,7 +136,7 @@ describe('a hub on SQLite', () => {
     expect(await statusWith(hub, ADMIN_TOKEN)).toBe(200);
   });
 
-  it('makes an admin token, shows it once, and keeps its hash alone', async () => {
+  it('makes an admin token, shows it once, keeps its hash, and forgets it for one that is set', async () => {
     const first = await spawn({ ADMIN_TOKEN: '' });
     await first.ready();
     const token = /\n {2}(hub_[\w-]{43})\n/.exec(first.stderr)?.[1] ?? '';
@@ -154,21 +151,16 @@ describe('a hub on SQLite', () => {
     expect(second.stderr).toBe('');
     expect(await statusWith(second, token)).toBe(200);
     await second.end('SIGTERM');
-    const stored = new Libsql(join(folder, 'data/hub.sqlite'))
-      .prepare('SELECT * FROM setting')
-      .all();
+    const database = new Libsql(join(folder, 'data/hub.sqlite'));
+    const stored = database.prepare('SELECT * FROM setting').all();
     expect(stored).toHaveLength(1);
     expect(JSON.stringify(stored)).not.toContain(token);
-  });
 
-  it('shows no admin token when one is set, and takes that one instead of its own', async () => {
-    const first = await runOnce({ ADMIN_TOKEN: '' });
-    const made = /\n {2}(hub_[\w-]{43})\n/.exec(first.stderr)?.[1] ?? '';
-    const second = await spawn();
-    await second.ready();
-    expect(second.stderr).toBe('');
-    expect(await statusWith(second, ADMIN_TOKEN)).toBe(200);
-    expect(await statusWith(second, made)).toBe(401);
+    const third = await spawn();
+    await third.ready();
+    expect(third.stderr).toBe('');
+    expect(await statusWith(third, ADMIN_TOKEN)).toBe(200);
+    expect(await statusWith(third, token)).toBe(401);
   });
 
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends with code 0 on %s', async (signal) => {
@@ -191,7 +183,8 @@ describe('a hub on SQLite', () => {
     // The best of a few: other tests run beside this one.
     for (let start = 0; start < STARTS && !fine(times, memory); start += 1) {
       const hub = await spawn({ LOG_LEVEL: 'info' });
-      times.push(Math.round(await hub.ready()));
+      const wall = await hub.ready();
+      times.push(Math.round(wall - waitedForCpu(hub)));
       memory.push(Math.round(residentMegabytes(hub)));
       await hub.end('SIGTERM');
     }
@@ -203,6 +196,13 @@ describe('a hub on SQLite', () => {
 
 function fine(times: number[], memory: number[]): boolean {
   return Math.min(...times) < START_LIMIT_MS && Math.min(...memory) < RSS_LIMIT_MB;
+}
+
+/** Milliseconds for which others had the processor that the hub was ready to use. */
+function waitedForCpu({ child }: StartedHub): number {
+  if (process.platform !== 'linux') return 0;
+  const [, waited] = readFileSync(`/proc/${child.pid}/schedstat`, 'utf8').split(' ');
+  return Number(waited) / 1e6;
 }
 
 /** Resident memory as Linux counts it; elsewhere there is nothing to read, and nothing to say. */

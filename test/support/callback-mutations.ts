@@ -165,6 +165,6 @@ function pick<T>(random: Random, list: T[]): T {
 function shuffled<T>(random: Random, list: T[]): T[] {
   return list
     .map((value) => ({ value, key: random() }))
-    .sort((a, b) => a.key - b.key)
+    .toSorted((a, b) => a.key - b.key)
     .map(({ value }) => value);
 }

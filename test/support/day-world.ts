@@ -13,8 +13,8 @@ const PUSH_SECONDS = 600;
 /** The timer's interval. */
 const TICK_SECONDS = 5;
 const MINUTE_SECONDS = 60;
-/** Tiny, so that calls without an answer cost little real time. */
-const TIMEOUT_MS = '100';
+/** Small, for the few calls without an answer; far above what a busy machine needs for the others. */
+const TIMEOUT_MS = '2000';
 
 /** What goes wrong with calls: before WeChat did anything, and after it had issued a token. */
 const FAULTS: { kind: FaultKind; afterEffect?: boolean; errcode?: number; rare?: boolean }[] = [
@@ -74,7 +74,8 @@ export class DayWorld {
     const test = await startHub(database, clock, simulator);
     const world = new DayWorld(database, clock, simulator, test);
     await simulator.pushTicket(appid);
-    await test.hub.accessToken();
+    const { status, text } = await test.hub.accessToken();
+    if (status !== 200) throw new Error(`No first token: ${text}`);
     return world;
   }
 

@@ -19,7 +19,10 @@ export class HubProcess {
   /** Starts one; resolves when it listens. */
   static async start(env: Record<string, string>): Promise<HubProcess> {
     const { child, exited } = spawnHub(env);
-    const url = await Promise.race([listeningUrl(child), failure(child, exited)]);
+    const limit = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
+    const url = await Promise.race([listeningUrl(child), failure(child, exited)]).finally(() =>
+      clearTimeout(limit),
+    );
     return new HubProcess(child, new HubClient(url), exited);
   }
 
@@ -71,12 +74,11 @@ async function listeningUrl(child: ChildProcess): Promise<string> {
     child.stdout.resume();
     return (JSON.parse(line) as { url: string }).url;
   }
-  throw new Error('The hub ended before it listened');
+  // Its end is told by whoever waits for that, with what it wrote to stderr.
+  return new Promise<never>(() => undefined);
 }
 
 async function failure(child: ChildProcess, exited: Promise<unknown[]>): Promise<never> {
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
-  timer.unref();
   let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
   await exited;

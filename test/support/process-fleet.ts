@@ -91,7 +91,8 @@ export class ProcessFleet {
   async prime(appid: string, through: HubProcess, createTime?: number): Promise<string> {
     this.simulator.updateComponent(appid, { pushUrl: eventsUrlOf(through, appid) });
     await this.simulator.pushTicket(appid, createTime === undefined ? {} : { createTime });
-    const { json } = await through.hub.accessToken(appid);
+    const { json, text } = await through.hub.accessToken(appid);
+    if (!json?.component_access_token) throw new Error(`The first token was not given: ${text}`);
     return json.component_access_token as string;
   }
 

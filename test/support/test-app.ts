@@ -83,7 +83,7 @@ async function startHub(
     bodyParser: false,
     logger: new HubLogger('debug', writeTestLog),
   });
-  configureApp(app);
+  configureApp(app, { farewellMs: 0 });
   await app.listen(0, '127.0.0.1');
   return app;
 }

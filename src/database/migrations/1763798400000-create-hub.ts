@@ -54,7 +54,7 @@ function componentTable(): Table {
     columns: [
       varchar('appid', 64, primary),
       varchar('name', 128),
-      { name: 'enabled', type: 'boolean', default: true },
+      { name: 'enabled', type: 'boolean', default: 1 },
       ...rotating('app_secret'),
       ...rotating('token'),
       ...rotating('encoding_aes_key'),

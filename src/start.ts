@@ -1,0 +1,62 @@
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import { configureApp, createAdapter } from './app.setup.js';
+import { HubLogger } from './common/hub-logger.js';
+import { ConfigError, type AppConfig } from './config/app-config.js';
+import { loadConfig } from './config/load-config.js';
+import { TicketPushService } from './ticket/ticket-push.service.js';
+
+/** Longest that a stop may take, in milliseconds. */
+const SHUTDOWN_LIMIT_MS = 9500;
+
+async function listen(config: AppConfig): Promise<void> {
+  // What this process writes, it alone reads: database, its log, master.key.
+  process.umask(0o077);
+  const logger = new HubLogger(config.logLevel);
+  // From here on: an orchestrator may give up waiting while the hub waits for its database.
+  const stop = stopOnSignal();
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.register(config, { timers: true }),
+    createAdapter(),
+    { bodyParser: false, abortOnError: false, logger },
+  );
+  stop.app = app;
+  configureApp(app);
+  await app.listen(config.port, config.host);
+  new Logger('Main').log('Listening', { url: await app.getUrl(), publicUrl: config.publicUrl });
+  // Only now: the push that this may ask for must find the port open.
+  void app.get(TicketPushService).watch();
+}
+
+/** Ends the process with 0 on SIGTERM or SIGINT, after closing `app` once there is one. */
+function stopOnSignal(): { app?: NestFastifyApplication } {
+  const target: { app?: NestFastifyApplication } = {};
+  const stop = async (signal: string): Promise<void> => {
+    const logger = new Logger('Main');
+    logger.log('Stopping', { signal });
+    setTimeout(() => {
+      logger.error('Stopping took too long');
+      process.exit(1);
+    }, SHUTDOWN_LIMIT_MS).unref();
+    await target.app?.close();
+    process.exit(0);
+  };
+  let stopping: Promise<void> | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => (stopping ??= stop(signal)));
+  }
+  return target;
+}
+
+/** Starts the hub of this process; ends the process when it can not start. */
+export async function start(): Promise<void> {
+  try {
+    await listen(loadConfig());
+  } catch (error) {
+    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    else new HubLogger('error').error('The hub could not start', error);
+    process.exit(1);
+  }
+}
