@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { HubError } from '../common/hub-error.js';
 import { Mutex } from '../common/mutex.js';
 
@@ -58,7 +58,7 @@ export class Database implements OnApplicationShutdown {
    * @throws {DatabaseUnavailableError} when the database can't be reached.
    */
   async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const run = (): Promise<T> => retryConflicts(() => this.manager.transaction(work));
+    const run = (): Promise<T> => retryConflicts(() => this.runTransaction(work));
     return this.guard(() => (this.dialect === 'sqlite' ? this.writes.run(run) : run()));
   }
 
@@ -80,6 +80,28 @@ export class Database implements OnApplicationShutdown {
     return this.guard(() => work(this.manager));
   }
 
+  private async runTransaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    try {
+      return await this.manager.transaction(work);
+    } catch (error) {
+      if (this.dialect === 'sqlite') await this.endBrokenTransaction();
+      throw error;
+    }
+  }
+
+  /**
+   * A COMMIT that fails (disk full) ends the transaction in SQLite, but TypeORM, whose ROLLBACK
+   * then fails too, goes on as if it were open: later transactions would be savepoints in one that
+   * is never committed.
+   */
+  private async endBrokenTransaction(): Promise<void> {
+    const runner = this.dataSource.createQueryRunner() as QueryRunner & TransactionState;
+    if (runner.transactionDepth === 0) return;
+    await runner.query('ROLLBACK').catch(() => undefined);
+    runner.transactionDepth = 0;
+    runner.isTransactionActive = false;
+  }
+
   /** Leaves SQLite's file whole: what is in the log beside it would be missing in a copy. */
   async onApplicationShutdown(): Promise<void> {
     if (this.dialect !== 'sqlite' || !this.dataSource.isInitialized) return;
@@ -93,6 +115,12 @@ export class Database implements OnApplicationShutdown {
       throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
     }
   }
+}
+
+/** What TypeORM keeps of a transaction in its one SQLite connection. */
+interface TransactionState {
+  transactionDepth: number;
+  isTransactionActive: boolean;
 }
 
 /** Whether a write failed because a unique key is taken. */

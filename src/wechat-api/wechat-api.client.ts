@@ -11,9 +11,23 @@ import { kindOfErrcode } from './wechat-errcode.js';
 /** Body of a call; {@link Secret}s are revealed on the way out only. */
 export type WechatApiBody = Record<string, string | number | Secret>;
 
+/** Longest text of WeChat's that goes into answers, logs and rows. */
+const MAX_ERRMSG = 500;
+/** Longest life of a token that is believed, in seconds; WeChat's is two hours. */
+const MAX_LIFE_SECONDS = 86_400;
+
+const lifeSeconds = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\d{1,6}$/)
+      .transform(Number),
+  ])
+  .pipe(z.int().positive().max(MAX_LIFE_SECONDS));
 const componentTokenAnswer = z.object({
-  component_access_token: z.string().min(1),
-  expires_in: z.coerce.number().int().positive(),
+  component_access_token: z.string().min(1).max(4096),
+  expires_in: lifeSeconds,
 });
 const acknowledgement = z.object({ errmsg: z.string().default('ok') });
 
@@ -131,7 +145,11 @@ function readAnswer<S extends z.ZodType>(
   const answer = parseJson(response.data);
   const errcode = Number(answer?.errcode ?? 0);
   if (answer && errcode !== 0) {
-    throw refusal(path, errcode, withoutSecrets(String(answer.errmsg ?? ''), secrets));
+    throw refusal(
+      path,
+      errcode,
+      withoutSecrets(String(answer.errmsg ?? ''), secrets).slice(0, MAX_ERRMSG),
+    );
   }
   if (response.status >= 400) {
     const kind = response.status >= 500 || response.status === 429 ? 'busy' : 'garbage';
@@ -174,5 +192,6 @@ function refusal(path: string, errcode: number, errmsg: string): WechatApiError 
 
 /** WeChat's text goes into answers and logs, so nothing secret that we sent may come back in it. */
 function withoutSecrets(text: string, secrets: Secret[]): string {
-  return secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), '[secret]'), text);
+  const forms = secrets.flatMap((secret) => [secret.reveal(), encodeURIComponent(secret.reveal())]);
+  return forms.reduce((clean, form) => clean.replaceAll(form, '[secret]'), text);
 }
