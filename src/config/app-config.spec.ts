@@ -47,6 +47,8 @@ describe('parseConfig of an empty environment', () => {
       masterKeys: undefined,
       legacyTicketPlaintext: false,
       eventRetentionDays: 7,
+      authorizerWarmDays: 7,
+      authorizationReturnOrigins: [],
       logLevel: 'info',
     });
   });

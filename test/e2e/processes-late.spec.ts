@@ -108,7 +108,7 @@ async function closeGateBeforeSave(
   await fleet.simulator.waitForCall(EXCHANGE_PATH, { count: 2 });
   gate.close();
   await fleet.age(appid, 'due');
-  await poll('the save', async () => gate.holds('START TRANSACTION') || undefined);
+  await poll('the save', async () => gate.holds('UPDATE `component_access_token`') || undefined);
 }
 
 /** What WeChat issued last. */
