@@ -30,6 +30,7 @@ import { AuthorizerTokenSource } from './authorizer-token.source.js';
 import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerRefresher } from './authorizer.refresher.js';
 import { AuthorizerService } from './authorizer.service.js';
+import { AuthorizerStatistics } from './authorizer-statistics.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import { AuthorizerTransitions } from './authorizer.transitions.js';
 
@@ -57,6 +58,7 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
   ],
   providers: [
     AuthorizerStore,
+    AuthorizerStatistics,
     AuthorizerTransitions,
     AuthorizerFindings,
     AuthorizerPauses,
@@ -75,6 +77,6 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
-  exports: [AuthorizerTokenService, AuthorizerService],
+  exports: [AuthorizerTokenService, AuthorizerService, AuthorizerStatistics],
 })
 export class AuthorizerModule {}

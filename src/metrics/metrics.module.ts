@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuthorizerModule } from '../authorizer/authorizer.module.js';
 import { ComponentModule } from '../component/component.module.js';
 import { TicketModule } from '../ticket/ticket.module.js';
 import { TokenModule } from '../token/token.module.js';
@@ -7,7 +8,7 @@ import { MetricsService } from './metrics.service.js';
 
 /** Prometheus metrics. */
 @Module({
-  imports: [ComponentModule, TicketModule, TokenModule],
+  imports: [ComponentModule, TicketModule, TokenModule, AuthorizerModule],
   controllers: [MetricsController],
   providers: [MetricsService],
 })

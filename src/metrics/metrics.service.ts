@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AuthorizerStatistics } from '../authorizer/authorizer-statistics.js';
 import { Clock } from '../common/clock.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { onTelemetry, type TelemetryEvents } from '../common/telemetry.js';
@@ -9,6 +10,7 @@ import { TicketService } from '../ticket/ticket.service.js';
 import type { TokenState } from '../token/token-state.js';
 import { TokenService } from '../token/token.service.js';
 import { secondsLeft } from '../token/token.views.js';
+import { observeAuthorizers } from './authorizer-metrics.js';
 
 /** Answers within WeChat's 5 s, and the much shorter ones that are normal. */
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -31,6 +33,7 @@ export class MetricsService implements OnApplicationShutdown {
     private readonly components: ComponentService,
     private readonly tickets: TicketService,
     private readonly tokens: TokenService,
+    authorizers: AuthorizerStatistics,
     private readonly clock: Clock,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -39,6 +42,7 @@ export class MetricsService implements OnApplicationShutdown {
     this.observeTokens();
     this.observeWechat();
     this.observeHttp();
+    observeAuthorizers(this.registry, authorizers);
   }
 
   /** The metrics in Prometheus' text format. */

@@ -1,0 +1,32 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { AuthorizerStatistics } from '../authorizer/authorizer-statistics.js';
+
+/** Gauges of the accounts, read when Prometheus asks. A database that is down leaves them out. */
+export function observeAuthorizers(registry: Registry, statistics: AuthorizerStatistics): void {
+  const registers = [registry];
+  const accounts: Gauge<'component' | 'status'> = new Gauge({
+    name: 'hub_authorizers',
+    help: 'Accounts by status: active, revoked, needs_reauthorization, suspended',
+    labelNames: ['component', 'status'],
+    registers,
+    collect: async () => {
+      const counts = await statistics.counts().catch(() => []);
+      accounts.reset();
+      for (const { componentAppId: component, status, count } of counts) {
+        accounts.set({ component, status }, count);
+      }
+    },
+  });
+  const lateness: Gauge<'component'> = new Gauge({
+    name: 'hub_authorizer_refresh_late_seconds',
+    help: 'Seconds since the oldest refresh that is due was due; 0 when none is',
+    labelNames: ['component'],
+    registers,
+    collect: async () => {
+      const late = await statistics.lateness().catch(() => []);
+      lateness.reset();
+      for (const { componentAppId: component, seconds } of late)
+        lateness.set({ component }, seconds);
+    },
+  });
+}
