@@ -18,13 +18,21 @@ export class AuthorizationLinkController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Make the PC and the H5 link; each works once',
-    description: 'WeChat wants a click from a page on the registered domain: /authorize is one.',
+    description:
+      'WeChat wants a click from a page on the registered domain: `/authorize` is one, and fetches ' +
+      'its codes itself. `authType`: 1 official accounts, 2 mini programs, 3 both (default), others ' +
+      'as in the documentation of WeChat. `bizAppId`: only this account. `categoryIdList`: ids of ' +
+      'permission sets, joined with `|`. At the end the browser is sent to `returnTo` with ' +
+      '`result`, `authorizer_appid` or `error`, and `state` as it is here.',
   })
   @ApiHubError(400, 'return_to_not_allowed', 'The origin of returnTo is not on the allow list')
   @ApiHubError(404, 'component_unknown', 'No such third-party platform is registered')
+  @ApiHubError(403, 'component_disabled', 'This third-party platform is disabled')
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
+  @ApiHubError(503, 'ticket_missing', 'There is no ticket to get the token of the platform with')
   @ApiJson(linksView, {
-    pc: 'https://mp.weixin.qq.com/cgi-bin/componentloginpage?component_appid=wx0123456789abcdef&pre_auth_code=fake',
-    h5: 'https://open.weixin.qq.com/wxaopen/safe/bindcomponent?action=bindcomponent&no_scan=1&component_appid=wx0123456789abcdef#wechat_redirect',
+    pc: 'https://mp.weixin.qq.com/cgi-bin/componentloginpage?component_appid=wx0123456789abcdef&pre_auth_code=preauthcode%40%40%40fake1&redirect_uri=https%3A%2F%2Fhub.example.com%2Fauthorize%2Fwx0123456789abcdef%2Fcallback%3Frequest%3D1&auth_type=3',
+    h5: 'https://open.weixin.qq.com/wxaopen/safe/bindcomponent?action=bindcomponent&no_scan=1&component_appid=wx0123456789abcdef&pre_auth_code=preauthcode%40%40%40fake2&redirect_uri=https%3A%2F%2Fhub.example.com%2Fauthorize%2Fwx0123456789abcdef%2Fcallback%3Frequest%3D1&auth_type=3#wechat_redirect',
     expiresAt: '2026-11-22T08:30:00.000Z',
   })
   async create(

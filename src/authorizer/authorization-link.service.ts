@@ -7,12 +7,25 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
+import { ClickLimit } from './authorization-link-limit.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 
-const PC_PAGE = 'https://mp.weixin.qq.com/cgi-bin/componentloginpage';
-const H5_PAGE = 'https://open.weixin.qq.com/wxaopen/safe/bindcomponent';
 /** 3: official accounts and mini programs. */
 const DEFAULT_AUTH_TYPE = '3';
+
+/** `pc`: a QR code to scan with a phone; `h5`: for a phone, within WeChat. */
+export const LINK_KINDS = ['pc', 'h5'] as const;
+export type LinkKind = (typeof LINK_KINDS)[number];
+
+/** WeChat's pages. */
+const PAGES: Record<LinkKind, { url: string; query: Record<string, string>; hash: string }> = {
+  pc: { url: 'https://mp.weixin.qq.com/cgi-bin/componentloginpage', query: {}, hash: '' },
+  h5: {
+    url: 'https://open.weixin.qq.com/wxaopen/safe/bindcomponent',
+    query: { action: 'bindcomponent', no_scan: '1' },
+    hash: '#wechat_redirect',
+  },
+};
 
 /** What a link asks for. */
 export interface LinkWish {
@@ -40,6 +53,8 @@ export interface AuthorizationLinks {
 /** Makes authorization links and remembers where their return leads. */
 @Injectable()
 export class AuthorizationLinkService {
+  private readonly clicks: ClickLimit;
+
   constructor(
     private readonly components: ComponentService,
     private readonly calls: ComponentCall,
@@ -47,30 +62,40 @@ export class AuthorizationLinkService {
     private readonly database: Database,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
-  ) {}
+  ) {
+    this.clicks = new ClickLimit(clock);
+  }
 
-  /** @throws {HubError} 400 `return_to_not_allowed`, or what the calls to WeChat throw. */
-  async create(wish: LinkWish): Promise<AuthorizationLinks> {
-    const { componentAppId } = wish;
+  /** Asks nothing of WeChat. @throws {HubError} 400 `return_to_not_allowed`, or of the platform. */
+  async check({ componentAppId, returnTo }: LinkWish): Promise<void> {
     await this.components.getEnabled(componentAppId);
-    if (wish.returnTo !== undefined) this.checkReturnTo(wish.returnTo);
+    if (returnTo !== undefined) this.checkReturnTo(returnTo);
+  }
+
+  /** Both links, for an administrator. @throws what `check` and the calls to WeChat throw. */
+  async create(wish: LinkWish): Promise<AuthorizationLinks> {
+    await this.check(wish);
     const [pc, h5] = await Promise.all([
-      this.preAuthCode(componentAppId),
-      this.preAuthCode(componentAppId),
+      this.preAuthCode(wish.componentAppId),
+      this.preAuthCode(wish.componentAppId),
     ]);
     const redirectUri = await this.redirectUri(wish);
     return {
-      pc: this.link(PC_PAGE, {}, wish, pc.preAuthCode, redirectUri),
-      h5:
-        this.link(
-          H5_PAGE,
-          { action: 'bindcomponent', no_scan: '1' },
-          wish,
-          h5.preAuthCode,
-          redirectUri,
-        ) + '#wechat_redirect',
+      pc: this.link('pc', wish, pc.preAuthCode, redirectUri),
+      h5: this.link('h5', wish, h5.preAuthCode, redirectUri),
       expiresAt: this.clock.now() + Math.min(pc.expiresIn, h5.expiresIn) * 1000,
     };
+  }
+
+  /**
+   * The link that somebody has clicked on, with a code of its own.
+   * @throws {TooManyClicksError} and what `create` throws.
+   */
+  async open(kind: LinkKind, wish: LinkWish): Promise<string> {
+    await this.check(wish);
+    this.clicks.count(wish.componentAppId);
+    const { preAuthCode } = await this.preAuthCode(wish.componentAppId);
+    return this.link(kind, wish, preAuthCode, await this.redirectUri(wish));
   }
 
   /** The request that a redirect came back with; undefined for an unknown one. */
@@ -109,13 +134,8 @@ export class AuthorizationLinkService {
     return `${this.config.publicUrl}/authorize/${componentAppId}/callback?request=${id}`;
   }
 
-  private link(
-    page: string,
-    fixed: Record<string, string>,
-    wish: LinkWish,
-    preAuthCode: string,
-    redirectUri: string,
-  ): string {
+  private link(kind: LinkKind, wish: LinkWish, preAuthCode: string, redirectUri: string): string {
+    const { url, query: fixed, hash } = PAGES[kind];
     const query = new URLSearchParams({
       ...fixed,
       component_appid: wish.componentAppId,
@@ -125,7 +145,7 @@ export class AuthorizationLinkService {
       ...(wish.bizAppId && { biz_appid: wish.bizAppId }),
       ...(wish.categoryIdList && { category_id_list: wish.categoryIdList }),
     });
-    return `${this.pageBase(page)}?${query.toString()}`;
+    return `${this.pageBase(url)}?${query.toString()}${hash}`;
   }
 
   /** WeChat's own hosts, unless the API is somebody else's (a simulator): then that host's. */

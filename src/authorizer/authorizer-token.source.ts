@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { ComponentCall } from '../token/component-call.js';
@@ -30,12 +31,14 @@ interface Begun {
   id: AuthorizerId;
   /** What it finds out about the authorization counts only while this is the current one. */
   generation: number;
-  refreshToken: Secret;
+  /** Undefined where the stored one can't be read. */
+  refreshToken: Secret | undefined;
 }
 
 /**
  * Gets an authorizer_access_token for a refresh token. Where WeChat calls the refresh token void
- * (61023), the one that it has on record is tried once; then the account has to authorize again.
+ * (61023), or the stored one can't be read, the one that WeChat has on record is tried once; then
+ * the account has to authorize again.
  * A withdrawn authorization (61003) is marked as such.
  */
 @Injectable()
@@ -60,7 +63,7 @@ export class AuthorizerTokenSource implements TokenSource {
     if (status !== 'active') throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
     const sealed = state.refreshToken ?? null;
     const refreshToken = this.store.refreshTokenOf({ ...id, refreshToken: sealed });
-    if (!refreshToken) throw new NoApiRightsError(id);
+    if (sealed === null) throw new NoApiRightsError(id);
     const begun = { id, generation, refreshToken };
     return { inputs: {}, run: (stillMine) => this.exchange(begun, stillMine) };
   }
@@ -75,8 +78,10 @@ export class AuthorizerTokenSource implements TokenSource {
   }
 
   private async exchange(begun: Begun, stillMine: () => Promise<void>): Promise<FreshToken> {
+    const { id, refreshToken } = begun;
+    if (!refreshToken) return this.refreshWithRecorded(begun);
     try {
-      return await this.refresh(begun.id, begun.refreshToken);
+      return await this.refresh(id, refreshToken);
     } catch (error) {
       if (isKind(error, 'withdrawn')) return this.withdrawn(begun, error);
       if (!isKind(error, 'refresh_token')) throw error;
@@ -85,21 +90,25 @@ export class AuthorizerTokenSource implements TokenSource {
     }
   }
 
-  private async refreshWithRecorded(begun: Begun, refusal: WechatApiError): Promise<FreshToken> {
+  /** @param refusal WeChat's of the stored refresh token; none where that can't be read. */
+  private async refreshWithRecorded(begun: Begun, refusal?: WechatApiError): Promise<FreshToken> {
     const { id, refreshToken } = begun;
+    let last = refusal;
     try {
       const recorded = await this.recordedRefreshToken(id);
-      if (recorded && !recorded.equals(refreshToken.reveal())) {
+      if (recorded && !(refreshToken && recorded.equals(refreshToken.reveal()))) {
         return await this.refresh(id, recorded);
       }
     } catch (error) {
       if (isKind(error, 'withdrawn')) return this.withdrawn(begun, error);
       if (!isKind(error, 'refresh_token')) throw error;
+      last ??= error;
     }
-    const detail = { errcode: refusal.errcode, rid: refusal.rid };
-    const change = { what: 'refresh_token_void', detail };
-    await this.stop(begun, 'needs_reauthorization', change, refusal);
-    throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
+    const what = refreshToken ? 'refresh_token_void' : 'refresh_token_unreadable';
+    const detail = { errcode: last?.errcode, rid: last?.rid };
+    const needed = new NeedsReauthorizationError(id, this.authorizeUrl(id));
+    await this.stop(begun, 'needs_reauthorization', { what, detail }, last ?? needed);
+    throw needed;
   }
 
   private async withdrawn(begun: Begun, refusal: WechatApiError): Promise<never> {
@@ -112,7 +121,7 @@ export class AuthorizerTokenSource implements TokenSource {
     { id, generation }: Begun,
     status: 'revoked' | 'needs_reauthorization',
     change: Change,
-    refusal: WechatApiError,
+    refusal: HubError,
   ): Promise<number> {
     const at = await this.transitions.stop(id, generation, status, change);
     if (at === undefined) throw refusal;

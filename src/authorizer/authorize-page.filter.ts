@@ -1,0 +1,27 @@
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HubError } from '../common/hub-error.js';
+import { currentRequestId } from '../common/request-context.js';
+import { TooManyClicksError } from './authorization-link-limit.js';
+import { preferredLanguage, refusedPage, sendPage } from './authorize-page.js';
+
+/** Answers the hub's errors with a page: it is a customer who reads them. */
+@Catch(HubError)
+export class AuthorizePageFilter implements ExceptionFilter {
+  private readonly logger = new Logger(AuthorizePageFilter.name);
+
+  catch(error: HubError, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const { code, status, level, details } = error;
+    const route = request.routeOptions.url;
+    this.logger[level](`Page refused: ${error.message}`, { code, status, route, ...details });
+    if (error instanceof TooManyClicksError) {
+      void reply.header('retry-after', String(error.retryAfterSeconds));
+    }
+    const language = preferredLanguage(request.headers['accept-language']);
+    const id = currentRequestId() ?? request.id;
+    sendPage(reply, status, refusedPage(language, status, code, id));
+  }
+}
