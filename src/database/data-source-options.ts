@@ -2,11 +2,16 @@ import Libsql from 'libsql';
 import type { DataSourceOptions } from 'typeorm';
 import type { AppConfig } from '../config/app-config.js';
 import { migrations } from './migrations/index.js';
+import { beginImmediate } from './sqlite-transactions.js';
 
 /** Connections that one hub opens to MySQL. */
 const MYSQL_POOL_SIZE = 20;
 /** Milliseconds to wait for a MySQL connection. */
 const CONNECT_TIMEOUT_MS = 3000;
+/** An idle MySQL connection is probed this often, in milliseconds: dead ones are found unused. */
+const KEEP_ALIVE_MS = 10_000;
+/** Waiters for a MySQL connection; with a dead server more would only be memory. */
+const MYSQL_QUEUE_LIMIT = 10_000;
 /** Milliseconds that SQLite waits for another process's lock; the event loop waits with it. */
 const SQLITE_BUSY_TIMEOUT_MS = 1000;
 
@@ -25,6 +30,11 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
       bigNumberStrings: false,
       poolSize: MYSQL_POOL_SIZE,
       connectTimeout: CONNECT_TIMEOUT_MS,
+      extra: {
+        enableKeepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_MS,
+        queueLimit: MYSQL_QUEUE_LIMIT,
+      },
     };
   }
   return {
@@ -35,7 +45,8 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
     database: config.database.path,
     timeout: SQLITE_BUSY_TIMEOUT_MS,
     enableWAL: true,
-    prepareDatabase: (database: { pragma(text: string): unknown }) => {
+    prepareDatabase: (database: Libsql.Database) => {
+      beginImmediate(database);
       // An answered push must survive a power cut, not only a crash of the process.
       database.pragma('synchronous = FULL');
       // Pages of the log, four times the usual: under load fewer pages are written twice.

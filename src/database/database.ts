@@ -1,31 +1,26 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
-import { HubError } from '../common/hub-error.js';
 import { Mutex } from '../common/mutex.js';
+import { DatabaseUnavailableError, isConflict, isUnavailable } from './database-error.js';
+import { MysqlConnections } from './mysql-connections.js';
+
+export { DatabaseUnavailableError, isDuplicateKey } from './database-error.js';
 
 /** Times that a transaction is begun again after it lost against another. */
 const CONFLICT_RETRIES = 5;
-/** MySQL chose it as a deadlock's victim; on SQLite another process wrote since its first read. */
-const CONFLICT_CODES = new Set(['ER_LOCK_DEADLOCK', 'SQLITE_BUSY_SNAPSHOT']);
-const DUPLICATE_CODES = new Set([
-  'ER_DUP_ENTRY',
-  'SQLITE_CONSTRAINT_UNIQUE',
-  'SQLITE_CONSTRAINT_PRIMARYKEY',
-]);
-const UNAVAILABLE_CODES =
-  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|PROTOCOL_|POOL_|ER_CON_COUNT|ER_SERVER_SHUTDOWN|ER_ACCESS|ER_OPTION_PREVENTS|SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|LOCKED))/;
-
-/** The database can't be reached, and nothing was stored (HTTP 503). */
-export class DatabaseUnavailableError extends HubError {
-  constructor(cause: unknown) {
-    super('database_unavailable', 'The database does not answer; try again', {
-      status: 503,
-      level: 'warn',
-      cause,
-    });
-  }
-}
+/**
+ * Longest that a unit of work may take on MySQL, in milliseconds: the wait for a connection and
+ * repetitions included, and less than the 4.5 s after which a push is answered in any case.
+ */
+const WORK_LIMIT_MS = 4000;
+/**
+ * The same for maintenance that goes through whole tables and that nobody waits for, in
+ * milliseconds.
+ */
+export const LONG_WORK_LIMIT_MS = 60_000;
+/** Takes all the ways of a write, and leaves everything as it is. */
+const CHANGE_OF_NOTHING = 'UPDATE migrations SET name = name WHERE id = 1';
 
 /**
  * The way to the database for features. Every write goes through {@link transaction}:
@@ -34,9 +29,14 @@ export class DatabaseUnavailableError extends HubError {
  */
 @Injectable()
 export class Database implements OnApplicationShutdown {
-  private readonly writes = new Mutex();
+  private readonly mutex = new Mutex();
+  private readonly mysql: MysqlConnections | undefined;
+  /** Whether the newest write failed because the database was not available. */
+  private writesFail = false;
 
-  constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+  constructor(@InjectDataSource() private readonly dataSource: DataSource) {
+    if (this.dialect === 'mysql') this.mysql = new MysqlConnections(dataSource);
+  }
 
   private get manager(): EntityManager {
     return this.dataSource.manager;
@@ -55,36 +55,64 @@ export class Database implements OnApplicationShutdown {
   /**
    * Runs `work` in one transaction: all of it is durable when this resolves, none if it rejects.
    * `work` may run again after a conflict, so it must do nothing but write.
-   * @throws {DatabaseUnavailableError} when the database can't be reached.
+   * @param limitMs longest that it may take on MySQL, in milliseconds.
+   * @throws {DatabaseUnavailableError} when the database can't be reached, or at the limit.
    */
-  async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const run = (): Promise<T> => retryConflicts(() => this.runTransaction(work));
-    return this.guard(() => (this.dialect === 'sqlite' ? this.writes.run(run) : run()));
+  transaction<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
+    return this.noted(() =>
+      this.mysql
+        ? this.mysql.run((manager) => retryConflicts(() => manager.transaction(work)), limitMs)
+        : this.mutex.run(() => this.runOnSqlite(work)),
+    );
   }
 
   /**
    * Runs one statement that writes. Cheaper than {@link transaction} on MySQL, where it needs none.
-   * @throws {DatabaseUnavailableError} when the database can't be reached.
+   * @param limitMs longest that it may take on MySQL, in milliseconds.
+   * @throws {DatabaseUnavailableError} when the database can't be reached, or at the limit.
    */
-  async write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.dialect === 'sqlite'
-      ? this.transaction(work)
-      : this.guard(() => retryConflicts(() => work(this.manager)));
+  write<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
+    const { mysql } = this;
+    return mysql
+      ? this.noted(() => mysql.run((manager) => retryConflicts(() => work(manager)), limitMs))
+      : this.transaction(work);
   }
 
   /**
    * Runs a read.
-   * @throws {DatabaseUnavailableError} when the database can't be reached.
+   * @param limitMs longest that it may take on MySQL, in milliseconds.
+   * @throws {DatabaseUnavailableError} when the database can't be reached, or at the limit.
    */
-  async read<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.guard(() => work(this.manager));
+  read<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
+    return guard(() => (this.mysql ? this.mysql.run(work, limitMs) : work(this.manager)));
   }
 
-  private async runTransaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  /**
+   * Whether the database can be used. Most of the time a read shows it; after a write that failed
+   * only another write can, because a disk may be full, or a server read-only, and still be read.
+   * @throws {DatabaseUnavailableError} when it can't.
+   */
+  async check(): Promise<void> {
+    if (this.writesFail) await this.transaction((manager) => manager.query(CHANGE_OF_NOTHING));
+    else await this.read((manager) => manager.query('SELECT 1'));
+  }
+
+  private async noted<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      const result = await guard(write);
+      this.writesFail = false;
+      return result;
+    } catch (error) {
+      if (error instanceof DatabaseUnavailableError) this.writesFail = true;
+      throw error;
+    }
+  }
+
+  private async runOnSqlite<T>(work: Work<T>): Promise<T> {
     try {
       return await this.manager.transaction(work);
     } catch (error) {
-      if (this.dialect === 'sqlite') await this.endBrokenTransaction();
+      await this.endBrokenTransaction();
       throw error;
     }
   }
@@ -107,15 +135,9 @@ export class Database implements OnApplicationShutdown {
     if (this.dialect !== 'sqlite' || !this.dataSource.isInitialized) return;
     await this.manager.query('PRAGMA wal_checkpoint(TRUNCATE)');
   }
-
-  private async guard<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
-    }
-  }
 }
+
+type Work<T> = (manager: EntityManager) => Promise<T>;
 
 /** What TypeORM keeps of a transaction in its one SQLite connection. */
 interface TransactionState {
@@ -123,22 +145,12 @@ interface TransactionState {
   isTransactionActive: boolean;
 }
 
-/** Whether a write failed because a unique key is taken. */
-export function isDuplicateKey(error: unknown): boolean {
-  return DUPLICATE_CODES.has(codeOf(error));
-}
-
-/** Whether an error means that the database can't be reached, rather than that it said no. */
-export function isUnavailable(error: unknown): boolean {
-  return UNAVAILABLE_CODES.test(codeOf(error));
-}
-
-function codeOf(error: unknown): string {
-  const { code, driverError } = (error ?? {}) as {
-    code?: unknown;
-    driverError?: { code?: unknown };
-  };
-  return String(driverError?.code ?? code ?? '');
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+  }
 }
 
 async function retryConflicts<T>(run: () => Promise<T>): Promise<T> {
@@ -146,7 +158,7 @@ async function retryConflicts<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      if (retry === CONFLICT_RETRIES || !CONFLICT_CODES.has(codeOf(error))) throw error;
+      if (retry === CONFLICT_RETRIES || !isConflict(error)) throw error;
     }
   }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { within } from '../common/time-limit.js';
 import { applyLongTextColumns } from './column-types.js';
-import { isUnavailable } from './database.js';
+import { isUnavailable } from './database-error.js';
 
 /** Name of the lock under which one host migrates while the others wait. */
 const MIGRATION_LOCK = 'component-hub-migrations';
@@ -11,6 +12,22 @@ const MIGRATION_LOCK_SECONDS = 60;
 /** A database that starts beside the hub may take its time. */
 const CONNECT_TRIES = 30;
 const CONNECT_RETRY_MS = 1000;
+/** Longest that closing waits for statements under way, in milliseconds. */
+const CLOSE_LIMIT_MS = 1000;
+
+/** Does not wait, when it is closed, for a server that may have died without a word. */
+class HubDataSource extends DataSource {
+  override async destroy(): Promise<void> {
+    const closed = super.destroy();
+    if (this.options.type !== 'mysql') return closed;
+    // A connection that breaks while it is closed is closed.
+    await within(
+      CLOSE_LIMIT_MS,
+      closed.catch(() => undefined),
+      () => undefined,
+    );
+  }
+}
 
 /** Connects and brings the schema up to date; hosts that start together migrate once. */
 export async function openDataSource(options?: DataSourceOptions): Promise<DataSource> {
@@ -30,7 +47,7 @@ async function connect(options: DataSourceOptions): Promise<DataSource> {
   const logger = new Logger('Database');
   for (let tries = 1; ; tries += 1) {
     try {
-      return await new DataSource(options).initialize();
+      return await new HubDataSource(options).initialize();
     } catch (error) {
       if (tries === CONNECT_TRIES || !isUnavailable(error)) throw error;
       const { code } = error as { code?: string };
