@@ -7,7 +7,7 @@ import { ConfigError, type AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { loadConfig } from './config/load-config.js';
 import { DatabaseModule } from './database/database.module.js';
-import { SecretRotation } from './secrets/secret-rotation.js';
+import { SecretRotation, type RotatedColumn } from './secrets/secret-rotation.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 
 /** Only what `npm run secrets:rotate` needs: it runs beside the hubs and serves nothing. */
@@ -35,6 +35,20 @@ function databaseName({ database }: AppConfig): string {
   return host + pathname;
 }
 
+function report(columns: RotatedColumn[], database: string): void {
+  const logger = new Logger('SecretRotation');
+  const rewritten = columns.reduce((sum, column) => sum + column.rewritten, 0);
+  const unreadable = columns.reduce((sum, column) => sum + column.unreadable, 0);
+  if (unreadable === 0) {
+    const message = 'Every stored secret is under the first master key';
+    logger.log(message, { rewritten, database });
+    return;
+  }
+  const message = 'Some stored secrets can not be read with MASTER_KEYS and stay as they are';
+  logger.error(message, { unreadable, rewritten, database });
+  process.exitCode = 1;
+}
+
 try {
   const config = loadConfig();
   refuseNewDatabase(config);
@@ -43,12 +57,7 @@ try {
     logger: new HubLogger(config.logLevel),
   });
   try {
-    const done = await app.get(SecretRotation).run();
-    const values = done.reduce((sum, { rewritten }) => sum + rewritten, 0);
-    new Logger('SecretRotation').log('Every stored secret is under the first master key', {
-      rewritten: values,
-      database: databaseName(config),
-    });
+    report(await app.get(SecretRotation).run(), databaseName(config));
   } finally {
     await app.close();
   }

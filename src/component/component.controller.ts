@@ -30,7 +30,8 @@ export class ComponentController {
   @ApiOperation({ summary: 'List the third-party platforms' })
   @ApiJson(z.array(componentView), [componentViewExample])
   async list(): Promise<ComponentView[]> {
-    return (await this.components.list()).map(toComponentView);
+    const all = [...(await this.components.list()), ...(await this.components.unreadable())];
+    return all.map(toComponentView);
   }
 
   @Get(':componentAppId')
@@ -40,7 +41,7 @@ export class ComponentController {
   async get(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
   ): Promise<ComponentView> {
-    return toComponentView(await this.components.get(appid));
+    return toComponentView(await this.components.find(appid));
   }
 
   @Post()
@@ -61,11 +62,13 @@ export class ComponentController {
   @ApiOperation({
     summary: 'Change or disable a third-party platform',
     description:
-      'A changed AppSecret, Token or EncodingAESKey leaves the value before it usable for ' +
-      'PREVIOUS_KEY_HOURS. Live on every host within 10 s.',
+      'A changed AppSecret, Token or EncodingAESKey leaves the values before it, up to three, ' +
+      'usable for PREVIOUS_KEY_HOURS each. Live on every host within 10 s. Secrets that can not ' +
+      'be read (`error`) are replaced by all three together.',
   })
   @ApiComponentAppId()
   @ApiHubError(400, 'bad_request', 'A field is malformed')
+  @ApiHubError(503, 'component_unreadable', 'Its secrets can not be read: give all three')
   @ApiJson(componentView, componentViewExample)
   async change(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,

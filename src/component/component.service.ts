@@ -10,8 +10,17 @@ import {
   type AppConfig,
   type ComponentSettings,
 } from '../config/app-config.js';
-import { ComponentDisabledError, ComponentUnknownError, type Component } from './component.js';
-import { ComponentStore, type ComponentChange } from './component.store.js';
+import { SecretUnreadableError } from '../secrets/secret-box.js';
+import {
+  ComponentDisabledError,
+  ComponentUnknownError,
+  ComponentUnreadableError,
+  type Component,
+  type Components,
+  type StartPushClaim,
+  type UnreadableComponent,
+} from './component.js';
+import { ComponentStore, ROTATING_FIELDS, type ComponentChange } from './component.store.js';
 
 /** A change on another host is live here within this time, in milliseconds. */
 const MAX_AGE_MS = 8000;
@@ -29,7 +38,8 @@ export type NewComponent = Required<
 @Injectable()
 export class ComponentService implements OnModuleInit {
   private readonly logger = new Logger(ComponentService.name);
-  private readonly copy: HeldCopy<Map<string, Component>>;
+  private readonly copy: HeldCopy<Components>;
+  private readonly reportedUnreadable = new Set<string>();
   private reloadedForUnknownAt = -Infinity;
 
   constructor(
@@ -37,7 +47,7 @@ export class ComponentService implements OnModuleInit {
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
-    this.copy = new HeldCopy(() => store.all(), clock, {
+    this.copy = new HeldCopy(() => this.load(), clock, {
       refreshAfterMs: REFRESH_AFTER_MS,
       maxAgeMs: MAX_AGE_MS,
     });
@@ -47,13 +57,18 @@ export class ComponentService implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const { firstComponent } = this.config;
     if (firstComponent) await this.applyEnvironment(firstComponent);
-    const components = await this.copy.reload();
-    if (components.size === 0) throw new ConfigError(missingComponentProblems());
+    const { readable, unreadable } = await this.copy.reload();
+    if (readable.size + unreadable.size === 0) throw new ConfigError(missingComponentProblems());
   }
 
-  /** All platforms, in the order in which they were added. */
+  /** All platforms that can be read, in the order in which they were added. */
   async list(): Promise<Component[]> {
-    return [...(await this.copy.get()).values()];
+    return [...(await this.copy.get()).readable.values()];
+  }
+
+  /** The platforms whose secrets can't be decrypted. */
+  async unreadable(): Promise<UnreadableComponent[]> {
+    return [...(await this.copy.get()).unreadable.values()];
   }
 
   /** The platforms that are not disabled. */
@@ -61,14 +76,21 @@ export class ComponentService implements OnModuleInit {
     return (await this.list()).filter((component) => component.enabled);
   }
 
-  /** @throws {ComponentUnknownError} */
+  /** @throws {ComponentUnknownError | ComponentUnreadableError} */
   async get(appid: string): Promise<Component> {
-    const found = (await this.copy.get()).get(appid) ?? (await this.lookAgain(appid));
+    const found = await this.find(appid);
+    if ('error' in found) throw new ComponentUnreadableError(appid, found.error);
+    return found;
+  }
+
+  /** For inspection: the platform, readable or not. @throws {ComponentUnknownError} */
+  async find(appid: string): Promise<Component | UnreadableComponent> {
+    const found = findIn(await this.copy.get(), appid) ?? (await this.lookAgain(appid));
     if (!found) throw new ComponentUnknownError(appid);
     return found;
   }
 
-  /** @throws {ComponentUnknownError | ComponentDisabledError} */
+  /** @throws {ComponentUnknownError | ComponentUnreadableError | ComponentDisabledError} */
   async getEnabled(appid: string): Promise<Component> {
     const component = await this.get(appid);
     if (!component.enabled) throw new ComponentDisabledError(appid);
@@ -86,23 +108,46 @@ export class ComponentService implements OnModuleInit {
     return this.get(appid);
   }
 
-  /** @throws {ComponentUnknownError} */
-  async change(appid: string, change: ComponentChange): Promise<Component> {
-    if (!(await this.store.change(appid, () => change))) throw new ComponentUnknownError(appid);
+  /**
+   * Changes a platform. Where its secrets can't be read, all of them together replace those.
+   * @throws {ComponentUnknownError | ComponentUnreadableError}
+   */
+  async change(appid: string, change: ComponentChange): Promise<Component | UnreadableComponent> {
+    const { unreadable } = await this.copy.get();
+    const mends = unreadable.has(appid) && ROTATING_FIELDS.every((field) => change[field]);
+    // What the environment had is unreadable too: its values of now must not count as new ones.
+    const whole = mends ? { ...change, appliedEnvironment: this.environmentOf(appid) } : change;
+    if (!(await this.store.change(appid, () => whole))) throw new ComponentUnknownError(appid);
     await this.copy.reload();
-    return this.get(appid);
+    return this.find(appid);
   }
 
   /** See {@link ComponentStore.claimStartPush}. */
-  claimStartPush(appid: string, intervalMs: number): Promise<boolean> {
+  claimStartPush(appid: string, intervalMs: number): Promise<StartPushClaim> {
     return this.store.claimStartPush(appid, intervalMs);
   }
 
-  private async lookAgain(appid: string): Promise<Component | undefined> {
+  /** What has become unreadable is reported once: a person must act. */
+  private async load(): Promise<Components> {
+    const components = await this.store.all();
+    const { unreadable } = components;
+    for (const { appid, error } of unreadable.values()) {
+      if (this.reportedUnreadable.has(appid)) continue;
+      this.reportedUnreadable.add(appid);
+      const message = 'The secrets of a third-party platform can not be read; it is left out';
+      this.logger.error(message, { componentAppId: appid, reason: error.message });
+    }
+    for (const appid of this.reportedUnreadable) {
+      if (!unreadable.has(appid)) this.reportedUnreadable.delete(appid);
+    }
+    return components;
+  }
+
+  private async lookAgain(appid: string): Promise<Component | UnreadableComponent | undefined> {
     const now = this.clock.now();
     if (now - this.reloadedForUnknownAt < UNKNOWN_RELOAD_MS) return undefined;
     this.reloadedForUnknownAt = now;
-    return (await this.copy.reload()).get(appid);
+    return findIn(await this.copy.reload(), appid);
   }
 
   /**
@@ -111,25 +156,49 @@ export class ComponentService implements OnModuleInit {
    * restarts with an old `.env` must not bring back a key that was changed by REST.
    */
   private async applyEnvironment(settings: ComponentSettings): Promise<void> {
-    const values = valuesOf(settings);
-    const names = namesOf(values);
-    const appliedEnvironment = Object.values(names);
     const componentAppId = settings.appid;
-    if (await this.store.add(componentAppId, { ...values, appliedEnvironment })) {
+    const appliedEnvironment = this.environmentOf(componentAppId);
+    if (await this.store.add(componentAppId, { ...valuesOf(settings), appliedEnvironment })) {
       const message = 'Registered the third-party platform of the environment';
       this.logger.log(message, { componentAppId });
       return;
     }
-    await this.store.change(componentAppId, (applied) => {
-      const isNew = ([field]: [string, unknown]): boolean => !applied.includes(names[field] ?? '');
-      const fresh = Object.entries(values).filter(isNew);
-      if (fresh.length === 0) return undefined;
-      const changed = fresh.map(([field]) => field);
-      const message = 'Applied the changed environment to the third-party platform';
-      this.logger.log(message, { componentAppId, changed });
-      return { ...Object.fromEntries(fresh), appliedEnvironment };
-    });
+    try {
+      await this.store.change(componentAppId, (applied) => this.freshOf(settings, applied()));
+    } catch (error) {
+      const unreadable =
+        error instanceof SecretUnreadableError || error instanceof ComponentUnreadableError;
+      if (!unreadable) throw error;
+      const message = 'The environment is not applied to a platform that can not be read';
+      this.logger.warn(message, { componentAppId });
+    }
   }
+
+  /** The values that no environment had before; nothing where there are none. */
+  private freshOf(settings: ComponentSettings, applied: string[]): ComponentChange | undefined {
+    const values = valuesOf(settings);
+    const names = namesOf(values);
+    const isNew = ([field]: [string, unknown]): boolean => !applied.includes(names[field] ?? '');
+    const fresh = Object.entries(values).filter(isNew);
+    if (fresh.length === 0) return undefined;
+    const changed = fresh.map(([field]) => field);
+    const message = 'Applied the changed environment to the third-party platform';
+    this.logger.log(message, { componentAppId: settings.appid, changed });
+    return { ...Object.fromEntries(fresh), appliedEnvironment: Object.values(names) };
+  }
+
+  /** Names of the values that this host's environment has for a platform. */
+  private environmentOf(appid: string): string[] {
+    const { firstComponent } = this.config;
+    return firstComponent?.appid === appid ? Object.values(namesOf(valuesOf(firstComponent))) : [];
+  }
+}
+
+function findIn(
+  { readable, unreadable }: Components,
+  appid: string,
+): Component | UnreadableComponent | undefined {
+  return readable.get(appid) ?? unreadable.get(appid);
 }
 
 function valuesOf(settings: ComponentSettings): NewComponent & ComponentChange {

@@ -1,29 +1,58 @@
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
+import type { SecretUnreadableError } from '../secrets/secret-box.js';
 
-/** A credential that can be changed without downtime: the value before stays usable for a while. */
+/** A credential that can be changed without downtime: the values before stay usable for a while. */
 export interface Rotating<T = Secret> {
   current: T;
-  /** The value before the last change, while it is still accepted; undefined afterwards. */
-  previous?: T;
+  /** The values before the last changes that are still accepted, newest first. */
+  previous: T[];
   /** Unix milliseconds. */
   changedAt: number;
 }
 
-/** A registered third-party platform, decrypted. */
-export interface Component {
+/** The credentials that rotate. */
+export type RotatingField = 'appSecret' | 'token' | 'encodingAesKey';
+
+/** What is known of a third-party platform without its secrets. */
+export interface ComponentFacts {
   appid: string;
   name: string;
   enabled: boolean;
+  /** Unix milliseconds. */
+  createdAt: number;
+  /** Unix milliseconds. */
+  updatedAt: number;
+}
+
+/** A registered third-party platform, decrypted. */
+export interface Component extends ComponentFacts {
   appSecret: Rotating;
   /** Message verification token (消息校验Token). */
   token: Rotating;
   /** Message encryption key (消息加解密Key). */
   encodingAesKey: Rotating;
+}
+
+/** A registered third-party platform whose secrets can't be decrypted: it can only be mended. */
+export interface UnreadableComponent extends ComponentFacts {
+  /** When each credential was changed, in Unix milliseconds. */
+  changedAt: Record<RotatingField, number>;
+  error: SecretUnreadableError;
+}
+
+/** The registered platforms, by appid, in the order in which they were added. */
+export interface Components {
+  readable: Map<string, Component>;
+  /** Those whose secrets can't be decrypted: they keep no other from working. */
+  unreadable: Map<string, UnreadableComponent>;
+}
+
+/** Who may ask WeChat for a push: this caller, or somebody from `nextAt` on. */
+export interface StartPushClaim {
+  granted: boolean;
   /** Unix milliseconds. */
-  createdAt: number;
-  /** Unix milliseconds. */
-  updatedAt: number;
+  nextAt: number;
 }
 
 /** No third-party platform of that appid is registered (404). */
@@ -43,5 +72,17 @@ export class ComponentDisabledError extends HubError {
       status: 403,
       details: { componentAppId: appid },
     });
+  }
+}
+
+/** The stored credentials of the third-party platform can't be decrypted (503). */
+export class ComponentUnreadableError extends HubError {
+  constructor(appid: string, cause: SecretUnreadableError) {
+    super(
+      'component_unreadable',
+      `${cause.message}. Restore the master key; if it is lost, give appSecret, token and ` +
+        `encodingAesKey together to PATCH /admin/components/${appid}`,
+      { status: 503, level: 'warn', details: { componentAppId: appid }, cause },
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { componentFields } from '../config/variables.js';
-import type { Component, Rotating } from './component.js';
+import type { Component, Rotating, UnreadableComponent } from './component.js';
 
 const isoTime = z.iso.datetime();
 const rotatingView = z.object({
@@ -18,8 +18,14 @@ export const componentView = z.object({
   appSecret: rotatingView,
   token: rotatingView,
   encodingAesKey: rotatingView,
+  error: z
+    .object({ code: z.string(), message: z.string() })
+    .optional()
+    .describe('Why the secrets of this platform can not be read; absent where they can'),
 });
 export type ComponentView = z.infer<typeof componentView>;
+type RotatingView = z.infer<typeof rotatingView>;
+type SecretsView = Pick<ComponentView, 'appSecret' | 'token' | 'encodingAesKey' | 'error'>;
 
 const credentials = {
   appSecret: componentFields.appSecret,
@@ -27,11 +33,17 @@ const credentials = {
   encodingAesKey: componentFields.encodingAesKey,
 };
 
+const name = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{Cc}*$/u, 'must not have control characters');
+
 /** The examples keep "Try it out" of /docs from filling in secrets of its own making. */
 export const newComponentBody = z
   .strictObject({
     componentAppId: componentFields.appid,
-    name: z.string().min(1).max(128).optional(),
+    name: name.optional(),
     ...credentials,
   })
   .meta({
@@ -46,28 +58,51 @@ export const newComponentBody = z
 
 export const componentChangeBody = z
   .strictObject({
-    name: z.string().min(1).max(128),
+    name,
     enabled: z.boolean(),
     ...credentials,
   })
   .partial()
   .meta({ example: { name: 'Main platform' } });
 
-export function toComponentView(component: Component): ComponentView {
+export function toComponentView(component: Component | UnreadableComponent): ComponentView {
   return {
     componentAppId: component.appid,
     name: component.name,
     enabled: component.enabled,
-    createdAt: new Date(component.createdAt).toISOString(),
-    updatedAt: new Date(component.updatedAt).toISOString(),
+    createdAt: toIso(component.createdAt),
+    updatedAt: toIso(component.updatedAt),
+    ...('error' in component ? toUnreadableView(component) : toSecretsView(component)),
+  };
+}
+
+function toSecretsView(component: Component): SecretsView {
+  return {
     appSecret: toRotatingView(component.appSecret),
     token: toRotatingView(component.token),
     encodingAesKey: toRotatingView(component.encodingAesKey),
   };
 }
 
-function toRotatingView({ changedAt, previous }: Rotating): z.infer<typeof rotatingView> {
-  return { changedAt: new Date(changedAt).toISOString(), previousAccepted: previous !== undefined };
+function toUnreadableView({ changedAt, error }: UnreadableComponent): SecretsView {
+  const rotating = (at: number): RotatingView => ({
+    changedAt: toIso(at),
+    previousAccepted: false,
+  });
+  return {
+    appSecret: rotating(changedAt.appSecret),
+    token: rotating(changedAt.token),
+    encodingAesKey: rotating(changedAt.encodingAesKey),
+    error: { code: error.code, message: error.message },
+  };
+}
+
+function toRotatingView({ changedAt, previous }: Rotating): RotatingView {
+  return { changedAt: toIso(changedAt), previousAccepted: previous.length > 0 };
+}
+
+function toIso(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 export const componentViewExample: ComponentView = {

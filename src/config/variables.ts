@@ -87,7 +87,8 @@ export const componentFields = {
   appSecret: z
     .string()
     .min(6, 'must be at least 6 characters')
-    .max(128, 'must be at most 128 characters'),
+    .max(128, 'must be at most 128 characters')
+    .regex(/\S/, 'must not be blank'),
   token: callbackToken,
   encodingAesKey,
 };

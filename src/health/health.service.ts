@@ -11,6 +11,8 @@ import type { HealthStatus, ReadyView } from './health.views.js';
 
 /** A database that takes longer than this to answer counts as down, in milliseconds. */
 const DATABASE_LIMIT_MS = 2000;
+/** Of a platform whose secrets can't be read: nothing that it has can be used. */
+const UNREADABLE = { ticket: 'down', token: 'down' } as const;
 
 /** Whether this process can do its work: for load balancers and people. */
 @Injectable()
@@ -36,25 +38,25 @@ export class HealthService {
   }
 
   private async databaseStatus(): Promise<HealthStatus> {
-    const query = this.database
-      .read((manager) => manager.query('SELECT 1'))
-      .then(
-        (): HealthStatus => 'up',
-        (): HealthStatus => 'down',
-      );
-    return within<HealthStatus>(DATABASE_LIMIT_MS, query, () => 'down');
+    const checked = this.database.check().then(
+      (): HealthStatus => 'up',
+      (): HealthStatus => 'down',
+    );
+    return within<HealthStatus>(DATABASE_LIMIT_MS, checked, () => 'down');
   }
 
   private async componentStatuses(): Promise<ReadyView['components']> {
     const tickets = new Map((await this.tickets.all()).map((ticket) => [ticket.appId, ticket]));
-    const components = await this.components.enabled();
-    return Promise.all(
-      components.map(async ({ appid }) => ({
+    const readable = await this.components.enabled();
+    const unreadable = (await this.components.unreadable()).filter(({ enabled }) => enabled);
+    return Promise.all([
+      ...readable.map(async ({ appid }) => ({
         componentAppId: appid,
         ticket: this.ticketStatus(tickets.get(appid)),
         token: await this.tokenStatus(appid),
       })),
-    );
+      ...unreadable.map(({ appid }) => ({ componentAppId: appid, ...UNREADABLE })),
+    ]);
   }
 
   private ticketStatus(ticket: Ticket | undefined): HealthStatus {
@@ -63,8 +65,10 @@ export class HealthService {
     return isTicketStale(ticket, now) ? 'degraded' : 'up';
   }
 
+  /** What keeps one platform's token from being looked at is that platform's failure. */
   private async tokenStatus(appid: string): Promise<HealthStatus> {
-    const state = await this.tokens.inspect(appid);
+    const state = await this.tokens.inspect(appid).catch(() => undefined);
+    if (!state) return 'down';
     const now = this.clock.now();
     if (!isServable(state, now)) return 'down';
     const failing = refreshDecision(state, now).due && state.attempts > 0;

@@ -13,52 +13,71 @@ describe('the master keys', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+  const nothing = async (): Promise<undefined> => undefined;
   const sqlite = (path = join(folder, 'data', 'hub.sqlite')) => ({
     database: { type: 'sqlite' as const, path },
   });
 
-  it('are those of MASTER_KEYS where it is set', () => {
+  it('are those of MASTER_KEYS where it is set', async () => {
     const masterKeys = [{ id: 'k1', key: Buffer.alloc(32) }];
-    expect(resolveMasterKeys({ ...sqlite(), masterKeys })).toBe(masterKeys);
+    expect(await resolveMasterKeys({ ...sqlite(), masterKeys }, nothing)).toBe(masterKeys);
     expect(() => statSync(join(folder, 'data'))).toThrow('ENOENT');
   });
 
-  it('are made beside the SQLite file at first start, readable for its owner only', () => {
-    const [made] = resolveMasterKeys(sqlite());
+  it('are made beside the SQLite file at first start, readable for its owner only', async () => {
+    const [made] = await resolveMasterKeys(sqlite(), nothing);
     const file = join(folder, 'data', 'master.key');
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(readFileSync(file, 'utf8')).toBe(`file:${made?.key.toString('base64')}\n`);
+    expect(readFileSync(file, 'utf8')).toBe(`${made?.id}:${made?.key.toString('base64')}\n`);
+    expect(made?.id).toMatch(/^file-[0-9a-f]{8}$/);
     expect(made?.key).toHaveLength(32);
-    expect(resolveMasterKeys(sqlite())).toEqual([made]);
+    expect(await resolveMasterKeys(sqlite(), nothing)).toEqual([made]);
   });
 
-  it('are different for every installation', () => {
-    const [one] = resolveMasterKeys(sqlite(join(folder, 'one', 'hub.sqlite')));
-    const [two] = resolveMasterKeys(sqlite(join(folder, 'two', 'hub.sqlite')));
+  it('are different for every installation, by id too', async () => {
+    const [one] = await resolveMasterKeys(sqlite(join(folder, 'one', 'hub.sqlite')), nothing);
+    const [two] = await resolveMasterKeys(sqlite(join(folder, 'two', 'hub.sqlite')), nothing);
+    expect(one?.id).not.toBe(two?.id);
     expect(one?.key.equals(two?.key ?? Buffer.alloc(0))).toBe(false);
   });
 
-  it('end with a database in memory', () => {
-    const [one] = resolveMasterKeys(sqlite(':memory:'));
-    const [two] = resolveMasterKeys(sqlite(':memory:'));
+  it('end with a database in memory', async () => {
+    const [one] = await resolveMasterKeys(sqlite(':memory:'), nothing);
+    const [two] = await resolveMasterKeys(sqlite(':memory:'), nothing);
     expect(one?.key.equals(two?.key ?? Buffer.alloc(0))).toBe(false);
   });
 
   it.each(['', 'file:', 'file:c2hvcnQ=\n', 'no colon'])(
     'are not guessed from a damaged key file: %j',
-    (content) => {
+    async (content) => {
       const file = join(folder, 'master.key');
       writeFileSync(file, content);
-      const resolve = () => resolveMasterKeys(sqlite(join(folder, 'hub.sqlite')));
-      expect(resolve).toThrow(ConfigError);
-      expect(resolve).toThrow(`${file} is damaged`);
+      const resolved = resolveMasterKeys(sqlite(join(folder, 'hub.sqlite')), nothing);
+      await expect(resolved).rejects.toThrow(ConfigError);
+      await expect(resolved).rejects.toThrow(`${file} is damaged`);
       expect(readFileSync(file, 'utf8')).toBe(content);
     },
   );
 
-  it('must be given with MySQL, whose hosts share them', () => {
+  it('are not made beside a database that has values under another one', async () => {
+    const resolved = resolveMasterKeys(sqlite(), async () => 'file-0123abcd');
+    await expect(resolved).rejects.toThrow(ConfigError);
+    await expect(resolved).rejects.toThrow('"file-0123abcd"');
+    expect(() => statSync(join(folder, 'data'))).toThrow('ENOENT');
+  });
+
+  it('are those of another process that started at the same time and was first', async () => {
+    const file = join(folder, 'master.key');
+    const [key] = await resolveMasterKeys(sqlite(join(folder, 'hub.sqlite')), async () => {
+      writeFileSync(file, `file-0123abcd:${Buffer.alloc(32, 1).toString('base64')}\n`);
+      return 'file-0123abcd';
+    });
+    expect(key).toEqual({ id: 'file-0123abcd', key: Buffer.alloc(32, 1) });
+  });
+
+  it('must be given with MySQL, whose hosts share them', async () => {
     const url = new Secret('mysql://hub:fake-password@127.0.0.1:3306/hub');
-    const resolve = () => resolveMasterKeys({ database: { type: 'mysql', url } });
-    expect(resolve).toThrow('MASTER_KEYS: is needed with MySQL');
+    const resolved = resolveMasterKeys({ database: { type: 'mysql', url } }, nothing);
+    await expect(resolved).rejects.toThrow('MASTER_KEYS: is needed with MySQL');
   });
 });

@@ -1,32 +1,38 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, type AppConfig, type MasterKey } from '../config/app-config.js';
 
+/** Beginning of the ids of keys that stand in a `master.key`; the first ones were called just so. */
+export const FILE_KEY_ID = 'file';
+
+/** Id of a master key under which the database holds a value; undefined where nothing is encrypted. */
+export type FindKeyInUse = () => Promise<string | undefined>;
+
 /**
  * The keys of `MASTER_KEYS`; without them, on SQLite, a key kept in `master.key` (mode 600)
- * beside the database file, made when it is not there. An in-memory database gets a key that
- * ends with it.
+ * beside the database file. It is made when it is not there and nothing is encrypted yet: a new
+ * key beside old values would hide that theirs is lost. An in-memory database gets a key that ends
+ * with it.
  */
-export function resolveMasterKeys(config: Pick<AppConfig, 'database' | 'masterKeys'>): MasterKey[] {
+export async function resolveMasterKeys(
+  config: Pick<AppConfig, 'database' | 'masterKeys'>,
+  findKeyInUse: FindKeyInUse,
+): Promise<MasterKey[]> {
   if (config.masterKeys) return config.masterKeys;
   if (config.database.type === 'mysql') {
     throw new ConfigError(['  MASTER_KEYS: is needed with MySQL']);
   }
   if (config.database.path === ':memory:') return [{ id: 'memory', key: randomBytes(32) }];
-  return [fileKey(join(dirname(config.database.path), 'master.key'))];
+  return [await fileKey(join(dirname(config.database.path), 'master.key'), findKeyInUse)];
 }
 
-function fileKey(path: string): MasterKey {
-  mkdirSync(dirname(path), { recursive: true });
-  try {
-    // "wx" fails if the file is there: two processes that start together keep one key.
-    writeFileSync(path, `file:${randomBytes(32).toString('base64')}\n`, {
-      mode: 0o600,
-      flag: 'wx',
-    });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+async function fileKey(path: string, findKeyInUse: FindKeyInUse): Promise<MasterKey> {
+  if (!existsSync(path)) {
+    const inUse = await findKeyInUse();
+    // Another process, started together with this one, may just have made both.
+    if (inUse !== undefined && !existsSync(path)) throw keyLost(path, inUse);
+    makeKeyFile(path);
   }
   const [id, encoded] = readFileSync(path, 'utf8').trim().split(/:(.*)/s);
   const key = Buffer.from(encoded ?? '', 'base64');
@@ -36,4 +42,29 @@ function fileKey(path: string): MasterKey {
     ]);
   }
   return { id, key };
+}
+
+function makeKeyFile(path: string): void {
+  // An id of its own: a value under a lost key is then told from one that is damaged.
+  const id = `${FILE_KEY_ID}-${randomBytes(4).toString('hex')}`;
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    writeFileSync(path, `${id}:${randomBytes(32).toString('base64')}\n`, {
+      mode: 0o600,
+      // Fails if the file is there: two processes that start together keep one key.
+      flag: 'wx',
+      // Like what is encrypted under it, it must survive a power cut.
+      flush: true,
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+function keyLost(path: string, keyId: string): ConfigError {
+  return new ConfigError([
+    `  MASTER_KEYS: the database holds secrets under the master key "${keyId}", and there is ` +
+      `neither MASTER_KEYS nor the file ${path}. Restore that file from your backup, or set ` +
+      'MASTER_KEYS to its content. If the key is lost for good, see docs/operations.md',
+  ]);
 }

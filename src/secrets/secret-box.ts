@@ -2,9 +2,10 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { MasterKey } from '../config/app-config.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
+import { FILE_KEY_ID } from './master-keys.js';
 
 /** Mark of an encrypted value; what follows is `keyId:base64url(iv | ciphertext | tag)`. */
-const PREFIX = 'enc:v1:';
+export const SEALED_PREFIX = 'enc:v1:';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
@@ -41,7 +42,7 @@ export class SecretBox {
     const cipher = createCipheriv('aes-256-gcm', this.first.key, iv);
     cipher.setAAD(Buffer.from(location));
     const sealed = Buffer.concat([iv, cipher.update(value, 'utf8'), cipher.final()]);
-    return `${PREFIX}${this.first.id}:${Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64url')}`;
+    return `${SEALED_PREFIX}${this.first.id}:${Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64url')}`;
   }
 
   /**
@@ -50,14 +51,10 @@ export class SecretBox {
    * @throws {SecretUnreadableError}
    */
   open(stored: string, location: string): Secret {
-    if (!stored.startsWith(PREFIX)) return new Secret(stored);
-    const [keyId = '', encoded = ''] = stored.slice(PREFIX.length).split(':');
+    if (!stored.startsWith(SEALED_PREFIX)) return new Secret(stored);
+    const [keyId = '', encoded = ''] = stored.slice(SEALED_PREFIX.length).split(':');
     const key = this.byId.get(keyId);
-    if (!key)
-      throw new SecretUnreadableError(
-        location,
-        `MASTER_KEYS has no key "${keyId}"${keyId === 'file' ? ' (the content of master.key)' : ''}`,
-      );
+    if (!key) throw new SecretUnreadableError(location, missingKey(keyId));
     try {
       const sealed = Buffer.from(encoded, 'base64url');
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
@@ -74,6 +71,11 @@ export class SecretBox {
 
   /** Beginning of every value under the first key, to find those that are not. */
   get currentPrefix(): string {
-    return `${PREFIX}${this.first.id}:`;
+    return `${SEALED_PREFIX}${this.first.id}:`;
   }
+}
+
+function missingKey(keyId: string): string {
+  const fromFile = keyId.split('-')[0] === FILE_KEY_ID;
+  return `MASTER_KEYS has no key "${keyId}"${fromFile ? ' (the content of a master.key)' : ''}`;
 }

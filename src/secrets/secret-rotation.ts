@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { APP_CONFIG, ConfigError, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
-import { SecretBox } from './secret-box.js';
+import { SecretBox, SecretUnreadableError } from './secret-box.js';
 
 /** Rows that one transaction rewrites. */
 const BATCH = 200;
@@ -14,7 +14,11 @@ export interface RotatedColumn {
   column: string;
   /** Values that are under the first key now and were not before. */
   rewritten: number;
+  /** Values that no key of `MASTER_KEYS` opens; they stay as they are. */
+  unreadable: number;
 }
+
+type Counts = Pick<RotatedColumn, 'rewritten' | 'unreadable'>;
 
 type Row = Record<string, string>;
 
@@ -32,13 +36,13 @@ export class SecretRotation {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
-  /** @throws {SecretUnreadableError} for a value whose key is not in `MASTER_KEYS`. */
+  /** One value that can not be read keeps no other from being rewritten. @throws {ConfigError} */
   async run(): Promise<RotatedColumn[]> {
     await this.refuseEmptyDatabase();
     const done: RotatedColumn[] = [];
     for (const column of this.columns()) {
-      const rewritten = await this.rotateColumn(column);
-      done.push({ table: column.table, column: column.column, rewritten });
+      const counts = await this.rotateColumn(column);
+      done.push({ table: column.table, column: column.column, ...counts });
       this.logger.log('Rotated a column', done.at(-1));
     }
     return done;
@@ -58,13 +62,15 @@ export class SecretRotation {
     return Object.values(encryptedColumns).filter((column) => column !== kept);
   }
 
-  private async rotateColumn(column: EncryptedColumn): Promise<number> {
-    let rewritten = 0;
+  private async rotateColumn(column: EncryptedColumn): Promise<Counts> {
+    const total: Counts = { rewritten: 0, unreadable: 0 };
     let after: Row | undefined;
     for (;;) {
       const rows = await this.nextRows(column, after);
-      if (rows.length === 0) return rewritten;
-      rewritten += await this.rewrite(column, rows);
+      if (rows.length === 0) return total;
+      const { rewritten, unreadable } = await this.rewrite(column, rows);
+      total.rewritten += rewritten;
+      total.unreadable += unreadable;
       after = rows.at(-1);
     }
   }
@@ -84,21 +90,32 @@ export class SecretRotation {
     );
   }
 
-  private rewrite({ table, column, identity }: EncryptedColumn, rows: Row[]): Promise<number> {
+  private rewrite({ table, column, identity }: EncryptedColumn, rows: Row[]): Promise<Counts> {
     const where = identity.map((name) => `${name} = ?`).join(' AND ');
     // The old value is part of the condition: what somebody else has just written stays.
     const statement = `UPDATE ${table} SET ${column} = ? WHERE ${where} AND ${column} = ?`;
     return this.database.transaction(async (manager) => {
-      let count = 0;
+      const counts: Counts = { rewritten: 0, unreadable: 0 };
       for (const row of rows) {
         const ids = identity.map((name) => String(row[name]));
-        const location = secretLocation({ table, column, identity }, ...ids);
         const stored = String(row.value);
-        const sealed = this.box.seal(this.box.open(stored, location).reveal(), location);
-        count += await affectedBy(manager, statement, [sealed, ...ids, stored]);
+        const sealed = this.reseal(stored, secretLocation({ table, column, identity }, ...ids));
+        if (sealed === undefined) counts.unreadable += 1;
+        else counts.rewritten += await affectedBy(manager, statement, [sealed, ...ids, stored]);
       }
-      return count;
+      return counts;
     });
+  }
+
+  /** The value under the first key; undefined for one that can not be read, which is logged. */
+  private reseal(stored: string, location: string): string | undefined {
+    try {
+      return this.box.seal(this.box.open(stored, location).reveal(), location);
+    } catch (error) {
+      if (!(error instanceof SecretUnreadableError)) throw error;
+      this.logger.error(error.message);
+      return undefined;
+    }
   }
 }
 

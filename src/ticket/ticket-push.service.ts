@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
+import { HubError } from '../common/hub-error.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
@@ -8,11 +9,13 @@ import { firstAccepted } from '../wechat-api/first-accepted.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
-import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs } from './ticket.js';
+import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs, type Ticket } from './ticket.js';
 import { TicketService } from './ticket.service.js';
 
 /** The hub asks for a push of its own accord at most this often, over all hosts. */
 const START_PUSH_INTERVAL_MS = 30 * 60_000;
+/** On demand it asks at most this often, over all hosts. */
+const ON_DEMAND_INTERVAL_MS = 60_000;
 
 /** Watches that tickets keep coming, and asks WeChat for them (api_start_push_ticket). */
 @Injectable()
@@ -41,17 +44,20 @@ export class TicketPushService {
    * Asks WeChat to push tickets now.
    * @returns WeChat's errmsg: `ok` when pushing had stopped, `in a normal state` when it had not.
    * @throws {ComponentUnknownError | ComponentDisabledError | WechatApiError}
+   * @throws {HubError} 429 `start_push_too_soon`
    */
   async startPush(componentAppId: string): Promise<string> {
     const component = await this.components.getEnabled(componentAppId);
-    // Counts as this half hour's request, so that the watch does not ask again.
-    await this.components.claimStartPush(componentAppId, 0);
+    // Counts as this half hour's request too, so that the watch does not ask again.
+    const claim = await this.components.claimStartPush(componentAppId, ON_DEMAND_INTERVAL_MS);
+    if (!claim.granted) throw tooSoon(componentAppId, claim.nextAt);
     return this.request(component);
   }
 
   /** Asks of the hub's own accord: once per half hour, whichever host comes first. */
   async startPushIfAllowed(component: Component): Promise<void> {
-    if (!(await this.components.claimStartPush(component.appid, START_PUSH_INTERVAL_MS))) return;
+    const claim = await this.components.claimStartPush(component.appid, START_PUSH_INTERVAL_MS);
+    if (!claim.granted) return;
     try {
       const answer = await this.request(component);
       this.logger.log('Asked WeChat to push tickets', { componentAppId: component.appid, answer });
@@ -71,10 +77,21 @@ export class TicketPushService {
   }
 
   private async check(component: Component): Promise<void> {
-    const ticket = await this.tickets.latest(component.appid);
+    const ticket = await this.readable(component.appid);
     const age = ticketAgeMs(ticket, this.clock.now());
     this.warnOnce(component.appid, age);
     if (age > TICKET_OVERDUE_MS) await this.startPushIfAllowed(component);
+  }
+
+  /** A ticket that can't be read is no ticket; the next one replaces it. */
+  private async readable(componentAppId: string): Promise<Ticket | undefined> {
+    const ticket = await this.tickets.inspect(componentAppId);
+    if (!ticket || !('error' in ticket)) return ticket;
+    this.logger.warn('The ticket can not be read', {
+      componentAppId,
+      reason: ticket.error.message,
+    });
+    return undefined;
   }
 
   private warnOnce(componentAppId: string, age: number): void {
@@ -99,7 +116,7 @@ export class TicketPushService {
       return await firstAccepted(
         {
           first: appSecret.current,
-          more: async () => (appSecret.previous ? [appSecret.previous] : []),
+          more: async () => appSecret.previous,
           refusals: SECRET_REFUSALS,
         },
         (secret) => this.wechat.startPushTicket(appid, secret),
@@ -111,4 +128,13 @@ export class TicketPushService {
       emitTelemetry('ticket.start_push', { componentAppId: appid, outcome });
     }
   }
+}
+
+function tooSoon(componentAppId: string, nextAt: number): HubError {
+  const nextAttemptAt = new Date(nextAt).toISOString();
+  return new HubError(
+    'start_push_too_soon',
+    'WeChat was asked for tickets less than a minute ago; it pushes one every 10 minutes',
+    { status: 429, details: { componentAppId, nextAttemptAt } },
+  );
 }

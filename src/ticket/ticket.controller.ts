@@ -56,7 +56,7 @@ export class TicketController {
   ): Promise<TicketView[]> {
     if (reveal) await this.audit.record('ticket.reveal', '*', ip);
     const now = this.clock.now();
-    return (await this.tickets.all()).map((ticket) => toTicketView(ticket, now, reveal));
+    return (await this.tickets.inspectAll()).map((ticket) => toTicketView(ticket, now, reveal));
   }
 
   @Get(':componentAppId')
@@ -101,9 +101,12 @@ export class TicketController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Ask WeChat to push tickets again (api_start_push_ticket)',
-    description: '`ok`: pushing had stopped and runs again. `in a normal state`: it was running.',
+    description:
+      '`ok`: pushing had stopped and runs again. `in a normal state`: it was running. At most ' +
+      'once a minute for each platform, over all hosts.',
   })
   @ApiComponentAppId()
+  @ApiHubError(429, 'start_push_too_soon', 'WeChat was asked already; see nextAttemptAt')
   @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
   @ApiJson(startPushView, { errmsg: 'ok' })
   async startPush(

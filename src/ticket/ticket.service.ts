@@ -1,8 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
-import { OnInfoType, type AuthorizationEvent } from '../callback/on-info-type.js';
-import { textField, timeField } from '../callback/push-fields.js';
+import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
+import { optionalTextField, textField, timeField } from '../callback/push-fields.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
@@ -14,11 +14,14 @@ import {
   TicketMissingError,
   isTicketUsable,
   type Ticket,
+  type UnreadableTicket,
 } from './ticket.js';
 import { TicketStore } from './ticket.store.js';
 
 /** Longest ticket that is taken; real ones have about 90 characters. */
 const MAX_TICKET_LENGTH = 2048;
+/** A ticket from further ahead than this would stay the newest until the clock reaches it. */
+const MAX_AHEAD_MS = 60 * 60_000;
 /** Earlier tickets that one exchange may fall back on: each is a call that WeChat counts. */
 const MAX_EARLIER_TICKETS = 5;
 /** Pushes that are looked through for them; WeChat makes 72 in the 12 hours. */
@@ -27,6 +30,10 @@ const MAX_PUSHES_SEARCHED = 100;
 /** Keeps the component_verify_ticket of every third-party platform. */
 @Injectable()
 export class TicketService {
+  private readonly logger = new Logger(TicketService.name);
+  /** Platforms that are known to have had a ticket. */
+  private readonly begun = new Set<string>();
+
   constructor(
     private readonly store: TicketStore,
     private readonly clock: Clock,
@@ -35,22 +42,41 @@ export class TicketService {
 
   /** Of tickets that arrived together only the newest of each platform is written. */
   @OnInfoType(TICKET_INFO_TYPE)
-  async onTicketPush(events: AuthorizationEvent[], manager: EntityManager): Promise<void> {
+  async onTicketPush(
+    events: AuthorizationEvent[],
+    manager: EntityManager,
+  ): Promise<AfterCommit | void> {
     const newest = new Map<string, Ticket>();
     for (const ticket of events.map(readTicket)) {
       const known = newest.get(ticket.appId);
       if (!known || ticket.createTime >= known.createTime) newest.set(ticket.appId, ticket);
     }
+    const unknown = [...newest.keys()].filter((appid) => !this.begun.has(appid));
+    const first: string[] = [];
+    for (const appid of unknown) if (!(await this.store.has(appid, manager))) first.push(appid);
     for (const ticket of newest.values()) await this.store.keep(ticket, manager);
+    if (unknown.length > 0) return async () => this.reportFirst(unknown, first);
   }
 
-  /** The newest ticket, however old. */
-  latest(componentAppId: string): Promise<Ticket | undefined> {
+  /** The newest ticket, however old. @throws {SecretUnreadableError} */
+  async latest(componentAppId: string): Promise<Ticket | undefined> {
+    const ticket = await this.store.latest(componentAppId);
+    if (ticket && 'error' in ticket) throw ticket.error;
+    return ticket;
+  }
+
+  /** The newest ticket of every third-party platform that has one which can be read. */
+  async all(): Promise<Ticket[]> {
+    return (await this.store.all()).filter((ticket) => 'ticket' in ticket);
+  }
+
+  /** For inspection: the newest ticket, readable or not. */
+  inspect(componentAppId: string): Promise<Ticket | UnreadableTicket | undefined> {
     return this.store.latest(componentAppId);
   }
 
-  /** The newest ticket of every third-party platform. */
-  all(): Promise<Ticket[]> {
+  /** For inspection: the newest ticket of every third-party platform, readable or not. */
+  inspectAll(): Promise<(Ticket | UnreadableTicket)[]> {
     return this.store.all();
   }
 
@@ -82,6 +108,7 @@ export class TicketService {
       .filter(({ createTime }) => createTime !== null && createTime * 1000 > oldest)
       .toSorted((a, b) => Number(b.createTime) - Number(a.createTime))
       .map((event) => this.ticketOf(event))
+      .filter((value) => value !== undefined)
       .filter((value) => value !== newest.ticket.reveal());
     return [...new Set(values)].slice(0, MAX_EARLIER_TICKETS).map((value) => new Secret(value));
   }
@@ -91,25 +118,39 @@ export class TicketService {
     return this.store.pushes(componentAppId, { limit, before });
   }
 
-  private ticketOf(event: CallbackEvent): string {
-    return textField(parseWechatXml(this.store.openPayload(event)), 'ComponentVerifyTicket');
+  private reportFirst(known: string[], first: string[]): void {
+    for (const componentAppId of first) {
+      if (this.begun.has(componentAppId)) continue;
+      this.logger.log('First ticket arrived', { componentAppId });
+    }
+    for (const appid of known) this.begun.add(appid);
+  }
+
+  /** One of several: where it can't be read, the others may do. */
+  private ticketOf(event: CallbackEvent): string | undefined {
+    try {
+      const fields = parseWechatXml(this.store.openPayload(event));
+      return optionalTextField(fields, 'ComponentVerifyTicket') || undefined;
+    } catch (error) {
+      if (error instanceof HubError) return undefined;
+      throw error;
+    }
   }
 }
 
-/** @throws {HubError} 400 for a push without a ticket or a time. */
+/** @throws {HubError} 400 for a push without a ticket or a time that can be. */
 function readTicket({ componentAppId, infoType, receivedAt, fields }: AuthorizationEvent): Ticket {
   const ticket = textField(fields, 'ComponentVerifyTicket');
   if (ticket.length > MAX_TICKET_LENGTH) {
-    throw new HubError('field_invalid', "The push's ComponentVerifyTicket is too long", {
-      status: 400,
-      level: 'warn',
-    });
+    throw fieldInvalid("The push's ComponentVerifyTicket is too long");
   }
-  return {
-    appId: componentAppId,
-    createTime: timeField(fields, 'CreateTime'),
-    infoType,
-    ticket: new Secret(ticket),
-    receivedAt,
-  };
+  const createTime = timeField(fields, 'CreateTime');
+  if (createTime * 1000 > receivedAt + MAX_AHEAD_MS) {
+    throw fieldInvalid("The push's CreateTime is more than an hour ahead of this server's clock");
+  }
+  return { appId: componentAppId, createTime, infoType, ticket: new Secret(ticket), receivedAt };
+}
+
+function fieldInvalid(message: string): HubError {
+  return new HubError('field_invalid', message, { status: 400, level: 'warn' });
 }

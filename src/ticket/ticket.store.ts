@@ -4,9 +4,12 @@ import { CallbackEvent } from '../callback/callback-event.entity.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
-import { SecretBox } from '../secrets/secret-box.js';
+import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
 import { ComponentVerifyTicket } from './component-verify-ticket.entity.js';
-import { TICKET_INFO_TYPE, type Ticket } from './ticket.js';
+import { TICKET_INFO_TYPE, type Ticket, type UnreadableTicket } from './ticket.js';
+
+/** MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not. */
+const TICKET_INFO_TYPE_HEX = Buffer.from(TICKET_INFO_TYPE).toString('hex').toUpperCase();
 
 const COLUMNS = 'Cvt_AppId, Cvt_CreateTime, Cvt_InfoType, Cvt_ComponentVerifyTicket, Cvt_DateTime';
 
@@ -54,8 +57,17 @@ export class TicketStore {
     ]);
   }
 
+  /** Whether a third-party platform has a ticket, readable or not. */
+  async has(appId: string, manager: EntityManager): Promise<boolean> {
+    const rows: unknown[] = await manager.query(
+      'SELECT 1 FROM tb_ComponentVerifyTicket WHERE Cvt_AppId = ?',
+      [appId],
+    );
+    return rows.length > 0;
+  }
+
   /** The newest ticket of a third-party platform. */
-  async latest(appId: string): Promise<Ticket | undefined> {
+  async latest(appId: string): Promise<Ticket | UnreadableTicket | undefined> {
     const row = await this.database.read((manager) =>
       manager.findOneBy(ComponentVerifyTicket, { appId }),
     );
@@ -63,14 +75,14 @@ export class TicketStore {
   }
 
   /** The newest ticket of every third-party platform. */
-  async all(): Promise<Ticket[]> {
+  async all(): Promise<(Ticket | UnreadableTicket)[]> {
     const rows = await this.database.read((manager) =>
       manager.find(ComponentVerifyTicket, { order: { id: 'ASC' } }),
     );
     return rows.map((row) => this.toTicket(row));
   }
 
-  /** Ticket pushes, newest first. */
+  /** Ticket pushes in the order of their arrival, newest first, whatever the clock said then. */
   async pushes(
     componentAppId: string,
     page: { limit: number; before?: string; receivedAfter?: number },
@@ -81,8 +93,8 @@ export class TicketStore {
         .createQueryBuilder(CallbackEvent, 'event')
         .where('event.componentAppId = :componentAppId', { componentAppId })
         .andWhere('event.infoType = :infoType', { infoType: TICKET_INFO_TYPE })
-        .orderBy('event.receivedAt', 'DESC')
-        .addOrderBy('event.id', 'DESC')
+        .andWhere('HEX(event.infoType) = :hex', { hex: TICKET_INFO_TYPE_HEX })
+        .orderBy('event.id', 'DESC')
         .limit(limit);
       if (before !== undefined) query.andWhere('event.id < :before', { before });
       if (receivedAfter !== undefined) {
@@ -99,14 +111,19 @@ export class TicketStore {
       .reveal();
   }
 
-  private toTicket(row: ComponentVerifyTicket): Ticket {
-    return {
+  private toTicket(row: ComponentVerifyTicket): Ticket | UnreadableTicket {
+    const facts = {
       appId: row.appId,
       createTime: row.createTime,
       infoType: row.infoType,
-      ticket: this.box.open(row.componentVerifyTicket, location(row.appId)),
       receivedAt: row.dateTime.getTime(),
     };
+    try {
+      return { ...facts, ticket: this.box.open(row.componentVerifyTicket, location(row.appId)) };
+    } catch (error) {
+      if (error instanceof SecretUnreadableError) return { ...facts, error };
+      throw error;
+    }
   }
 }
 

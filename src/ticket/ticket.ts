@@ -1,5 +1,6 @@
 import type { Secret } from '../common/secret.js';
 import { HubError } from '../common/hub-error.js';
+import type { SecretUnreadableError } from '../secrets/secret-box.js';
 
 /** InfoType of the ticket push. */
 export const TICKET_INFO_TYPE = 'component_verify_ticket';
@@ -19,6 +20,11 @@ export interface Ticket {
   ticket: Secret;
   /** Unix milliseconds. */
   receivedAt: number;
+}
+
+/** A stored ticket that can't be decrypted: as good as none until the next one is pushed. */
+export interface UnreadableTicket extends Omit<Ticket, 'ticket'> {
+  error: SecretUnreadableError;
 }
 
 /** Milliseconds since WeChat made the ticket; Infinity without one. */

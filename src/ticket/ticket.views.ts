@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
-import { isTicketStale, TICKET_LIFE_MS, ticketAgeMs, type Ticket } from './ticket.js';
+import {
+  isTicketStale,
+  TICKET_LIFE_MS,
+  ticketAgeMs,
+  type Ticket,
+  type UnreadableTicket,
+} from './ticket.js';
 
 /** A ticket as `/admin/tickets` shows it. */
 export const ticketView = z.object({
@@ -11,9 +17,17 @@ export const ticketView = z.object({
   ageSeconds: z.int().describe('Seconds since CreateTime'),
   expiresAt: z.iso.datetime().describe('12 hours after CreateTime'),
   stale: z.boolean().describe('No newer ticket for more than 35 minutes'),
-  componentVerifyTicket: z.string().describe('Masked unless reveal=true'),
+  componentVerifyTicket: z
+    .string()
+    .nullable()
+    .describe('Masked unless reveal=true; null where it can not be read'),
+  error: z
+    .object({ code: z.string(), message: z.string() })
+    .optional()
+    .describe('Why the ticket can not be read; the next push replaces it'),
 });
 export type TicketView = z.infer<typeof ticketView>;
+type SecretView = Pick<TicketView, 'componentVerifyTicket' | 'error'>;
 
 /** One line of the ticket ledger. */
 export const ticketPushView = z.object({
@@ -32,7 +46,11 @@ export const ticketHistoryView = z.object({
 });
 export type TicketHistoryView = z.infer<typeof ticketHistoryView>;
 
-export function toTicketView(ticket: Ticket, now: number, reveal: boolean): TicketView {
+export function toTicketView(
+  ticket: Ticket | UnreadableTicket,
+  now: number,
+  reveal: boolean,
+): TicketView {
   const age = ticketAgeMs(ticket, now);
   return {
     appId: ticket.appId,
@@ -42,8 +60,16 @@ export function toTicketView(ticket: Ticket, now: number, reveal: boolean): Tick
     ageSeconds: Math.floor(age / 1000),
     expiresAt: new Date(ticket.createTime * 1000 + TICKET_LIFE_MS).toISOString(),
     stale: isTicketStale(ticket, now),
-    componentVerifyTicket: reveal ? ticket.ticket.reveal() : ticket.ticket.mask(),
+    ...('error' in ticket ? toUnreadableView(ticket) : toSecretView(ticket, reveal)),
   };
+}
+
+function toSecretView({ ticket }: Ticket, reveal: boolean): SecretView {
+  return { componentVerifyTicket: reveal ? ticket.reveal() : ticket.mask() };
+}
+
+function toUnreadableView({ error: { code, message } }: UnreadableTicket): SecretView {
+  return { componentVerifyTicket: null, error: { code, message } };
 }
 
 export function toTicketPushView(event: CallbackEvent): TicketPushView {

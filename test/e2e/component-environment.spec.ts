@@ -72,6 +72,13 @@ describe.each(databaseKinds())('the platform of the environment on %s', (kind) =
     expect(await tokensTaken(again, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 403]);
   });
 
+  it('goes on with the value that WeChat still uses when the environment changes twice', async () => {
+    await restart();
+    await restart({ WECHAT_COMPONENT_TOKEN: 'misspeltTokenOfTheEnvironment' });
+    const test = await restart({ WECHAT_COMPONENT_TOKEN: NEW_TOKEN });
+    expect(await tokensTaken(test, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 'previous']);
+  });
+
   it('does not go back to old values when a host restarts with an old environment', async () => {
     const test = await restart();
     const change = { token: NEW_TOKEN, encodingAesKey: NEW_KEY };

@@ -92,7 +92,10 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
     ['a Token of 2 characters', { token: 'ab' }, 'token'],
     ['an AppSecret of 5 characters', { appSecret: '12345' }, 'appSecret'],
     ['an unknown field', { secret: 'x' }, 'secret'],
+    ['an AppSecret of spaces', { appSecret: ' '.repeat(32) }, 'appSecret'],
     ['an empty name', { name: '' }, 'name'],
+    ['a name with a NUL', { name: 'Main\u0000platform' }, 'name'],
+    ['a name with a line break', { name: 'Main\nplatform' }, 'name'],
   ])('refuses %s with 400', async (_, changes, mention) => {
     const answer = await add(changes);
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'bad_request' } } });
@@ -121,7 +124,13 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
       updatedAt: new Date(test.clock.now()).toISOString(),
       token: { previousAccepted: false },
     });
-    for (const body of [{ enabled: 'no' }, { componentAppId: 'wxother0' }, { token: '' }]) {
+    for (const body of [
+      { enabled: 'no' },
+      { componentAppId: 'wxother0' },
+      { token: '' },
+      { name: 'Main\u0000' },
+      { appSecret: '      ' },
+    ]) {
       expect((await test.hub.patch(path, body)).status).toBe(400);
     }
   });

@@ -40,6 +40,9 @@ describe.each(databaseKinds())('rotation of the master key on %s', (kind) => {
     );
     await Promise.all(pushes.map((push) => old.hub.push(push)));
     await old.hub.accessToken();
+    for (const token of ['tokenAfterTheFirstChange', 'tokenAfterTheSecondChange']) {
+      await old.hub.patch(`/admin/components/${COMPONENT.appid}`, { token });
+    }
     await old.close();
     test = await createTestApp({ database, env: { MASTER_KEYS: `${NEW_KEY},${MASTER_KEY}` } });
   });
@@ -67,6 +70,7 @@ describe.each(databaseKinds())('rotation of the master key on %s', (kind) => {
       ...(await valuesOf(test, 'SELECT payload FROM callback_event')),
       ...(await valuesOf(test, 'SELECT app_secret FROM component')),
       ...(await valuesOf(test, 'SELECT previous_app_secret FROM component')),
+      ...(await valuesOf(test, 'SELECT previous_token FROM component')),
       ...(await valuesOf(test, 'SELECT access_token FROM component_access_token')),
       ...(await valuesOf(test, 'SELECT Cvt_ComponentVerifyTicket FROM tb_ComponentVerifyTicket')),
     ];
@@ -79,6 +83,8 @@ describe.each(databaseKinds())('rotation of the master key on %s', (kind) => {
     const next = await createTestApp({ database, env: { MASTER_KEYS: NEW_KEY } });
     expect((await next.hub.ticket()).json.componentVerifyTicket).toMatch(/^ticket@@@/);
     expect((await next.hub.accessToken()).status).toBe(200);
+    // WeChat still uses the Token before two changes: those are rewritten too.
+    expect((await next.simulator.pushTicket(COMPONENT.appid)).body).toBe('success');
     await next.close();
   });
 
@@ -89,11 +95,30 @@ describe.each(databaseKinds())('rotation of the master key on %s', (kind) => {
     expect(new Set(rewritten)).toEqual(new Set(['"rewritten":0']));
   });
 
-  it('stops with a clear message when a key is missing', async () => {
+  it('says what it could not read, and fails, when a key is missing', async () => {
     const other = `t3:${Buffer.from('fake-third-master-key-of-32-byte').toString('base64')}`;
-    await expect(rotate(database, other)).rejects.toMatchObject({
+    const failure = rotate(database, other);
+    await expect(failure).rejects.toMatchObject({
       code: 1,
       stdout: expect.stringContaining('MASTER_KEYS has no key'),
+    });
+    await expect(failure).rejects.toMatchObject({
+      stdout: expect.stringMatching(/can not be read with MASTER_KEYS.*"rewritten":0/),
+    });
+  });
+
+  it('goes on behind a value that it can not read', async () => {
+    await test.app
+      .get(Database)
+      .transaction((manager) =>
+        manager.query(
+          "UPDATE component_access_token SET access_token = 'enc:v1:lost:AAAA:AAAA:AAAA'",
+        ),
+      );
+    const newest = `t4:${Buffer.from('fake-forth-master-key-of-32-byte').toString('base64')}`;
+    await expect(rotate(database, `${newest},${NEW_KEY}`)).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/"unreadable":1,"rewritten":[1-9]/),
     });
   });
 });

@@ -18,6 +18,7 @@ import {
 } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
+const ON_DEMAND = `/admin/tickets/${appid}/start-push`;
 
 /** What the timer does every minute, and the start does once. */
 const watch = ({ app }: TestApp): Promise<void> => app.get(TicketPushService).watch();
@@ -30,6 +31,14 @@ describe.each(databaseKinds())('asking WeChat for tickets on %s', (kind) => {
   afterEach(() => test.close());
 
   const silence = (): void => test.simulator.updateComponent(appid, { pushUrl: null });
+
+  /** At once where hosts share a database; in turn on SQLite, whose file belongs to one process. */
+  async function byHosts<T>(works: (() => Promise<T>)[]): Promise<T[]> {
+    if (kind === 'mysql') return Promise.all(works.map((work) => work()));
+    const results: T[] = [];
+    for (const work of works) results.push(await work());
+    return results;
+  }
 
   it('happens at the start without a ticket, and leads to a token by itself', async () => {
     await watch(test);
@@ -62,7 +71,7 @@ describe.each(databaseKinds())('asking WeChat for tickets on %s', (kind) => {
       const asked: number[] = [];
       for (let minute = 0; minute <= 60; minute += 1) {
         const before = calls(test, START_PUSH);
-        await Promise.all([watch(test), watch(other), watch(test)]);
+        await byHosts([test, other, test].map((host) => () => watch(host)));
         if (calls(test, START_PUSH) > before) asked.push(minute);
         test.clock.advance(MINUTE);
       }
@@ -74,10 +83,10 @@ describe.each(databaseKinds())('asking WeChat for tickets on %s', (kind) => {
   });
 
   it('on demand happens at once, tells how WeChat was, and counts as the half hour’s', async () => {
-    const path = `/admin/tickets/${appid}/start-push`;
     silence();
-    expect(await test.hub.post(path)).toMatchObject({ status: 200, json: { errmsg: 'ok' } });
-    expect(await test.hub.post(path)).toMatchObject({
+    expect(await test.hub.post(ON_DEMAND)).toMatchObject({ status: 200, json: { errmsg: 'ok' } });
+    test.clock.advance(MINUTE);
+    expect(await test.hub.post(ON_DEMAND)).toMatchObject({
       status: 200,
       json: { errmsg: 'in a normal state' },
     });
@@ -90,24 +99,64 @@ describe.each(databaseKinds())('asking WeChat for tickets on %s', (kind) => {
     expect(calls(test, START_PUSH)).toBe(3);
   });
 
+  it('on demand happens once a minute over two hubs, and tells when it may again', async () => {
+    silence();
+    const added = await addPlatform(test);
+    const other = await secondHub(test);
+    try {
+      const hubs = [test.hub, other.hub, test.hub, other.hub, test.hub];
+      const answers = await byHosts(hubs.map((hub) => () => hub.post(ON_DEMAND)));
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+      const refusals = answers.filter(({ status }) => status !== 200);
+      const nextAttemptAt = new Date(test.clock.now() + MINUTE).toISOString();
+      for (const answer of refusals) {
+        expect(answer).toMatchObject({
+          status: 429,
+          json: { error: { code: 'start_push_too_soon', nextAttemptAt } },
+        });
+      }
+      expect((await test.hub.post(`/admin/tickets/${added.appid}/start-push`)).status).toBe(200);
+      test.clock.advance(MINUTE - 1);
+      expect((await other.hub.post(ON_DEMAND)).status).toBe(429);
+      test.clock.advance(1);
+      expect((await other.hub.post(ON_DEMAND)).status).toBe(200);
+      expect(calls(test, START_PUSH)).toBe(3);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it.each([10 * 24 * HOUR, HOUR])(
+    'is not held up by a request from a clock that was %d ms ahead',
+    async (ahead) => {
+      silence();
+      const set = () =>
+        sql(test).query('UPDATE component SET start_push_at = ?', [test.clock.now() + ahead]);
+      await set();
+      expect((await test.hub.post(ON_DEMAND)).status).toBe(200);
+      await set();
+      await watch(test);
+      expect(calls(test, START_PUSH)).toBe(2);
+    },
+  );
+
   it('on demand tells what WeChat says against it', async () => {
-    const path = `/admin/tickets/${appid}/start-push`;
     test.simulator.addFault({ path: START_PUSH, kind: 'errcode', errcode: 61004, times: 1 });
-    expect(await test.hub.post(path)).toMatchObject({
+    expect(await test.hub.post(ON_DEMAND)).toMatchObject({
       status: 502,
       json: { error: { code: 'wechat_api_failed', errcode: 61004, rid: expect.any(String) } },
     });
     const unknown = await test.hub.post('/admin/tickets/wx00000000000nobody/start-push');
     expect(unknown).toMatchObject({ status: 404, json: { error: { code: 'component_unknown' } } });
     await test.hub.patch(`/admin/components/${appid}`, { enabled: false });
-    expect(await test.hub.post(path)).toMatchObject({
+    expect(await test.hub.post(ON_DEMAND)).toMatchObject({
       status: 403,
       json: { error: { code: 'component_disabled' } },
     });
     expect(calls(test, START_PUSH)).toBe(1);
   });
 
-  it('is not stopped by one platform whose ticket can not be read', async () => {
+  it('happens for a ticket that can not be read, and for the other platforms all the same', async () => {
     const other = await addPlatform(test);
     await prime(test);
     await prime(test, other.appid);
@@ -115,14 +164,21 @@ describe.each(databaseKinds())('asking WeChat for tickets on %s', (kind) => {
       'UPDATE tb_ComponentVerifyTicket SET Cvt_ComponentVerifyTicket = ? WHERE Cvt_AppId = ?',
       ['enc:v1:t1:AAAA', appid],
     );
-    test.clock.advance(2 * HOUR);
+    test.clock.advance(MINUTE);
     test.simulator.clearCalls();
+    // The unreadable one counts as none at all; the other one is young.
     await watch(test);
     expect(calls(test, START_PUSH)).toBe(1);
-    await test.simulator.waitForPush(other.appid, { count: 2 });
-    // A new ticket of the broken one mends it.
-    await test.simulator.pushTicket(appid);
+    await test.simulator.waitForPush(appid, { count: 2 });
     expect((await test.hub.ticket()).status).toBe(200);
+    test.clock.advance(2 * HOUR);
+    await sql(test).query(
+      'UPDATE tb_ComponentVerifyTicket SET Cvt_ComponentVerifyTicket = ? WHERE Cvt_AppId = ?',
+      ['enc:v1:t1:AAAA', appid],
+    );
+    await watch(test);
+    expect(calls(test, START_PUSH)).toBe(3);
+    await test.simulator.waitForPush(other.appid, { count: 2 });
   });
 
   it('does not happen for a platform that is disabled', async () => {
