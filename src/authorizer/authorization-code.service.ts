@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
+import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { ComponentService } from '../component/component.service.js';
@@ -12,12 +13,14 @@ import { TokenService } from '../token/token.service.js';
 import { ComponentApi, type Authorization } from '../wechat-api/component-api.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
-import { AuthorizationCodeStore, type ArrivedCode } from './authorization-code.store.js';
+import {
+  AuthorizationCodeStore,
+  CODE_LEASE_MS,
+  type ArrivedCode,
+} from './authorization-code.store.js';
 import type { AuthorizerId } from './authorizer.js';
 import { AuthorizationOutcomes } from './authorization-outcomes.js';
 
-/** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
-const LEASE_MS = 12_000;
 /** How often the second way looks whether the first has finished: ever more patiently. */
 const FIRST_POLL_MS = 50;
 const POLL_GROWTH = 1.5;
@@ -112,7 +115,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
   }
 
   private async acquired(row: AuthorizationCode): Promise<boolean> {
-    if ((row.leaseUntil ?? 0) > this.clock.now()) return false;
+    if (isPending(row.leaseUntil, CODE_LEASE_MS, this.clock.now())) return false;
     try {
       // A wait for the platform's own token is no time of the lease.
       await this.componentTokens.current(row.componentAppId);
@@ -120,7 +123,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       await this.postpone(row, error);
       throw error;
     }
-    return this.codes.acquire(row.codeHash, this.owner, this.clock.now() + LEASE_MS);
+    return this.codes.acquire(row.codeHash, this.owner);
   }
 
   private async exchange(row: AuthorizationCode): Promise<void> {

@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
+import { isOverSql } from '../common/clock-trust.js';
 import { Secret, sha256Hex } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
+
+/** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
+export const CODE_LEASE_MS = 12_000;
 
 /** A code as it came in, by either way. */
 export interface ArrivedCode {
@@ -77,7 +81,7 @@ export class AuthorizationCodeStore {
         .createQueryBuilder(AuthorizationCode, 'code')
         .select(['code.codeHash'])
         .where("code.state = 'pending' AND code.nextAttemptAt <= :now", { now })
-        .andWhere('(code.leaseUntil IS NULL OR code.leaseUntil <= :now)')
+        .andWhere(isOverSql('code.lease_until', CODE_LEASE_MS, now))
         .orderBy('code.nextAttemptAt', 'ASC')
         .limit(limit)
         .getMany(),
@@ -85,15 +89,17 @@ export class AuthorizationCodeStore {
     return rows.map((row) => row.codeHash);
   }
 
-  /** Takes the right to exchange a pending code until `until`. */
-  async acquire(codeHash: string, owner: string, until: number): Promise<boolean> {
+  /** Takes the right to exchange a pending code for {@link CODE_LEASE_MS}. */
+  async acquire(codeHash: string, owner: string): Promise<boolean> {
+    const now = this.clock.now();
+    const leaseUntil = now + CODE_LEASE_MS;
     const result = await this.database.write((manager) =>
       manager
         .createQueryBuilder()
         .update(AuthorizationCode)
-        .set({ leaseOwner: owner, leaseUntil: until, attempts: () => 'attempts + 1' })
+        .set({ leaseOwner: owner, leaseUntil, attempts: () => 'attempts + 1' })
         .where("code_hash = :codeHash AND state = 'pending'", { codeHash })
-        .andWhere('(lease_until IS NULL OR lease_until <= :now)', { now: this.clock.now() })
+        .andWhere(isOverSql('lease_until', CODE_LEASE_MS, now))
         .execute(),
     );
     return result.affected === 1;
@@ -118,16 +124,14 @@ export class AuthorizationCodeStore {
     owner: string,
     { nextAttemptAt, lastError }: { nextAttemptAt: number; lastError: string },
   ): Promise<void> {
+    const over = isOverSql('lease_until', CODE_LEASE_MS, this.clock.now());
     await this.database.write((manager) =>
       manager
         .createQueryBuilder()
         .update(AuthorizationCode)
         .set({ nextAttemptAt, lastError, leaseOwner: null, leaseUntil: null })
         .where("code_hash = :codeHash AND state = 'pending'", { codeHash })
-        .andWhere('(lease_until IS NULL OR lease_until <= :now OR lease_owner = :owner)', {
-          now: this.clock.now(),
-          owner,
-        })
+        .andWhere(`(lease_owner = :owner OR ${over})`, { owner })
         .execute(),
     );
   }

@@ -13,8 +13,6 @@ import { AuthorizerTokenService } from './authorizer-token.service.js';
 const PAGE = 500;
 /** Accounts that one transaction writes: short enough that events do not wait for it. */
 const BATCH = 25;
-/** A host that shows no progress for this long is taken to be gone, in milliseconds. */
-const LEASE_MS = 60_000;
 const DAY_MS = 24 * 3_600_000;
 
 /**
@@ -58,7 +56,7 @@ export class AuthorizerResyncService {
   /** Works on the platform's resync until it is finished; returns at once if another host does. */
   async goOn(componentAppId: string): Promise<void> {
     for (;;) {
-      const resync = await this.store.claim(componentAppId, this.clock.now() + LEASE_MS);
+      const resync = await this.store.claim(componentAppId);
       if (!resync) return;
       await this.takePage(resync);
     }

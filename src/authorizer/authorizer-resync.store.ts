@@ -2,9 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
+import { isOverSql } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
 import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerResync } from './authorizer-resync.entity.js';
+
+/** A host that shows no progress for this long is taken to be gone, in milliseconds. */
+const LEASE_MS = 60_000;
 
 /** Rows of `authorizer_resync`, and the marks that a resync leaves on `authorizer`. */
 @Injectable()
@@ -43,16 +47,16 @@ export class AuthorizerResyncStore {
     });
   }
 
-  /** Takes the right to work on the platform's resync until `until`; the row, or undefined. */
-  async claim(componentAppId: string, until: number): Promise<AuthorizerResync | undefined> {
+  /** Takes the right to work on the platform's next page; the row, or undefined. */
+  async claim(componentAppId: string): Promise<AuthorizerResync | undefined> {
     const now = this.clock.now();
     const { affected } = await this.database.write((manager) =>
       manager
         .createQueryBuilder()
         .update(AuthorizerResync)
-        .set({ leaseUntil: until })
+        .set({ leaseUntil: now + LEASE_MS })
         .where('component_appid = :componentAppId', { componentAppId })
-        .andWhere('finished_at IS NULL AND (lease_until IS NULL OR lease_until <= :now)', { now })
+        .andWhere(`finished_at IS NULL AND ${isOverSql('lease_until', LEASE_MS, now)}`)
         .execute(),
     );
     return affected === 1 ? ((await this.find(componentAppId)) ?? undefined) : undefined;

@@ -6,7 +6,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { HubError } from './hub-error.js';
+import { errorBody, HubError } from './hub-error.js';
 import { currentRequestId } from './request-context.js';
 
 /** Codes of the errors that the framework raises itself, by HTTP status. */
@@ -55,7 +55,7 @@ export function sendHubError(error: HubError, id: string, reply: FastifyReply): 
   void reply
     .status(error.status)
     .header('content-type', 'application/json; charset=utf-8')
-    .send({ error: { code: error.code, message: error.message, id, ...error.details } });
+    .send(errorBody(error, id));
 }
 
 function toHubError(thrown: unknown): HubError {

@@ -28,3 +28,8 @@ export class HubError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** The body that answers an error: the form that all of the hub's errors have. */
+export function errorBody({ code, message, details }: HubError, id: string): object {
+  return { error: { code, message, id, ...details } };
+}

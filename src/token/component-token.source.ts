@@ -74,7 +74,7 @@ export class ComponentTokenSource implements TokenSource {
     return firstAccepted(
       {
         first: appSecret.current,
-        more: async () => (appSecret.previous ? [appSecret.previous] : []),
+        more: async () => appSecret.previous,
         refusals: SECRET_REFUSALS,
         beforeNext: stillMine,
       },

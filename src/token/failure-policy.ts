@@ -105,6 +105,18 @@ const DAY_MS = 24 * 3_600_000;
 /** Spread of hosts and platforms after midnight. */
 const QUOTA_SPREAD_MS = 5 * 60_000;
 
+/** Longest that a failure of a kind may put off the next attempt. */
+export function longestWaitMs(kind: ExchangeFailureKind): number {
+  const { retry } = FAILURE_POLICIES[kind];
+  if (retry === 'next_quota_day') return DAY_MS + QUOTA_SPREAD_MS;
+  return backoffMs(retry, Number.MAX_SAFE_INTEGER, 1);
+}
+
+/** The same for a failure of any kind. */
+export const LONGEST_WAIT_MS = Math.max(
+  ...(Object.keys(FAILURE_POLICIES) as ExchangeFailureKind[]).map(longestWaitMs),
+);
+
 /** The kind of any failed exchange. */
 export function failureKind(error: unknown): ExchangeFailureKind {
   return error instanceof WechatApiError ? error.kind : 'internal';

@@ -4,17 +4,14 @@ import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
+import { DatabaseUnavailableError } from '../database/database.js';
 import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.js';
 import type { TokenColumns } from './token-columns.js';
+import { LEASE_MS } from './token-limits.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
 import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
 
-/**
- * A lease outlives the slowest exchange (5 s, renewed before each further call). It is 10 s so that
- * after a crash the wait, one poll and one exchange stay well within the 15 s that are promised.
- */
-export const LEASE_MS = 10_000;
 /** Tries to save a token that WeChat has given: giving up loses it. */
 const SAVE_TRIES = 20;
 const SAVE_RETRY_MS = 500;
@@ -88,7 +85,7 @@ export class LeasedExchange {
     lease.until = until;
   }
 
-  /** WeChat has given the token and the old one is dying: a failing database is tried again. */
+  /** WeChat has given the token and the old one is dying: a database that is away is tried again. */
   private async save(
     key: string,
     lease: Lease,
@@ -99,7 +96,7 @@ export class LeasedExchange {
       try {
         return await this.rows.save(key, lease, fresh, obtainedAt);
       } catch (error) {
-        if (tries === SAVE_TRIES) throw error;
+        if (tries === SAVE_TRIES || !(error instanceof DatabaseUnavailableError)) throw error;
         await delay(SAVE_RETRY_MS);
       }
     }

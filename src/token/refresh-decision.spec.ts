@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isServable, refreshDecision, refreshTime, type TokenTimes } from './refresh-decision.js';
+import {
+  attemptDecision,
+  isServable,
+  refreshDecision,
+  refreshTime,
+  type TokenTimes,
+} from './refresh-decision.js';
 
 const MINUTE = 60_000;
 const OBTAINED = 1_763_798_400_000;
@@ -8,11 +14,13 @@ const OBTAINED = 1_763_798_400_000;
 function token(changes: Partial<TokenTimes> = {}): TokenTimes {
   return {
     hasToken: true,
+    obtainedAt: OBTAINED,
     expiresAt: OBTAINED + 120 * MINUTE,
     refreshAt: OBTAINED + 110 * MINUTE,
     invalidatedAt: null,
     leaseUntil: null,
     nextAttemptAt: null,
+    lastError: null,
     ...changes,
   };
 }
@@ -66,6 +74,36 @@ describe('the refresh decision', () => {
       reason: 'interrupted',
     },
     {
+      name: 'a lease that ends later than any that was ever taken',
+      times: token({ leaseUntil: at(180) }),
+      now: at(3),
+      reason: 'interrupted',
+    },
+    {
+      name: 'a token that was got by a clock a few seconds ahead',
+      times: token({ obtainedAt: at(0) + 10_000 }),
+      now: at(0),
+      reason: 'fresh',
+    },
+    {
+      name: 'a token that was got in the future',
+      times: token({ obtainedAt: at(180), expiresAt: at(300), refreshAt: at(290) }),
+      now: at(3),
+      reason: 'misdated',
+    },
+    {
+      name: 'a token that WeChat refuses from a time in the future on',
+      times: token({ invalidatedAt: at(180) }),
+      now: at(3),
+      reason: 'invalidated',
+    },
+    {
+      name: 'a refresh that failed and waits',
+      times: token({ refreshAt: at(180), nextAttemptAt: at(180), lastError: { kind: 'busy' } }),
+      now: at(3),
+      reason: 'failed',
+    },
+    {
       name: 'no refresh time',
       times: token({ refreshAt: null }),
       now: at(0),
@@ -83,6 +121,26 @@ describe('the refresh decision', () => {
     });
     expect(refreshDecision(times, OBTAINED + 29_999).due).toBe(false);
     expect(refreshDecision(times, OBTAINED + 30_000).due).toBe(true);
+  });
+});
+
+describe('an attempt', () => {
+  it.each([
+    ['nothing was put off', null, null, 'allowed'],
+    ['the back-off is over', 0, 'busy', 'allowed'],
+    ['the back-off lasts', 1, 'busy', 'put_off'],
+    ['it lasts as long as jitter and the clocks of hosts allow', 72 + 10, 'busy', 'put_off'],
+    ['it lasts longer than that', 72 + 11, 'busy', 'misdated'],
+    ['it lasts for hours', 3 * 3600, 'busy', 'misdated'],
+    ['it lasts for hours, as it may', 3 * 3600, 'withdrawn', 'put_off'],
+    ['the quota is used up for a day', 24 * 3600 + 300, 'quota', 'put_off'],
+    ['the quota is used up for two', 48 * 3600, 'quota', 'misdated'],
+    ['a token lived for a second', 5, null, 'put_off'],
+    ['a token lived for a second, in hours', 3 * 3600, null, 'misdated'],
+  ] as const)('when %s (%s s, %s) is %s', (_, seconds, kind, decision) => {
+    const nextAttemptAt = seconds === null ? null : OBTAINED + seconds * 1000;
+    const lastError = kind === null ? null : { kind };
+    expect(attemptDecision({ nextAttemptAt, lastError }, OBTAINED)).toBe(decision);
   });
 });
 

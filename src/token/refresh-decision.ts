@@ -1,21 +1,36 @@
+import { isPending, isYetToCome } from '../common/clock-trust.js';
+import { longestWaitMs, type ExchangeFailureKind } from './failure-policy.js';
+import { EXCHANGE_INTERVAL_MS, LEASE_MS } from './token-limits.js';
+
 /** WeChat's advice: refresh a token of 2 hours at 1 h 50 min. */
 export const REFRESH_MARGIN_MS = 10 * 60_000;
 
 /** What the decision looks at; times are Unix milliseconds. */
 export interface TokenTimes {
   hasToken: boolean;
+  obtainedAt: number | null;
   expiresAt: number | null;
   refreshAt: number | null;
   /** Since when the token is known to be refused by WeChat; null while it is not. */
   invalidatedAt: number | null;
   /** End of the right to exchange; null when it was given back. */
   leaseUntil: number | null;
-  /** When a failed refresh is tried again; null when the last one did not fail. */
+  /** Before this nothing is tried, after a failure or a token of a tiny life; null otherwise. */
   nextAttemptAt: number | null;
+  /** What the last refresh failed of; null when it did not fail. */
+  lastError: { kind: ExchangeFailureKind } | null;
 }
 
+/** `misdated`: it was got at a time that is yet to come, so nobody knows when it ends. */
 export type RefreshReason =
-  'missing' | 'expired' | 'invalidated' | 'interrupted' | 'failed' | 'near_expiry' | 'fresh';
+  | 'missing'
+  | 'expired'
+  | 'invalidated'
+  | 'interrupted'
+  | 'failed'
+  | 'near_expiry'
+  | 'misdated'
+  | 'fresh';
 
 /** Whether a token has to be replaced, and why: the first reason that holds. */
 export function refreshDecision(
@@ -26,14 +41,28 @@ export function refreshDecision(
   if (times.expiresAt <= now) return { due: true, reason: 'expired' };
   if (times.invalidatedAt !== null) return { due: true, reason: 'invalidated' };
   // Whoever held the lease is gone: WeChat may have given it a token, which ends this one soon.
-  if (times.leaseUntil !== null && times.leaseUntil <= now) {
+  if (times.leaseUntil !== null && !isPending(times.leaseUntil, LEASE_MS, now)) {
     return { due: true, reason: 'interrupted' };
   }
   if (times.nextAttemptAt !== null && times.refreshAt === times.nextAttemptAt) {
     return { due: true, reason: 'failed' };
   }
   if ((times.refreshAt ?? 0) <= now) return { due: true, reason: 'near_expiry' };
+  if (isYetToCome(times.obtainedAt, now)) return { due: true, reason: 'misdated' };
   return { due: false, reason: 'fresh' };
+}
+
+/**
+ * Whether a refresh that is due may be tried; `misdated` where a time keeps it from that which is
+ * further ahead than its failure asks for.
+ */
+export function attemptDecision(
+  { nextAttemptAt, lastError }: Pick<TokenTimes, 'nextAttemptAt' | 'lastError'>,
+  now: number,
+): 'allowed' | 'put_off' | 'misdated' {
+  if (nextAttemptAt === null || nextAttemptAt <= now) return 'allowed';
+  const longest = lastError ? longestWaitMs(lastError.kind) : EXCHANGE_INTERVAL_MS;
+  return isPending(nextAttemptAt, longest, now) ? 'put_off' : 'misdated';
 }
 
 /** Whether the token may still be handed out: WeChat takes it until it expires. */

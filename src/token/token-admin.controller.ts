@@ -58,9 +58,12 @@ export class TokenAdminController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Refresh now, due or not',
-    description: 'The old token works for about 5 more minutes. One exchange, however many ask.',
+    description:
+      'The old token works for about 5 more minutes. One exchange, however many ask, and at most ' +
+      'one in 10 s: a further request is answered with the current token.',
   })
   @ApiComponentAppId()
+  @ApiHubError(429, 'refresh_too_soon', 'The last one is less than 10 s ago and gave no token')
   @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
   @ApiHubError(503, 'ticket_missing', 'There is no ticket that WeChat would take')
   @ApiJson(tokenView, tokenViewExample)

@@ -24,13 +24,9 @@ export interface LastError {
 export interface TokenState extends TokenTimes {
   token: Secret | null;
   expiresIn: number | null;
-  obtainedAt: number | null;
   generation: number;
   forcedAt: number | null;
-  leaseOwner: string | null;
-  leaseUntil: number | null;
   attempts: number;
-  nextAttemptAt: number | null;
   lastError: LastError | null;
 }
 
@@ -48,7 +44,6 @@ export const EMPTY_STATE: TokenState = {
   generation: 0,
   invalidatedAt: null,
   forcedAt: null,
-  leaseOwner: null,
   leaseUntil: null,
   attempts: 0,
   nextAttemptAt: null,
@@ -76,6 +71,15 @@ export function rememberedError({ lastError, nextAttemptAt }: TokenState): HubEr
     status: lastError.status,
     details: { ...lastError.details, advice: lastError.advice, ...next },
   });
+}
+
+/** A refresh was forced a moment ago and gave no token. */
+export function refreshTooSoon(nextAttemptAt: number): HubError {
+  return new HubError(
+    'refresh_too_soon',
+    'A refresh was forced a moment ago, and there is no token that works',
+    { status: 429, details: { nextAttemptAt: new Date(nextAttemptAt).toISOString() } },
+  );
 }
 
 /** Nobody knows yet how the refresh under way ends. */

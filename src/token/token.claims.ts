@@ -1,7 +1,10 @@
 import type { EntityManager, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
+import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
 import type { Database } from '../database/database.js';
+import { LONGEST_WAIT_MS } from './failure-policy.js';
+import { LEASE_MS } from './token-limits.js';
 import type { Lease } from './token.store.js';
 import type { TokenColumns } from './token-columns.js';
 import { stateOfRow, type TokenState } from './token-state.js';
@@ -41,7 +44,10 @@ export class TokenClaims<E extends TokenColumns> {
       const cold = rows.filter((row) => this.table.isCold?.(row));
       const warm = rows.filter((row) => !cold.includes(row));
       await this.change(manager, cold, { refreshAt: null });
-      await this.change(manager, warm, { leaseOwner: owner, leaseUntil: until });
+      // Out of the way of the next claim: it would lock what is under way, and saves would wait for
+      // it. Whoever is gone by the end of the lease leaves them due.
+      const leased = { leaseOwner: owner, leaseUntil: until, refreshAt: until };
+      await this.change(manager, warm, leased);
       const claims = warm.map((row) => ({
         key: this.table.key(row),
         state: stateOfRow(row, null),
@@ -51,14 +57,32 @@ export class TokenClaims<E extends TokenColumns> {
     });
   }
 
+  /**
+   * Makes rows of `scope` due whose refresh time is further ahead than any life or wait: it was
+   * written under a wrong clock, and they would not be found again.
+   */
+  async recall(scope: Partial<E>): Promise<void> {
+    const now = this.clock.now();
+    const values: Partial<TokenColumns> = { refreshAt: now };
+    await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(this.table.entity)
+        .set(values as QueryDeepPartialEntity<E>)
+        .where(scope as ObjectLiteral)
+        .andWhere('refresh_at > :far', { far: now + LONGEST_WAIT_MS + CLOCK_SLACK_MS })
+        .execute(),
+    );
+  }
+
   private dueRows(manager: EntityManager, limit: number, scope: Partial<E>) {
     const now = this.clock.now();
     const query = manager
       .createQueryBuilder(this.table.entity, 'token')
       .where(scope as ObjectLiteral)
       .andWhere('token.refreshAt <= :now', { now })
-      .andWhere('(token.leaseUntil IS NULL OR token.leaseUntil <= :now)')
-      .andWhere('(token.nextAttemptAt IS NULL OR token.nextAttemptAt <= :now)')
+      .andWhere(isOverSql('token.leaseUntil', LEASE_MS, now))
+      .andWhere(isOverSql('token.nextAttemptAt', LONGEST_WAIT_MS, now))
       .orderBy('token.refreshAt', 'ASC')
       .limit(limit);
     return this.database.dialect === 'mysql'

@@ -3,14 +3,17 @@ import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
+import { isPending } from '../common/clock-trust.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
-import { LEASE_MS, LeasedExchange } from './leased-exchange.js';
-import { isServable, refreshDecision } from './refresh-decision.js';
+import { ClockDoubts } from './clock-doubts.js';
+import { LeasedExchange } from './leased-exchange.js';
+import { attemptDecision, isServable, refreshDecision } from './refresh-decision.js';
+import { FORCE_INTERVAL_MS, LEASE_MS } from './token-limits.js';
 import type { Exchange, TokenSource } from './token-source.js';
-import { refreshInProgress, rememberedError } from './token-state.js';
+import { refreshInProgress, refreshTooSoon, rememberedError } from './token-state.js';
 import type { ServableState, TokenState } from './token-state.js';
 import type { TokenColumns } from './token-columns.js';
 import type { Claim } from './token.claims.js';
@@ -20,8 +23,6 @@ import type { Lease, TokenStore } from './token.store.js';
 const POLL_MS = 200;
 /** Longest that a caller waits for another process; a lease ends before that. */
 const MAX_WAIT_MS = 15_000;
-/** A token reported as refused is replaced at most this often. */
-const FORCE_INTERVAL_MS = 30_000;
 /** Tokens held in memory; there may be far more rows. */
 const COPIES = 10_000;
 /** Other hosts see a new token within 5 s. */
@@ -48,6 +49,7 @@ export class TokenEngine {
   private readonly refreshes = new SingleFlight<TokenState>();
   private readonly reports = new SingleFlight<ServableState>();
   private readonly exchanges: LeasedExchange;
+  private readonly doubts: ClockDoubts;
   private stopping = false;
 
   constructor(
@@ -57,6 +59,7 @@ export class TokenEngine {
     random: () => number = Math.random,
   ) {
     this.exchanges = new LeasedExchange(rows, source, clock, random);
+    this.doubts = new ClockDoubts(clock);
   }
 
   /**
@@ -66,13 +69,17 @@ export class TokenEngine {
   async current(key: string): Promise<ServableState> {
     const state = await this.copy(key).get();
     if (!this.servable(state)) return this.refresh(key, { after: state.generation });
-    if (this.due(state) && this.mayAttempt(state)) {
+    if (this.due(key, state) && this.mayAttempt(key, state)) {
       void this.quietly(key, { after: state.generation });
     }
     return state;
   }
 
-  /** Refreshes now, whatever the state, and waits. @throws {HubError} */
+  /**
+   * Refreshes now, whatever the state, and waits: at most once in 10 s over all hosts. Within that
+   * time the current token is the answer.
+   * @throws {HubError}
+   */
   async refreshNow(key: string): Promise<ServableState> {
     const { generation } = await this.reload(key);
     return this.refresh(key, { after: generation, force: true });
@@ -90,11 +97,12 @@ export class TokenEngine {
   /** Refreshes a token that is due and may be tried; failures are kept in the row, not thrown. */
   async refreshIfDue(key: string): Promise<void> {
     const state = await this.copy(key).get();
-    if (!this.due(state) || !(this.mayAttempt(state) || (await this.cured(key, state)))) return;
+    if (!this.due(key, state)) return;
+    if (!this.mayAttempt(key, state) && !(await this.cured(key, state))) return;
     await this.quietly(key, { after: state.generation });
     // A run that was joined may have begun before what cures its failure arrived.
     const after = await this.copy(key).get();
-    if (this.due(after) && (await this.cured(key, after))) {
+    if (this.due(key, after) && (await this.cured(key, after))) {
       await this.quietly(key, { after: after.generation });
     }
   }
@@ -111,6 +119,7 @@ export class TokenEngine {
   ): Promise<number> {
     const running = new Set<Promise<void>>();
     let claimed = 0;
+    if (this.doubts.mayLookFor(JSON.stringify(scope))) await this.rows.recallFar(scope);
     while (mayGoOn() && !this.stopping) {
       const room = concurrency - running.size;
       const until = this.clock.now() + LEASE_MS;
@@ -182,12 +191,16 @@ export class TokenEngine {
     return isServable(state, this.clock.now());
   }
 
-  private due(state: TokenState): boolean {
-    return refreshDecision(state, this.clock.now()).due;
+  private due(key: string, state: TokenState): boolean {
+    const { due, reason } = refreshDecision(state, this.clock.now());
+    if (reason !== 'misdated') return due;
+    return this.doubts.mayOverrule(`token of ${key}`, state.generation);
   }
 
-  private mayAttempt(state: TokenState): boolean {
-    return (state.nextAttemptAt ?? 0) <= this.clock.now();
+  private mayAttempt(key: string, state: TokenState): boolean {
+    const decision = attemptDecision(state, this.clock.now());
+    if (decision !== 'misdated') return decision === 'allowed';
+    return this.doubts.mayOverrule(`next attempt for ${key}`, state.nextAttemptAt ?? 0);
   }
 
   /** Whether what the last failure was about has changed since, so that waiting is pointless. */
@@ -199,9 +212,9 @@ export class TokenEngine {
   private async replace(key: string, token: string): Promise<ServableState> {
     const state = await this.reload(key);
     if (!state.token?.equals(token)) return this.current(key);
-    await this.rows.markInvalidated(key, state.generation, FORCE_INTERVAL_MS);
+    await this.rows.markInvalidated(key, state.generation);
     const marked = await this.reload(key);
-    return this.due(marked)
+    return this.due(key, marked)
       ? this.refresh(key, { after: state.generation })
       : (marked as ServableState);
   }
@@ -231,15 +244,26 @@ export class TokenEngine {
       const state = await this.reload(key);
       failuresBefore ??= state.attempts;
       if (state.generation > after && this.servable(state)) return state;
-      if (!force && !this.due(state)) return state;
+      if (!force && !this.due(key, state)) return state;
       const failedElsewhere = state.attempts > failuresBefore;
-      const allowed = !failedElsewhere && (force || this.mayAttempt(state));
+      const allowed = !failedElsewhere && (force || this.mayAttempt(key, state));
       if (!allowed && !(await this.cured(key, state))) throw rememberedError(state);
       const waited = performance.now() - started;
       if (waited > MAX_WAIT_MS || this.stopping) throw refreshInProgress();
-      if ((state.leaseUntil ?? 0) > this.clock.now()) await this.waitForLease(key);
-      else if (await this.exchange(key, state)) return this.reload(key);
+      if (isPending(state.leaseUntil, LEASE_MS, this.clock.now())) await this.waitForLease(key);
+      else if (force && this.wasForced(state)) return this.servableOrTooSoon(state);
+      else if (await this.exchange(key, state, force)) return this.reload(key);
     }
+  }
+
+  private wasForced({ forcedAt }: TokenState): boolean {
+    const end = forcedAt === null ? null : forcedAt + FORCE_INTERVAL_MS;
+    return isPending(end, FORCE_INTERVAL_MS, this.clock.now());
+  }
+
+  private servableOrTooSoon(state: TokenState): TokenState {
+    if (this.servable(state)) return state;
+    throw refreshTooSoon((state.forcedAt ?? 0) + FORCE_INTERVAL_MS);
   }
 
   private async waitForLease(key: string): Promise<void> {
@@ -250,12 +274,12 @@ export class TokenEngine {
   }
 
   /** Whether there is a new token; not if another process was faster. */
-  private async exchange(key: string, state: TokenState): Promise<boolean> {
+  private async exchange(key: string, state: TokenState, forced?: boolean): Promise<boolean> {
     const { generation, attempts } = state;
     const exchange = await this.source.prepare(key, state);
     // A lease of its own for each exchange: not even this process takes over another one's.
     const lease = { owner: uuidv4(), generation, until: this.clock.now() + LEASE_MS };
-    if (!(await this.rows.acquire(key, lease))) return false;
+    if (!(await this.rows.acquire(key, lease, forced))) return false;
     try {
       return await this.exchanges.run(key, lease, exchange, attempts + 1);
     } catch (error) {

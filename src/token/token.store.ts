@@ -1,11 +1,19 @@
 import type { EntityManager, QueryDeepPartialEntity, UpdateResult } from 'typeorm';
 import type { Clock } from '../common/clock.js';
+import { isOverSql } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
 import type { Database } from '../database/database.js';
 import type { SecretBox } from '../secrets/secret-box.js';
+import { ReadableSecrets } from './readable-secrets.js';
 import { refreshTime } from './refresh-decision.js';
 import { TokenClaims, type ClaimedBatch } from './token.claims.js';
 import type { TokenColumns } from './token-columns.js';
+import {
+  EXCHANGE_INTERVAL_MS,
+  FORCE_INTERVAL_MS,
+  LEASE_MS,
+  REPORT_INTERVAL_MS,
+} from './token-limits.js';
 import { EMPTY_STATE, stateOfRow, type LastError, type TokenState } from './token-state.js';
 import type { TokenTable } from './token-table.js';
 
@@ -52,6 +60,7 @@ export interface Failure {
  */
 export class TokenStore<E extends TokenColumns = TokenColumns> {
   private readonly claims: TokenClaims<E>;
+  private readonly secrets: ReadableSecrets;
 
   constructor(
     private readonly table: TokenTable<E>,
@@ -60,9 +69,13 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     private readonly clock: Clock,
   ) {
     this.claims = new TokenClaims(table, database, clock);
+    this.secrets = new ReadableSecrets(box);
   }
 
-  /** The state of a row; {@link EMPTY_STATE} where there is none yet. */
+  /**
+   * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that can't be
+   * decrypted is none.
+   */
   async load(key: string): Promise<TokenState> {
     const row = await this.database.read((manager) =>
       manager.findOne(this.table.entity, { where: this.table.identity(key) as object }),
@@ -70,15 +83,25 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     return row ? this.toState(row as E, key) : EMPTY_STATE;
   }
 
-  /** Takes the lease of a row, if nobody holds one and the generation is as seen. */
-  async acquire(key: string, lease: Lease): Promise<boolean> {
+  /**
+   * Takes the lease of a row, if nobody holds one and the generation is as seen.
+   * @param forced for an exchange that is not due: only if none was forced a moment ago.
+   */
+  async acquire(key: string, lease: Lease, forced = false): Promise<boolean> {
     if (this.table.createRows !== false) await this.ensureRow(key);
-    return this.changes((manager) =>
-      this.update(key, manager, { leaseOwner: lease.owner, leaseUntil: lease.until })
-        .andWhere('generation = :generation', { generation: lease.generation })
-        .andWhere('(lease_until IS NULL OR lease_until <= :now)', { now: this.clock.now() })
-        .execute(),
-    );
+    const now = this.clock.now();
+    const { owner: leaseOwner, until: leaseUntil, generation } = lease;
+    return this.changes((manager) => {
+      const update = this.update(key, manager, {
+        leaseOwner,
+        leaseUntil,
+        ...(forced && { forcedAt: now }),
+      })
+        .andWhere('generation = :generation', { generation })
+        .andWhere(isOverSql('lease_until', LEASE_MS, now));
+      if (forced) update.andWhere(forceableSql(FORCE_INTERVAL_MS, now));
+      return update.execute();
+    });
   }
 
   /** Moves the end of a lease that is still held. */
@@ -90,17 +113,20 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
 
   /** Saves a new token under its lease and gives the lease back; false if the lease was lost. */
   async save(key: string, lease: Lease, fresh: FreshToken, obtainedAt: number): Promise<boolean> {
+    const refreshAt = this.refreshAt(obtainedAt, fresh.expiresIn);
+    const earliest = obtainedAt + EXCHANGE_INTERVAL_MS;
     return this.changes((manager) =>
       this.held(key, lease, manager, {
         accessToken: this.box.seal(fresh.token.reveal(), this.table.location(key)),
         expiresIn: fresh.expiresIn,
         obtainedAt,
         expiresAt: obtainedAt + fresh.expiresIn * 1000,
-        refreshAt: this.refreshAt(obtainedAt, fresh.expiresIn),
+        refreshAt,
         generation: lease.generation + 1,
         invalidatedAt: null,
         attempts: 0,
-        nextAttemptAt: null,
+        // A life of seconds makes no exchange out of every read.
+        nextAttemptAt: refreshAt < earliest ? earliest : null,
         lastError: null,
         ...fresh.columns,
         ...RELEASED,
@@ -114,7 +140,7 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
       this.held(key, lease, manager, {
         attempts: failure.attempts,
         nextAttemptAt: failure.nextAttemptAt,
-        refreshAt: this.putOff(failure),
+        refreshAt: this.putOff(failure, lease),
         lastError: JSON.stringify(failure.lastError),
         ...RELEASED,
       }).execute(),
@@ -125,11 +151,12 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
    * A refresh that was due waits for the next attempt, out of the way of the index by which due
    * rows are found; one that was not stays when it was.
    */
-  private putOff({ due, nextAttemptAt }: Failure): () => string {
+  private putOff({ due, nextAttemptAt }: Failure, { until }: Lease): () => string {
     const next = Math.round(nextAttemptAt);
-    const now = Math.round(this.clock.now());
+    // A claim has moved what was due to the end of its lease.
+    const dueBy = Math.round(Math.max(this.clock.now(), until));
     return () =>
-      due ? `${next}` : `CASE WHEN refresh_at <= ${now} THEN ${next} ELSE refresh_at END`;
+      due ? `${next}` : `CASE WHEN refresh_at <= ${dueBy} THEN ${next} ELSE refresh_at END`;
   }
 
   /** Makes the row's token due: WeChat may have ended it. */
@@ -148,15 +175,15 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
   }
 
   /**
-   * Marks the token of `generation` as refused by WeChat and so due, unless a refresh was forced
-   * within the last `intervalMs`. A back-off stays: reports must not burn the quota.
+   * Marks the token of `generation` as refused by WeChat and so due, unless a refresh was forced a
+   * moment ago. A back-off stays: reports must not burn the quota.
    */
-  async markInvalidated(key: string, generation: number, intervalMs: number): Promise<boolean> {
+  async markInvalidated(key: string, generation: number): Promise<boolean> {
     const now = this.clock.now();
     return this.changes((manager) =>
       this.update(key, manager, { invalidatedAt: now, forcedAt: now })
         .andWhere('generation = :generation', { generation })
-        .andWhere('(forced_at IS NULL OR forced_at <= :before)', { before: now - intervalMs })
+        .andWhere(forceableSql(REPORT_INTERVAL_MS, now))
         .execute(),
     );
   }
@@ -164,6 +191,11 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
   /** When to refresh a token got at `obtainedAt`, spread as the table wants it. */
   refreshAt(obtainedAt: number, expiresIn: number): number {
     return refreshTime(obtainedAt, expiresIn, Math.random() * (this.table.spread ?? 0));
+  }
+
+  /** See {@link TokenClaims.recall}. */
+  recallFar(scope: Partial<E>): Promise<void> {
+    return this.claims.recall(scope);
   }
 
   /** See {@link TokenClaims.take}. */
@@ -206,13 +238,18 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
 
   private toState(row: E, key: string): TokenState {
     const { accessToken } = row;
-    const token =
-      accessToken === null ? null : this.box.open(accessToken, this.table.location(key));
-    return stateOfRow(row, token);
+    if (accessToken === null) return stateOfRow(row, null);
+    const token = this.secrets.open(accessToken, this.table.location(key)) ?? null;
+    return { ...stateOfRow(row, token), hasToken: token !== null };
   }
 }
 
 /** Values of columns, or SQL that gives them. */
 type ColumnValues = { [K in keyof TokenColumns]?: TokenColumns[K] | (() => string) };
+
+/** In SQL: no refresh was forced within the last `intervalMs`. */
+function forceableSql(intervalMs: number, now: number): string {
+  return isOverSql(`forced_at + ${intervalMs}`, intervalMs, now);
+}
 
 const RELEASED = { leaseOwner: null, leaseUntil: null };

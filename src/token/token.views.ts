@@ -26,7 +26,9 @@ export const tokenView = z.object({
   generation: z.int(),
   invalidatedAt: isoTime.nullable().describe('Since when WeChat is known to refuse the token'),
   attempts: z.int().describe('Failures in a row'),
-  nextAttemptAt: isoTime.nullable(),
+  nextAttemptAt: isoTime
+    .nullable()
+    .describe('Nothing is tried before: after a failure, or 5 s after a token of a tiny life'),
   lastError: lastErrorView.nullable(),
 });
 export type TokenView = z.infer<typeof tokenView>;
@@ -66,9 +68,13 @@ export function toAccessTokenView(state: ServableState, now: number): AccessToke
   return { component_access_token: state.token.reveal(), expires_in: secondsLeft(state, now) };
 }
 
-/** Whole seconds for which the token is still valid. */
-export function secondsLeft({ expiresAt }: Pick<TokenState, 'expiresAt'>, now: number): number {
-  return Math.max(0, Math.floor(((expiresAt ?? 0) - now) / 1000));
+/** Whole seconds for which the token is still valid: never more than WeChat gave it. */
+export function secondsLeft(
+  { expiresAt, expiresIn }: Pick<TokenState, 'expiresAt' | 'expiresIn'>,
+  now: number,
+): number {
+  const left = Math.floor(((expiresAt ?? 0) - now) / 1000);
+  return Math.max(0, Math.min(left, expiresIn ?? left));
 }
 
 function toLastErrorView({ lastError }: TokenState): TokenView['lastError'] {

@@ -46,6 +46,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     expect((await refresh()).status).toBe(200);
     expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([2, 1]);
     expect(await works()).toBe(true);
+    test.clock.advance(10_000);
     await refresh();
     expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([3, 1]);
   });

@@ -153,6 +153,7 @@ describe.each(databaseKinds())('the AppSecret of an exchange on %s', (kind) => {
       status: 200,
     });
     changeAtWechat();
+    test.clock.advance(10 * SECOND);
     expect((await refresh()).status).toBe(200);
     expect(calls(test)).toBe(3);
   });

@@ -159,9 +159,11 @@ describe.each(databaseKinds())('the component_access_token on %s', (kind) => {
     const { json } = await test.hub.accessToken();
     expect(json.component_access_token).toBe(issued(test));
     expect(json.component_access_token).not.toBe(old);
+    test.clock.advance(10 * SECOND);
     breakExchange(test, { kind: 'errcode', errcode: 45009 });
     expect((await test.hub.post(`/admin/tokens/${appid}/refresh`)).json.error.errcode).toBe(45009);
     mend(test);
+    test.clock.advance(10 * SECOND);
     expect(await test.hub.post(`/admin/tokens/${appid}/refresh`)).toMatchObject({
       status: 200,
       json: { generation: 3, attempts: 0, lastError: null, nextAttemptAt: null },

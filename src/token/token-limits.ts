@@ -1,0 +1,16 @@
+/** Milliseconds between exchanges of one row, and how long a right to one lasts. */
+
+/**
+ * A lease outlives the slowest exchange (5 s, renewed before each further call). It is 10 s so that
+ * after a crash the wait, one poll and one exchange stay well within the 15 s that are promised.
+ */
+export const LEASE_MS = 10_000;
+
+/** A token reported as refused is replaced at most this often. */
+export const REPORT_INTERVAL_MS = 30_000;
+
+/** An exchange is forced by hand at most this often, over all hosts. */
+export const FORCE_INTERVAL_MS = 10_000;
+
+/** After a token of a tiny life the next exchange is not made before this, unless it is forced. */
+export const EXCHANGE_INTERVAL_MS = 5000;

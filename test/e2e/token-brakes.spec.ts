@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  AUTHORIZER_TOKEN,
+  authorizeByEvent,
+  breakPath,
+  detailOf,
+  newAccount,
+  PLATFORM,
+  tokenOf,
+} from '../support/authorizer-world.js';
+import { databaseKinds } from '../support/databases.js';
+import { COMPONENT } from '../support/fake-settings.js';
+import type { Answer } from '../support/hub-client.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import {
+  breakExchange,
+  calls,
+  HOUR,
+  issued,
+  mend,
+  prime,
+  SECOND,
+  secondHub,
+  sql,
+  tick,
+} from '../support/token-world.js';
+
+const { appid } = COMPONENT;
+
+describe.each(databaseKinds())('exchanges are braked on %s', (kind) => {
+  let test: TestApp;
+  beforeEach(async () => {
+    test = await createTestApp({ database: kind });
+  });
+  afterEach(() => test.close());
+
+  const refresh = ({ hub }: Pick<TestApp, 'hub'> = test): Promise<Answer> =>
+    hub.post(`/admin/tokens/${appid}/refresh`);
+
+  it('for manual refreshes: one in 10 s, however many ask on two hosts', async () => {
+    await prime(test);
+    const other = await secondHub(test);
+    try {
+      const many = Array.from({ length: 40 }, (_, index) => refresh(index % 2 ? test : other));
+      for (const answer of await Promise.all(many)) {
+        expect(answer).toMatchObject({ status: 200, json: { generation: 2 } });
+      }
+      test.clock.advance(10 * SECOND - 1);
+      for (const hub of [test, other]) {
+        expect(await refresh(hub)).toMatchObject({ status: 200, json: { generation: 2 } });
+      }
+      expect(calls(test)).toBe(2);
+      test.clock.advance(1);
+      expect(await refresh(other)).toMatchObject({ status: 200, json: { generation: 3 } });
+      expect(calls(test)).toBe(3);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('for a manual refresh that failed: the next is 429 while there is no token', async () => {
+    await prime(test);
+    test.clock.advance(3 * HOUR);
+    breakExchange(test, { kind: 'errcode', errcode: 61004 });
+    expect((await refresh()).status).toBe(502);
+    for (let again = 0; again < 5; again += 1) {
+      expect(await refresh()).toMatchObject({
+        status: 429,
+        json: {
+          error: {
+            code: 'refresh_too_soon',
+            nextAttemptAt: new Date(test.clock.now() + 10 * SECOND).toISOString(),
+          },
+        },
+      });
+    }
+    expect(calls(test)).toBe(2);
+    mend(test);
+    test.clock.advance(10 * SECOND);
+    expect((await refresh()).status).toBe(200);
+    expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));
+  });
+
+  it('for manual refreshes of an account as well', async () => {
+    await prime(test);
+    const account = newAccount(test);
+    await authorizeByEvent(test, account);
+    const path = `/admin/authorizers/${PLATFORM}/${account}/refresh`;
+    for (let again = 0; again < 3; again += 1) {
+      expect((await test.hub.post(path)).json.token.generation).toBe(2);
+    }
+    test.clock.advance(10 * SECOND);
+    expect((await test.hub.post(path)).json.token.generation).toBe(3);
+    test.clock.advance(3 * HOUR);
+    await prime(test);
+    breakPath(test, AUTHORIZER_TOKEN, { kind: 'http', status: 500 });
+    const answers = [await test.hub.post(path), await test.hub.post(path)];
+    expect(answers.map(({ status }) => status)).toEqual([502, 429]);
+    expect(calls(test, AUTHORIZER_TOKEN)).toBe(3);
+  });
+
+  it('for a token that lives a second: one in 5 s, however often it is read', async () => {
+    test.simulator.updateComponent(appid, { tokenLifeSeconds: 1 });
+    await prime(test);
+    const statuses = new Map<number, number>();
+    for (let read = 0; read < 40; read += 1) {
+      test.clock.advance(SECOND / 4);
+      const { status } = await test.hub.accessToken();
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      await tick(test);
+    }
+    expect(calls(test)).toBe(3);
+    expect([...statuses.keys()].toSorted()).toEqual([200, 503]);
+    expect((await refresh()).json.generation).toBe(4);
+    test.simulator.updateComponent(appid, { tokenLifeSeconds: 7200 });
+    test.clock.advance(5 * SECOND);
+    expect((await test.hub.accessToken()).json.expires_in).toBe(7200);
+    expect((await test.hub.token()).json.nextAttemptAt).toBeNull();
+  });
+
+  it('for an account whose token lives a second as well', async () => {
+    await prime(test);
+    test.simulator.configureAuthorizations({ authorizerTokenLifeSeconds: 1 });
+    const account = newAccount(test);
+    await authorizeByEvent(test, account);
+    for (let read = 0; read < 40; read += 1) {
+      test.clock.advance(SECOND / 4);
+      await tokenOf(test, account);
+    }
+    expect(calls(test, AUTHORIZER_TOKEN)).toBeLessThanOrEqual(3);
+    expect((await detailOf(test, account)).token.lastError).toBeNull();
+  });
+
+  it('by a database that refuses to store a token: told at once, put off, on record', async () => {
+    await prime(test);
+    await sql(test).query(
+      kind === 'mysql'
+        ? 'CREATE TRIGGER refuse_token BEFORE UPDATE ON component_access_token FOR EACH ROW ' +
+            'IF NOT (NEW.access_token <=> OLD.access_token) THEN ' +
+            "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF"
+        : 'CREATE TRIGGER refuse_token BEFORE UPDATE OF access_token ON component_access_token ' +
+            "BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    const started = performance.now();
+    const failed = await refresh();
+    // Tried again and again, as while the database is away, it would take 10 s.
+    expect(performance.now() - started).toBeLessThan(3000);
+    expect(failed.status).toBe(500);
+    expect((await test.hub.token()).json).toMatchObject({
+      generation: 1,
+      attempts: 1,
+      lastError: { kind: 'internal', code: 'refresh_failed' },
+    });
+    await tick(test);
+    expect(calls(test)).toBe(2);
+    await sql(test).query('DROP TRIGGER refuse_token');
+    test.clock.advance(10 * SECOND);
+    await tick(test);
+    expect((await test.hub.token()).json).toMatchObject({ generation: 2, lastError: null });
+  });
+});
