@@ -1,15 +1,16 @@
-import { StandardSchemaValidationPipe } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
 import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
+import { answerClientError } from './common/hub-error.client.js';
 import { HubErrorFilter, sendHubError } from './common/hub-error.filter.js';
+import { RequestPipe, useJsonBodies } from './common/json-body.js';
 import { emitTelemetry } from './common/telemetry.js';
 import { runWithRequestId } from './common/request-context.js';
 
-/** Largest body that is read, in bytes: 1 MiB. */
+/** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
@@ -21,9 +22,11 @@ export function createAdapter(): FastifyAdapter {
     // Ids from outside could be forged or hold anything.
     requestIdHeader: false,
     genReqId: () => uuidv4(),
-    return503OnClosing: true,
+    // Answered by a hook, in the form that all errors have.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: answerBadUrl,
+    clientErrorHandler: answerClientError,
   });
 }
 
@@ -45,10 +48,11 @@ export function configureApp(
   { farewellMs = FAREWELL_MS }: { farewellMs?: number } = {},
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  drainConnectionsOnClose(fastify, farewellMs);
   useRequestHooks(fastify);
+  refuseRequestsOnClose(fastify);
+  drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
-  app.useGlobalPipes(new StandardSchemaValidationPipe());
+  app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new HubErrorFilter());
   useApiDocs(app);
 }
@@ -69,6 +73,25 @@ function useRequestHooks(fastify: FastifyInstance): void {
   });
 }
 
+/** Fastify sets `Connection: close` itself. */
+function refuseRequestsOnClose(fastify: FastifyInstance): void {
+  let closing = false;
+  fastify.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  fastify.addHook('onRequest', (_request, _reply, done) => {
+    done(closing ? stopping() : undefined);
+  });
+}
+
+function stopping(): HubError {
+  return new HubError('stopping', 'The hub is stopping; ask again', {
+    status: 503,
+    level: 'debug',
+  });
+}
+
 /** Callback bodies as bytes whatever their type, WeChat's types being unreliable; the rest JSON. */
 function useBodyParsers(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _, done) => {
@@ -77,24 +100,17 @@ function useBodyParsers(fastify: FastifyInstance): void {
     done();
   });
   fastify.removeAllContentTypeParsers();
-  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  useJsonBodies(fastify);
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     if (isCallback(request)) done(null, body);
-    // Clients name the type also where there is nothing to send.
+    // Clients name a type also where there is nothing to send.
     else if (body.length === 0) done(null, undefined);
-    else if (isJson(request)) {
-      // Callbacks and promises are both allowed by the type; the default parser calls back.
-      void parseJson(request, body.toString('utf8'), done);
-    } else done(unsupportedMediaType());
+    else done(unsupportedMediaType());
   });
 }
 
 function isCallback(request: FastifyRequest): boolean {
   return request.routeOptions.url?.startsWith('/callback/') ?? false;
-}
-
-function isJson(request: FastifyRequest): boolean {
-  return /^application\/json\b/i.test(request.headers['content-type'] ?? '');
 }
 
 function unsupportedMediaType(): HubError {

@@ -48,7 +48,7 @@ export class PushVerifier {
    * @throws {WechatCryptoError | HubError}
    */
   verify(component: Component, query: PushQuery, body: Buffer | undefined): VerifiedPush {
-    const outer = this.crypto.parseXml(decodeBody(body));
+    const outer = this.crypto.parseEnvelope(decodeBody(body));
     const push: SignedEnvelope = { ...query, encrypt: textField(outer, 'Encrypt') };
     const token = this.signingToken(component, (candidate) =>
       this.crypto.signatureMatches(candidate, push),
@@ -120,10 +120,9 @@ export class PushVerifier {
   }
 }
 
-function candidates<T>(rotating: Rotating<T>): Candidate<T>[] {
-  const { current, previous } = rotating;
-  const list: Candidate<T>[] = [{ value: current, keyUsed: 'current' }];
-  return previous === undefined ? list : [...list, { value: previous, keyUsed: 'previous' }];
+function candidates<T>({ current, previous }: Rotating<T>): Candidate<T>[] {
+  const before = previous.map((value): Candidate<T> => ({ value, keyUsed: 'previous' }));
+  return [{ value: current, keyUsed: 'current' }, ...before];
 }
 
 function decodeBody(body: Buffer = Buffer.alloc(0)): string {

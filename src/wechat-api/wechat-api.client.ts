@@ -143,8 +143,8 @@ function readAnswer<S extends z.ZodType>(
   secrets: Secret[],
 ): z.output<S> {
   const answer = parseJson(response.data);
-  const errcode = Number(answer?.errcode ?? 0);
-  if (answer && errcode !== 0) {
+  const errcode = readErrcode(answer?.errcode);
+  if (answer && errcode) {
     throw refusal(
       path,
       errcode,
@@ -156,7 +156,7 @@ function readAnswer<S extends z.ZodType>(
     throw new WechatApiError(path, kind, `${path} answered HTTP ${response.status}`, {});
   }
   const parsed = schema.safeParse(answer);
-  if (!parsed.success) {
+  if (errcode === undefined || !parsed.success) {
     throw new WechatApiError(
       path,
       'garbage',
@@ -165,6 +165,13 @@ function readAnswer<S extends z.ZodType>(
     );
   }
   return parsed.data;
+}
+
+/** 0 where there is none; undefined for what is no errcode. */
+function readErrcode(value: unknown): number | undefined {
+  if (typeof value === 'string' && /^-?\d{1,9}$/.test(value)) return Number(value);
+  const errcode = value ?? 0;
+  return Number.isInteger(errcode) ? (errcode as number) : undefined;
 }
 
 function parseJson(text: unknown): Record<string, unknown> | undefined {

@@ -9,7 +9,7 @@ import {
 } from './wechat-cipher.js';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
 import { wechatSignature } from './wechat-signature.js';
-import { cdata, parseWechatXml } from './wechat-xml.js';
+import { cdata, parseWechatEnvelope, parseWechatXml } from './wechat-xml.js';
 import type { XmlFields } from './xml-fields.js';
 
 /** A push as it arrives: the query's parameters and the body's `Encrypt`. */
@@ -103,6 +103,11 @@ export class WechatCryptoService {
   /** @throws {WechatCryptoError} -40004 */
   decodeKey(encodingAesKey: string): Buffer {
     return decodeEncodingAesKey(encodingAesKey);
+  }
+
+  /** The outer document of a push: see {@link parseWechatEnvelope}. @throws {WechatCryptoError} -40002 */
+  parseEnvelope(xml: string): XmlFields {
+    return parseWechatEnvelope(xml);
   }
 
   /** @throws {WechatCryptoError} -40002 */

@@ -74,6 +74,12 @@ describe.each(databaseKinds())('a push on %s', (kind) => {
       ({ body }) => ({ body: body.replaceAll(/(<\/?\w+>)(?=<\/?\w)/g, '$1\r\n ') }),
     ],
     ['behind a byte order mark', ({ body }) => ({ body: `\ufeff${body}` })],
+    ['with every field that WeChat has', ({ body }) => ({ body: withAllFields(body) })],
+    [
+      'with comments',
+      ({ body }) => ({ body: body.replaceAll('<Encrypt>', '<!-- a - b --><Encrypt>') }),
+    ],
+    ['with an empty field', ({ body }) => ({ body: body.replace('</xml>', '<AgentID/></xml>') })],
     ['behind an XML declaration', ({ body }) => ({ body: `<?xml version="1.0"?>\n${body}\n` })],
   ])('is taken %s', async (_, change) => {
     test.clock.advance(1000);
@@ -196,3 +202,12 @@ describe.each(databaseKinds())('a push on %s', (kind) => {
     expect((await test.hub.accessToken()).status).toBe(200);
   });
 });
+
+/** Fields of other kinds of push, as text and as CDATA. */
+function withAllFields(body: string): string {
+  return body.replace(
+    '</xml>',
+    '<ToUserName><![CDATA[gh_a]]></ToUserName><AgentID>1</AgentID><TimeStamp>1</TimeStamp>' +
+      '<Nonce><![CDATA[n]]></Nonce><MsgSignature><![CDATA[s]]></MsgSignature></xml>',
+  );
+}
