@@ -3,7 +3,7 @@ import { In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { isOverSql } from '../common/clock-trust.js';
-import { Database } from '../database/database.js';
+import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerResync } from './authorizer-resync.entity.js';
 
@@ -100,15 +100,19 @@ export class AuthorizerResyncStore {
    * moves under the paging when an account before withdraws.
    */
   async askAboutUnseen({ componentAppId, resyncId, startedAt }: AuthorizerResync): Promise<void> {
-    await this.database.write((manager) =>
-      manager
-        .createQueryBuilder()
-        .update(Authorizer)
-        .set({ infoDueAt: this.clock.now() })
-        .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
-        .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
-        .andWhere('(last_authorized_at IS NULL OR last_authorized_at < :startedAt)', { startedAt })
-        .execute(),
+    await this.database.write(
+      (manager) =>
+        manager
+          .createQueryBuilder()
+          .update(Authorizer)
+          .set({ infoDueAt: this.clock.now() })
+          .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
+          .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
+          .andWhere('(last_authorized_at IS NULL OR last_authorized_at < :startedAt)', {
+            startedAt,
+          })
+          .execute(),
+      LONG_WORK_LIMIT_MS,
     );
   }
 }

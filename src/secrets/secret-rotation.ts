@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { APP_CONFIG, ConfigError, type AppConfig } from '../config/app-config.js';
-import { Database } from '../database/database.js';
+import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
 import { SecretBox, SecretUnreadableError } from './secret-box.js';
 
@@ -80,13 +80,15 @@ export class SecretRotation {
     const key = identity.join(', ');
     const marks = identity.map(() => '?').join(', ');
     const paging = after ? `AND (${key}) > (${marks})` : '';
-    return this.database.read((manager) =>
-      manager.query(
-        `SELECT ${key}, ${column} AS value FROM ${table}
+    return this.database.read(
+      (manager) =>
+        manager.query(
+          `SELECT ${key}, ${column} AS value FROM ${table}
          WHERE ${column} IS NOT NULL AND SUBSTR(${column}, 1, ${prefix.length}) <> ? ${paging}
          ORDER BY ${key} LIMIT ${BATCH}`,
-        [prefix, ...(after ? identity.map((name) => after[name]) : [])],
-      ),
+          [prefix, ...(after ? identity.map((name) => after[name]) : [])],
+        ),
+      LONG_WORK_LIMIT_MS,
     );
   }
 

@@ -59,6 +59,8 @@ export class LeasedExchange {
     } catch (error) {
       outcome = error instanceof ExchangeAbandonedError ? 'abandoned' : failureKind(error);
       if (error instanceof ExchangeAbandonedError) await this.rows.release(key, lease);
+      // The row can't be told; its lease ends by itself and leaves the token due.
+      else if (error instanceof DatabaseUnavailableError) throw error;
       else if (await this.failed(key, lease, error, exchange, attempts)) throw error;
       return false;
     } finally {
@@ -96,7 +98,8 @@ export class LeasedExchange {
       try {
         return await this.rows.save(key, lease, fresh, obtainedAt);
       } catch (error) {
-        if (tries === SAVE_TRIES || !(error instanceof DatabaseUnavailableError)) throw error;
+        const away = error instanceof DatabaseUnavailableError;
+        if (tries === SAVE_TRIES || !away || this.stopping) throw error;
         await delay(SAVE_RETRY_MS);
       }
     }

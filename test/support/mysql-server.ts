@@ -82,7 +82,12 @@ function initialise(binary: string, common: string[], folder: string): void {
     if (!script) throw new Error('mariadb-install-db was not found beside mariadbd');
     execute(
       script,
-      [...common, '--auth-root-authentication-method=normal', '--skip-test-db'],
+      [
+        ...common,
+        `--tmpdir=${folder}`,
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+      ],
       folder,
     );
   } else {
