@@ -118,13 +118,13 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * A COMMIT that fails (disk full) ends the transaction in SQLite, but TypeORM, whose ROLLBACK
-   * then fails too, goes on as if it were open: later transactions would be savepoints in one that
-   * is never committed.
+   * After a COMMIT that fails (disk full) or a BEGIN (file locked) SQLite has no transaction, but
+   * TypeORM, whose ROLLBACK then fails too, goes on as if there were one: later transactions would
+   * be savepoints in one that is never committed.
    */
   private async endBrokenTransaction(): Promise<void> {
     const runner = this.dataSource.createQueryRunner() as QueryRunner & TransactionState;
-    if (runner.transactionDepth === 0) return;
+    if (!runner.isTransactionActive) return;
     await runner.query('ROLLBACK').catch(() => undefined);
     runner.transactionDepth = 0;
     runner.isTransactionActive = false;
