@@ -16,6 +16,9 @@ export const AUTHORIZER_LIST = `${API}/api_get_authorizer_list`;
 /** The platform that accounts authorize unless a test says otherwise. */
 export const PLATFORM = COMPONENT.appid;
 
+/** Thousands of accounts on a busy machine take their time. */
+const RESYNC_LIMIT_MS = 25_000;
+
 let prefixes = 0;
 
 /** A hub with its platform's token at hand, and accounts that may authorize it. */
@@ -124,11 +127,12 @@ export function resyncTick({ app }: Pick<TestApp, 'app'>): Promise<void> {
 /** Runs a resync to its end. */
 export async function resync(test: TestApp): Promise<void> {
   await test.hub.post(`/admin/components/${PLATFORM}/authorizers/resync`);
-  await eventually('the resync', async () => {
+  const finishedAt = async (): Promise<string | undefined> => {
     await resyncTick(test);
     const { json } = await test.hub.get(`/admin/components/${PLATFORM}/authorizers/resync`);
     return json.finishedAt ?? undefined;
-  });
+  };
+  await eventually('the resync', finishedAt, RESYNC_LIMIT_MS);
 }
 
 /** Has every account of the simulator that is listed recorded in the hub, with a token. */

@@ -79,12 +79,13 @@ export function sql({ app }: Pick<TestApp, 'app'>): DataSource {
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
+  limitMs = LIMIT_MS,
 ): Promise<T> {
-  const until = performance.now() + LIMIT_MS;
+  const until = performance.now() + limitMs;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (performance.now() > until) throw new Error(`Waited ${LIMIT_MS} ms in vain: ${what}`);
+    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain: ${what}`);
     await delay(5);
   }
 }
