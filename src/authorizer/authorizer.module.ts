@@ -75,6 +75,6 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
-  exports: [AuthorizerTokenService, AuthorizerService],
+  exports: [AuthorizationCodeService, AuthorizerTokenService, AuthorizerService],
 })
 export class AuthorizerModule {}

@@ -47,6 +47,9 @@ describe('parseConfig of an empty environment', () => {
       masterKeys: undefined,
       legacyTicketPlaintext: false,
       eventRetentionDays: 7,
+      authorizerWarmDays: 7,
+      authorizationReturnOrigins: [],
+      delivery: { allowedTargets: [], timeoutMs: 15_000 },
       logLevel: 'info',
     });
   });

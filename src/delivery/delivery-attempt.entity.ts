@@ -29,7 +29,7 @@ export class DeliveryAttempt {
   @Column({ type: 'integer', nullable: true })
   status!: number | null;
 
-  /** What was wrong; null when it was taken. Nothing of the answer's content. */
+  /** What was wrong; null when nothing was. Holds nothing of the answer's content. */
   @Column({ type: 'varchar', length: 255, nullable: true })
   error!: string | null;
 }

@@ -34,15 +34,17 @@ export class DeliveryRow {
   @Column({ type: 'integer', default: 0 })
   attempts!: number;
 
+  /**
+   * From then on anyone may take it up: when its next attempt is due or, while a process has it in
+   * hand, when that process's lease ends. One column for both, so that a search for what is due
+   * does not come by what is in hand. Null when nothing more is to be done.
+   */
   @BigIntColumn({ name: 'next_attempt_at', nullable: true })
   nextAttemptAt!: number | null;
 
+  /** The process that has it in hand. */
   @Column({ name: 'lease_owner', type: 'varchar', length: 36, nullable: true })
   leaseOwner!: string | null;
-
-  /** Until then one process has it in hand; afterwards anyone may take it. */
-  @BigIntColumn({ name: 'lease_until', nullable: true })
-  leaseUntil!: number | null;
 
   @Column({ name: 'last_error', type: 'varchar', length: 255, nullable: true })
   lastError!: string | null;

@@ -17,6 +17,13 @@ export class SubscriptionRow {
   @Column({ type: 'text' })
   secret!: string;
 
+  /** The secret before the last change, encrypted; it signs too for a while. */
+  @Column({ name: 'previous_secret', type: 'text', nullable: true })
+  previousSecret!: string | null;
+
+  @BigIntColumn({ name: 'secret_changed_at' })
+  secretChangedAt!: number;
+
   /** `responder`: its answer becomes the passive reply. `subscriber`: told afterwards. */
   @Column({ type: 'varchar', length: 16 })
   mode!: string;

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ComponentModule } from '../component/component.module.js';
+import { DeliveryModule } from '../delivery/delivery.module.js';
 import { TicketModule } from '../ticket/ticket.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { MetricsController } from './metrics.controller.js';
@@ -7,7 +8,7 @@ import { MetricsService } from './metrics.service.js';
 
 /** Prometheus metrics. */
 @Module({
-  imports: [ComponentModule, TicketModule, TokenModule],
+  imports: [ComponentModule, DeliveryModule, TicketModule, TokenModule],
   controllers: [MetricsController],
   providers: [MetricsService],
 })
