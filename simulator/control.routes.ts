@@ -3,6 +3,7 @@ import { oneAppid, optionalNumber, optionalText, type ControlRoute } from './con
 import { ANY } from './count-waiters.js';
 import type { ComponentChange, ComponentOptions } from './fake-component.js';
 import type { FaultSpec } from './fault-plan.js';
+import { messageControlRoutes } from './message-control.routes.js';
 import type { TicketPushOverrides } from './push-builder.js';
 import type { TokenRefusal } from './token-book.js';
 
@@ -137,4 +138,5 @@ export const controlRoutes: ControlRoute[] = [
   ...pushRoutes,
   ...componentRoutes,
   ...authorizerControlRoutes,
+  ...messageControlRoutes,
 ];

@@ -1,7 +1,10 @@
 import { cdata } from './push-builder.js';
 
-/** A field of an event: text in CDATA, numbers bare, nested elements, repeated elements. */
-export type EventField = string | number | EventFields | EventFields[];
+/**
+ * A field of an event: text in CDATA, numbers bare (beyond 2^53 as bigint), nested elements,
+ * repeated elements.
+ */
+export type EventField = string | number | bigint | EventFields | EventFields[];
 
 /** The fields behind InfoType, in the order in which they are written. */
 export interface EventFields {
@@ -19,7 +22,8 @@ export function eventXml(
   return `<xml>${elements(all)}</xml>`;
 }
 
-function elements(fields: EventFields): string {
+/** The elements of fields, without a root. */
+export function elements(fields: EventFields): string {
   return Object.entries(fields)
     .map(([name, value]) =>
       Array.isArray(value)
@@ -29,12 +33,12 @@ function elements(fields: EventFields): string {
     .join('');
 }
 
-function element(name: string, value: string | number | EventFields): string {
+function element(name: string, value: string | number | bigint | EventFields): string {
   const content =
     typeof value === 'string'
       ? cdata(value)
-      : typeof value === 'number'
-        ? String(value)
-        : elements(value);
+      : typeof value === 'object'
+        ? elements(value)
+        : String(value);
   return `<${name}>${content}</${name}>`;
 }

@@ -16,6 +16,11 @@ export interface ComponentSettings {
 export interface ComponentBehaviour {
   /** The 授权事件接收URL, complete; `null` stops pushing to it. */
   pushUrl?: string | null;
+  /**
+   * The 消息与事件接收URL, complete, with `$APPID$` where the account's appid goes. `null` (default):
+   * `pushUrl` with `messages/$APPID$` for its `events`, as the hub has them.
+   */
+  messageUrl?: string | null;
   /** Seconds between two ticket pushes; setting it starts pushing, `null` stops it. */
   pushIntervalSeconds?: number | null;
   /** Life of the tokens issued from now on, in seconds. */
@@ -36,6 +41,7 @@ export class FakeComponent {
   token: string;
   encodingAesKey: string;
   pushUrl: string | null = null;
+  messageUrl: string | null = null;
   pushIntervalSeconds: number | null = null;
   tokenLifeSeconds = DEFAULT_TOKEN_LIFE_SECONDS;
   tokensIssued = 0;
@@ -54,7 +60,10 @@ export class FakeComponent {
       appsecret: requireText('appsecret', change.appsecret ?? this.appsecret),
       token: requireText('token', change.token ?? this.token),
       encodingAesKey: requireKey(change.encodingAesKey ?? this.encodingAesKey),
-      pushUrl: optional(change.pushUrl, this.pushUrl, requireUrl),
+      pushUrl: optional(change.pushUrl, this.pushUrl, (url) => requireUrl('pushUrl', url)),
+      messageUrl: optional(change.messageUrl, this.messageUrl, (url) =>
+        requireUrl('messageUrl', url),
+      ),
       pushIntervalSeconds: optional(
         change.pushIntervalSeconds,
         this.pushIntervalSeconds,
@@ -90,7 +99,7 @@ function requirePositive(name: string, value: unknown): number {
   throw new SimulatorError(`${name} must be a positive number`);
 }
 
-function requireUrl(value: unknown): string {
+function requireUrl(name: string, value: unknown): string {
   if (typeof value === 'string' && URL.canParse(value) && value.startsWith('http://')) return value;
-  throw new SimulatorError('pushUrl must be an http:// URL');
+  throw new SimulatorError(`${name} must be an http:// URL`);
 }

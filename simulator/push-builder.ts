@@ -58,13 +58,20 @@ export function eventsUrl(baseUrl: string, appid: string): string {
   return `${baseUrl.replace(/\/+$/, '')}/callback/${appid}/events`;
 }
 
-/** Encrypts, signs and wraps a plaintext as WeChat does for the auth URL. */
-export function buildPush(
-  component: ComponentSettings & { pushUrl: string | null },
+/** A ciphertext and the query that signs it. */
+export interface SealedPush {
+  /** base64 */
+  encrypted: string;
+  params: Record<'signature' | 'timestamp' | 'nonce' | 'encrypt_type' | 'msg_signature', string>;
+}
+
+/** Encrypts and signs a plaintext as WeChat does for both callback URLs. */
+export function sealPush(
+  component: ComponentSettings,
   nowMs: number,
   plaintext: string,
   overrides: PushOverrides = {},
-): BuiltPush {
+): SealedPush {
   const token = overrides.token ?? component.token;
   const timestamp = String(overrides.timestamp ?? Math.floor(nowMs / 1000));
   const nonce = overrides.nonce ?? newNonce();
@@ -81,6 +88,17 @@ export function buildPush(
     encrypt_type: 'aes',
     msg_signature: signMessage(token, timestamp, nonce, encrypted),
   };
+  return { encrypted, params };
+}
+
+/** Encrypts, signs and wraps a plaintext as WeChat does for the auth URL. */
+export function buildPush(
+  component: ComponentSettings & { pushUrl: string | null },
+  nowMs: number,
+  plaintext: string,
+  overrides: PushOverrides = {},
+): BuiltPush {
+  const { encrypted, params } = sealPush(component, nowMs, plaintext, overrides);
   const query = new URLSearchParams(params).toString();
   const url = new URL(component.pushUrl ?? eventsUrl('http://hub.invalid', component.appid));
   return {
@@ -121,7 +139,7 @@ function outerXml(appid: string, encrypted: string): string {
 }
 
 /** Headers of real pushes (captured traffic): always text/xml, whatever is configured. */
-function pushHeaders(): Record<string, string> {
+export function pushHeaders(): Record<string, string> {
   return {
     'Content-Type': 'text/xml',
     'User-Agent': 'Mozilla/4.0',

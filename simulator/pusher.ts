@@ -1,9 +1,10 @@
-import { Agent, request, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { CountWaiters } from './count-waiters.js';
 import { DEFAULT_PUSH_INTERVAL_SECONDS } from './defaults.js';
 import type { FakeComponent } from './fake-component.js';
 import { buildPush, ticketXml, type BuiltPush, type TicketPushOverrides } from './push-builder.js';
+import { postPush, type PushAnswer } from './push-transport.js';
 import { newTicket } from './random-values.js';
 import { SimulatorError } from './wechat-error.js';
 
@@ -29,8 +30,6 @@ export interface PushResult {
   atMs: number;
 }
 
-type Answer = Pick<PushResult, 'status' | 'body' | 'error'>;
-
 /** WeChat's side of the auth URL: sends pushes, on demand and on an interval. */
 export class Pusher {
   /** Ended pushes by appid, to wait for. */
@@ -43,7 +42,8 @@ export class Pusher {
 
   constructor(
     private readonly now: () => number,
-    private readonly timeoutMs: number,
+    /** Time allowed for a push, in milliseconds. */
+    readonly timeoutMs: number,
   ) {}
 
   /** Builds a ticket push; its ticket is issued from here on, sent or not. */
@@ -113,57 +113,21 @@ export class Pusher {
   private async deliver(built: BuiltPush, url: string): Promise<PushResult> {
     const atMs = this.now();
     const began = performance.now();
-    const answer = await this.post(built, url);
+    const { status, body, error } = await this.post(built, url);
     const { appid, ticket, createTime } = built;
     const ms = Math.round((performance.now() - began) * 1000) / 1000;
-    const result = { appid, ...answer, ms, ticket, createTime, atMs };
+    const result = { appid, status, body, ms, error, ticket, createTime, atMs };
     this.results.push(result);
     if (this.results.length >= 2 * KEPT_RESULTS) this.results = this.results.slice(-KEPT_RESULTS);
     this.ended.increment(appid);
     return result;
   }
 
-  private post(built: BuiltPush, url: string): Promise<Answer> {
+  private post({ params, headers, body }: BuiltPush, url: string): Promise<PushAnswer> {
     const target = new URL(url);
-    for (const [name, value] of Object.entries(built.params)) target.searchParams.set(name, value);
-    return new Promise((resolve) => {
-      const headers = { ...built.headers, 'Content-Length': Buffer.byteLength(built.body) };
-      const outgoing = request(target, { method: 'POST', agent: this.agent, headers });
-      // One timer for name lookup, connection and answer together, as WeChat's 5 s are.
-      const timer = setTimeout(
-        () => outgoing.destroy(new Error(`timeout after ${this.timeoutMs} ms`)),
-        this.timeoutMs,
-      );
-      const settle = (answer: Answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      };
-      const fail = (error: Error) => settle({ status: null, body: '', error: describe(error) });
-      outgoing.on('error', fail);
-      outgoing.on('response', (response) => readAnswer(response, settle, fail));
-      outgoing.end(built.body);
-    });
+    for (const [name, value] of Object.entries(params)) target.searchParams.set(name, value);
+    const { agent, timeoutMs } = this;
+    const maxCharacters = KEPT_BODY_CHARACTERS;
+    return postPush({ url: target, headers, body, agent, timeoutMs, maxCharacters });
   }
-}
-
-function readAnswer(
-  response: IncomingMessage,
-  settle: (answer: Answer) => void,
-  fail: (error: Error) => void,
-): void {
-  let body = '';
-  response.setEncoding('utf8');
-  response.on('data', (chunk: string) => {
-    if (body.length < KEPT_BODY_CHARACTERS) body += chunk;
-  });
-  response.on('error', fail);
-  response.on('end', () => {
-    const status = response.statusCode ?? null;
-    settle({ status, body: body.slice(0, KEPT_BODY_CHARACTERS), error: null });
-  });
-}
-
-/** A refused connection to a name with two addresses is an AggregateError without a message. */
-function describe(error: Error & { code?: string }): string {
-  return error.message || error.code || error.name;
 }

@@ -10,7 +10,10 @@ export interface SimulatorOptions {
   components?: ComponentOptions[];
   /** Life of component tokens where a component sets none, in seconds; default 7200. */
   tokenLifeSeconds?: number;
-  /** Base URL of the hub: components without a `pushUrl` get `<base>/callback/<appid>/events`. */
+  /**
+   * Base URL of the hub: components without a `pushUrl` get `<base>/callback/<appid>/events`, and
+   * with it `<base>/callback/<appid>/messages/$APPID$` for messages.
+   */
   pushBaseUrl?: string;
   /** Time allowed for a push in milliseconds; default 5000. */
   pushTimeoutMs?: number;
@@ -32,6 +35,8 @@ export interface WaitOptions {
 export interface ComponentState {
   appid: string;
   pushUrl: string | null;
+  /** Where messages go, with `$APPID$`. */
+  messageUrl: string | null;
   pushIntervalSeconds: number | null;
   pushing: boolean;
   tokenLifeSeconds: number;

@@ -4,7 +4,6 @@ import { ApiGateway } from './api-gateway.js';
 import type { ApiRoute, SimulatorContext } from './api-route.js';
 import { authorizationRoutes } from './authorization.routes.js';
 import { AuthorizerBook } from './authorizer-book.js';
-import { AuthorizerControl } from './authorizer-control.js';
 import { authorizerInfoRoutes } from './authorizer-info.routes.js';
 import { authorizerOptionRoutes } from './authorizer-option.routes.js';
 import { CallLog, type CallSummary } from './call-log.js';
@@ -18,6 +17,8 @@ import { DEFAULT_PUSH_TIMEOUT_MS } from './defaults.js';
 import { domainIpRoutes } from './domain-ip.routes.js';
 import { FakeComponent, type ComponentChange, type ComponentOptions } from './fake-component.js';
 import { FaultPlan, type FaultSpec, type PlannedFault } from './fault-plan.js';
+import { messageUrlOf } from './message-builder.js';
+import { MessageControl } from './message-control.js';
 import { PageServer } from './page-server.js';
 import {
   buildPush,
@@ -45,9 +46,9 @@ const LISTEN_BACKLOG = 4096;
 
 /**
  * A WeChat to develop and test against: the component part of api.weixin.qq.com, the authorization
- * pages, the pusher, and the means to break them. Each method is also a route below `/__sim`.
+ * pages, pushes and messages, and the means to break them. Each method is also a route below `/__sim`.
  */
-export class WechatSimulator extends AuthorizerControl {
+export class WechatSimulator extends MessageControl {
   protected readonly context: SimulatorContext;
   private readonly components = new Map<string, FakeComponent>();
   private readonly calls = new CallLog();
@@ -104,7 +105,7 @@ export class WechatSimulator extends AuthorizerControl {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.calls.arrivals.rejectAll('the simulator was stopped');
     this.server.closeAllConnections();
-    await this.pusher.stop();
+    await Promise.all([this.pusher.stop(), this.cutMessages()]);
     await closed;
   }
 
@@ -259,6 +260,7 @@ export class WechatSimulator extends AuthorizerControl {
     return {
       appid,
       pushUrl,
+      messageUrl: messageUrlOf(component),
       pushIntervalSeconds,
       pushing: this.pusher.isRunning(appid),
       tokenLifeSeconds,

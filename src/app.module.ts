@@ -8,7 +8,9 @@ import { ComponentModule } from './component/component.module.js';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { DeliveryModule } from './delivery/delivery.module.js';
 import { HealthModule } from './health/health.module.js';
+import { MessageModule } from './message/message.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { TicketModule } from './ticket/ticket.module.js';
@@ -33,6 +35,8 @@ export class AppModule {
         TicketModule,
         TokenModule,
         AuthorizerModule,
+        DeliveryModule,
+        MessageModule,
         HealthModule,
         MetricsModule,
       ],

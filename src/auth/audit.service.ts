@@ -6,7 +6,19 @@ import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
 
 /** Actions that leave a record. */
-export type AuditAction = 'ticket.reveal' | 'token.reveal' | 'component.add' | 'component.change';
+export type AuditAction =
+  | 'ticket.reveal'
+  | 'token.reveal'
+  | 'component.add'
+  | 'component.change'
+  | 'component.release_check'
+  | 'subscription.add'
+  | 'subscription.change'
+  | 'subscription.delete'
+  | 'subscription.rotate_secret'
+  | 'subscription.test'
+  | 'subscription.replay'
+  | 'delivery.replay';
 
 /** Writes the audit trail. */
 @Injectable()

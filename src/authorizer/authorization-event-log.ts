@@ -29,7 +29,8 @@ export class AuthorizationEventLog {
     const rows = await this.database.read((manager) => {
       const select = manager
         .createQueryBuilder(CallbackEvent, 'event')
-        .where('event.infoType <> :ticket', { ticket: TICKET_INFO_TYPE })
+        .where("event.kind = 'authorization'")
+        .andWhere('event.infoType <> :ticket', { ticket: TICKET_INFO_TYPE })
         .orderBy('event.id', 'DESC')
         .limit(limit);
       if (component) select.andWhere('event.componentAppId = :component', { component });

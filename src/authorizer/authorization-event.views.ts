@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { XmlFields, XmlValue } from '../wechat-crypto/xml-fields.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+import { withoutEventSecrets } from './event-secrets.js';
 
 const whole = z
   .string()
@@ -91,13 +92,6 @@ function oneOrMore<S extends z.ZodType>(entry: S) {
 
 /** Fields that stand on the event itself, not among its own. */
 const ENVELOPE = ['AppId', 'CreateTime', 'InfoType'];
-/** Fields that give whoever has them an authorization. */
-const SECRET_FIELDS = new Set([
-  'AuthorizationCode',
-  'PreAuthCode',
-  'auth_code',
-  'ComponentVerifyTicket',
-]);
 /** Where the events name the account that they are about. */
 const ACCOUNT_FIELDS = ['AuthorizerAppid', 'appid', 'authorizer_appid', 'verify_appid'];
 
@@ -135,7 +129,7 @@ export function typedFields(
   all: XmlFields,
 ): Pick<AuthorizationEventView, 'authorizerAppId' | 'typed' | 'fields'> {
   const own = Object.entries(all).filter(([name]) => !ENVELOPE.includes(name));
-  const fields = withoutSecrets(Object.fromEntries(own));
+  const fields = withoutEventSecrets(Object.fromEntries(own));
   const account = ACCOUNT_FIELDS.map((name) => fields[name]).find((value) => value !== undefined);
   const parsed = Object.hasOwn(SCHEMAS, infoType)
     ? SCHEMAS[infoType]?.safeParse(fields)
@@ -145,15 +139,6 @@ export function typedFields(
     typed: parsed?.success ?? false,
     fields: parsed?.success ? parsed.data : fields,
   };
-}
-
-function withoutSecrets(fields: Record<string, XmlValue>): Record<string, XmlValue> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      SECRET_FIELDS.has(name) ? '[secret]' : value,
-    ]),
-  );
 }
 
 export const authorizationEventExample: AuthorizationEventView = {

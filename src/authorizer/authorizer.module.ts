@@ -77,6 +77,11 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
-  exports: [AuthorizerTokenService, AuthorizerService, AuthorizerStatistics],
+  exports: [
+    AuthorizationCodeService,
+    AuthorizerTokenService,
+    AuthorizerService,
+    AuthorizerStatistics,
+  ],
 })
 export class AuthorizerModule {}

@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn, LongTextColumn } from '../database/column-types.js';
+import type { PushKind } from './arrived-push.js';
 
 /**
  * A verified push that was accepted. Its presence means that everything it changes is in the
@@ -8,6 +9,8 @@ import { BigIntColumn, LongTextColumn } from '../database/column-types.js';
 @Entity('callback_event')
 @Index('callback_event_kind', ['componentAppId', 'infoType', 'receivedAt'])
 @Index('callback_event_received', ['receivedAt'])
+@Index('callback_event_account', ['authorizerAppId', 'id'])
+@Index('callback_event_user', ['fromUser', 'id'])
 export class CallbackEvent {
   /** UUID version 7: in order of arrival. */
   @PrimaryColumn({ type: 'varchar', length: 36 })
@@ -16,9 +19,27 @@ export class CallbackEvent {
   @Column({ name: 'component_appid', type: 'varchar', length: 64 })
   componentAppId!: string;
 
-  /** WeChat's InfoType, cut to the column's length; the payload has it whole. */
+  /** `authorization` for the 授权事件接收URL; `message` or `event` for the 消息与事件接收URL. */
+  @Column({ type: 'varchar', length: 16, default: 'authorization' })
+  kind!: PushKind;
+
+  /** WeChat's InfoType, cut to the column's length; the payload has it whole. Empty for messages. */
   @Column({ name: 'info_type', type: 'varchar', length: 64 })
   infoType!: string;
+
+  /** The account that a message is for; null for an authorization event. */
+  @Column({ name: 'authorizer_appid', type: 'varchar', length: 64, nullable: true })
+  authorizerAppId!: string | null;
+
+  @Column({ name: 'msg_type', type: 'varchar', length: 64, nullable: true })
+  msgType!: string | null;
+
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  event!: string | null;
+
+  /** FromUserName: the user's openid. */
+  @Column({ name: 'from_user', type: 'varchar', length: 64, nullable: true })
+  fromUser!: string | null;
 
   /** WeChat's CreateTime in Unix seconds. */
   @BigIntColumn({ name: 'create_time', nullable: true })
@@ -44,11 +65,20 @@ export class CallbackEvent {
   @Column({ name: 'replay_key', type: 'varchar', length: 64 })
   replayKey!: string;
 
-  /** What WeChat was answered. */
+  /** Part of a SHA-256 of what makes a message the same one; null for authorization events. */
+  @Index('callback_event_dedup', { unique: true })
+  @Column({ name: 'dedup_key', type: 'varchar', length: 64, nullable: true })
+  dedupKey!: string | null;
+
+  /** What WeChat was answered: `success`, or `reply` with the message in that column. */
   @Column({ type: 'varchar', length: 32 })
   outcome!: string;
 
-  /** The decrypted XML as it came, encrypted. */
+  /** The passive reply (被动回复) before its encryption for WeChat, encrypted for the database. */
+  @Column({ type: 'text', nullable: true })
+  reply!: string | null;
+
+  /** The decrypted text as it came, encrypted. */
   @LongTextColumn()
   payload!: string;
 }

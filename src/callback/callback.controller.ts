@@ -9,6 +9,7 @@ import {
 } from '@nestjs/swagger';
 import { ApiHubError } from '../common/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
+import { authorizationUrl } from './authorization-url.js';
 import { CallbackService } from './callback.service.js';
 
 /** The URL that WeChat pushes to: 授权事件接收URL of the platform's console. */
@@ -49,7 +50,8 @@ export class CallbackController {
     @Body() body: Buffer | undefined,
     @Ip() sourceAddress: string,
   ): Promise<string> {
-    return this.callback.receive({ componentAppId, query, body, sourceAddress });
+    const incoming = { componentAppId, query, body, sourceAddress };
+    return this.callback.receive(incoming, authorizationUrl);
   }
 
   @Get()

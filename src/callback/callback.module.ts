@@ -8,10 +8,12 @@ import { CallbackController } from './callback.controller.js';
 import { CallbackService } from './callback.service.js';
 import { EventDispatcher } from './event-dispatcher.js';
 import { EventRecorder } from './event-recorder.js';
+import { EventReplies } from './event-replies.js';
 import { EventRetention } from './event-retention.js';
+import { PushAnswers } from './push-answers.js';
 import { PushVerifier } from './push-verifier.js';
 
-/** Receives WeChat's pushes; knows no feature: they take part by `@OnInfoType`. */
+/** Receives WeChat's pushes; knows no feature: they take part by `@OnInfoType` and `@OnRecorded`. */
 @Module({
   imports: [
     TypeOrmModule.forFeature([CallbackEvent]),
@@ -20,6 +22,15 @@ import { PushVerifier } from './push-verifier.js';
     WechatCryptoModule,
   ],
   controllers: [CallbackController],
-  providers: [CallbackService, EventDispatcher, EventRecorder, EventRetention, PushVerifier],
+  providers: [
+    CallbackService,
+    EventDispatcher,
+    EventRecorder,
+    EventReplies,
+    EventRetention,
+    PushAnswers,
+    PushVerifier,
+  ],
+  exports: [CallbackService],
 })
 export class CallbackModule {}

@@ -7,17 +7,18 @@ import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
-import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
+import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
+import type { ArrivedPush } from './arrived-push.js';
 import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
-import { EventRecorder } from './event-recorder.js';
-import { optionalTextField } from './push-fields.js';
+import { EventRecorder, type Recorded } from './event-recorder.js';
+import { PushAnswers, type PushAnswer } from './push-answers.js';
+import type { PushUrl } from './push-url.js';
 import { PushVerifier, type VerifiedPush } from './push-verifier.js';
 
 /** WeChat waits 5 s; what is not durable by now is answered 503, and WeChat pushes again. */
-const ANSWER_LIMIT_MS = 4500;
-/** Length of `callback_event.info_type`. */
-const INFO_TYPE_LENGTH = 64;
-
+const STORE_LIMIT_MS = 4500;
+/** Longest name of a push that the metrics show. */
+const LABEL_LENGTH = 64;
 /** Digits of a timestamp in Unix seconds, at the most. */
 const TIMESTAMP_DIGITS = 12;
 
@@ -27,6 +28,17 @@ export interface IncomingPush {
   query: Record<string, unknown>;
   body: Buffer | undefined;
   sourceAddress: string;
+  /** Milliseconds since its first byte, where they count: WeChat counts them. */
+  elapsedMs?: number;
+}
+
+/** A push that is in the database, and what its answer is made with. */
+interface AcceptedPush {
+  push: ArrivedPush;
+  recorded: Recorded;
+  component: Component;
+  verified: VerifiedPush;
+  query: PushQuery;
 }
 
 /** What is known of a push for the metrics: nothing that an unverified sender could choose. */
@@ -36,33 +48,38 @@ interface Seen {
   outcome: string;
 }
 
-/** Pushes to the authorization event URL (授权事件接收URL): verify, decrypt, record, answer. */
+/** Pushes to either URL: verify, decrypt, record, answer. */
 @Injectable()
 export class CallbackService {
   constructor(
     private readonly components: ComponentService,
     private readonly verifier: PushVerifier,
     private readonly recorder: EventRecorder,
+    private readonly answers: PushAnswers,
+    private readonly crypto: WechatCryptoService,
     private readonly clock: Clock,
   ) {}
 
   /** The answer for WeChat, once the push is durable. */
-  async receive(push: IncomingPush): Promise<string> {
-    const started = performance.now();
+  async receive(incoming: IncomingPush, url: PushUrl): Promise<string> {
+    const arrived = performance.now() - (incoming.elapsedMs ?? 0);
     const seen: Seen = { componentAppId: 'unknown', infoType: 'unverified', outcome: 'failed' };
     try {
-      const { outcome, repeated } = await within(ANSWER_LIMIT_MS, this.accept(push, seen), () => {
+      const accepting = this.accept(incoming, url, seen);
+      const limit = Math.max(0, arrived + STORE_LIMIT_MS - performance.now());
+      const accepted = await within(limit, accepting, () => {
         throw new HubError('too_slow', 'The push could not be stored in time; push it again', {
           status: 503,
         });
       });
-      seen.outcome = repeated ? 'repeated' : outcome;
-      return outcome;
+      const answer = await this.answerTo(accepted, url, arrived);
+      seen.outcome = accepted.recorded.repeated ? 'repeated' : answer.outcome;
+      return this.bodyOf(answer, accepted);
     } catch (error) {
       if (error instanceof HubError) seen.outcome = error.code;
       throw error;
     } finally {
-      const seconds = (performance.now() - started) / 1000;
+      const seconds = (performance.now() - arrived) / 1000;
       emitTelemetry('callback.push', { ...seen, seconds });
     }
   }
@@ -75,43 +92,51 @@ export class CallbackService {
     return check.echostr;
   }
 
-  private async accept(
-    push: IncomingPush,
-    seen: Seen,
-  ): Promise<{ outcome: string; repeated: boolean }> {
-    const component = await this.components.getEnabled(push.componentAppId);
+  private async accept(incoming: IncomingPush, url: PushUrl, seen: Seen): Promise<AcceptedPush> {
+    const component = await this.components.getEnabled(incoming.componentAppId);
     seen.componentAppId = component.appid;
-    const query = readPushQuery(push.query);
-    const verified = this.verifier.verify(component, query, push.body);
-    checkInnerAppId(verified, component);
-    // An event without one is kept like an unknown one.
-    const infoType = optionalTextField(verified.fields, 'InfoType') ?? '';
-    seen.infoType = infoType.slice(0, INFO_TYPE_LENGTH);
-    const id = uuidv7();
-    const receivedAt = this.clock.now();
-    return this.recorder.record({
-      event: { id, componentAppId: component.appid, infoType, receivedAt, fields: verified.fields },
-      row: {
-        id,
-        componentAppId: component.appid,
-        infoType: seen.infoType,
-        createTime: createTimeOf(verified),
-        receivedAt,
-        sourceAddress: push.sourceAddress,
-        keyUsed: verified.keyUsed,
-        replayKey: replayKey(component, query),
-      },
-      xml: verified.xml,
-    });
+    const query = readPushQuery(incoming.query);
+    const verified = this.verifier.verify(component, query, incoming.body, url.json);
+    const { dedupKey, outcome, forHub, ...content } = await url.read(verified, component);
+    seen.infoType = (content.msgType ?? content.infoType).slice(0, LABEL_LENGTH);
+    const push: ArrivedPush = {
+      ...content,
+      id: uuidv7(),
+      componentAppId: component.appid,
+      createTime: createTimeOf(verified),
+      receivedAt: this.clock.now(),
+      fields: verified.fields,
+      text: verified.text,
+      format: verified.format,
+    };
+    const { sourceAddress } = incoming;
+    const { keyUsed } = verified;
+    const facts = { sourceAddress, keyUsed, replayKey: replayKey(component, query), dedupKey };
+    const recorded = await this.recorder.record({ push, facts, outcome, forHub });
+    return { push, recorded, component, verified, query };
   }
-}
 
-function checkInnerAppId({ fields }: VerifiedPush, component: Component): void {
-  if (optionalTextField(fields, 'AppId') === component.appid) return;
-  throw new WechatCryptoError(
-    WechatCryptoErrcode.appidMismatch,
-    'The decrypted AppId is not the one of this URL',
-  );
+  private answerTo(
+    { push, recorded }: AcceptedPush,
+    { reply, mayReply }: PushUrl,
+    arrived: number,
+  ): PushAnswer | Promise<PushAnswer> {
+    if (!reply) return { outcome: recorded.outcome };
+    if (recorded.repeated) {
+      return this.answers.repeat(recorded, mayReply?.(push) ?? false, arrived);
+    }
+    return this.answers.find(push, recorded.outcome, () => reply(push), arrived);
+  }
+
+  /** A reply goes out under the Token and key that this push came in with. */
+  private bodyOf({ outcome, reply }: PushAnswer, accepted: AcceptedPush): string {
+    if (reply === undefined) return outcome === 'empty' ? '' : 'success';
+    const { component, verified, query } = accepted;
+    const timestamp = String(Math.floor(this.clock.now() / 1000));
+    const { token, key } = verified;
+    const stamp = { timestamp, nonce: query.nonce };
+    return this.crypto.reply({ token, key, appid: component.appid }, reply, stamp);
+  }
 }
 
 /** CreateTime where it is a time; a handler that needs it checks it. */

@@ -1,17 +1,15 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
-import {
-  OnInfoType,
-  type AfterCommit,
-  type AuthorizationEvent,
-  type InfoTypeHandler,
-} from './on-info-type.js';
+import type { ArrivedPush } from './arrived-push.js';
+import { OnInfoType, type AfterCommit, type InfoTypeHandler } from './on-info-type.js';
+import { OnRecorded, type RecordedHandler } from './on-recorded.js';
 
-/** Finds the methods marked {@link OnInfoType} and hands them the events of their InfoType. */
+/** Finds the methods marked {@link OnInfoType} or {@link OnRecorded} and hands them their pushes. */
 @Injectable()
 export class EventDispatcher implements OnModuleInit {
-  private readonly handlers = new Map<string, InfoTypeHandler[]>();
+  private readonly byInfoType = new Map<string, InfoTypeHandler[]>();
+  private readonly forAll: RecordedHandler[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -20,30 +18,45 @@ export class EventDispatcher implements OnModuleInit {
 
   onModuleInit(): void {
     for (const wrapper of this.discovery.getProviders()) {
-      const instance = wrapper.instance as Record<string, InfoTypeHandler> | null;
+      const instance = wrapper.instance as Record<string, RecordedHandler> | null;
       if (!instance || !wrapper.isDependencyTreeStatic()) continue;
       for (const name of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance))) {
         const infoType = this.discovery.getMetadataByDecorator(OnInfoType, wrapper, name);
-        const handler = instance[name];
-        if (infoType && handler) this.add(infoType, handler.bind(instance));
+        const takesAll = this.discovery.getMetadataByDecorator(OnRecorded, wrapper, name);
+        if (infoType === undefined && !takesAll) continue;
+        const handler = (instance[name] as RecordedHandler).bind(instance);
+        if (infoType) this.add(infoType, handler as InfoTypeHandler);
+        if (takesAll) this.forAll.push(handler);
       }
     }
   }
 
-  /** Runs every handler of the events in the caller's transaction; what is left to do after it. */
-  async dispatch(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit[]> {
+  /**
+   * Runs every handler of the pushes in the caller's transaction; what is left to do after it.
+   * @param forOthers those that everybody is told about.
+   */
+  async dispatch(
+    pushes: ArrivedPush[],
+    forOthers: ArrivedPush[],
+    manager: EntityManager,
+  ): Promise<AfterCommit[]> {
     const later: AfterCommit[] = [];
+    const keep = (work: AfterCommit | void): void => {
+      if (work) later.push(work);
+    };
+    const events = pushes.filter(({ kind }) => kind === 'authorization');
     for (const infoType of new Set(events.map((event) => event.infoType))) {
       const alike = events.filter((event) => event.infoType === infoType);
-      for (const handler of this.handlers.get(infoType) ?? []) {
-        const work = await handler(alike, manager);
-        if (work) later.push(work);
+      for (const handler of this.byInfoType.get(infoType) ?? []) {
+        keep(await handler(alike, manager));
       }
     }
+    if (forOthers.length === 0) return later;
+    for (const handler of this.forAll) keep(await handler(forOthers, manager));
     return later;
   }
 
   private add(infoType: string, handler: InfoTypeHandler): void {
-    this.handlers.set(infoType, [...(this.handlers.get(infoType) ?? []), handler]);
+    this.byInfoType.set(infoType, [...(this.byInfoType.get(infoType) ?? []), handler]);
   }
 }

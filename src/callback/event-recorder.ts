@@ -4,36 +4,46 @@ import { Batcher } from '../common/batcher.js';
 import { Database, DatabaseUnavailableError, isDuplicateKey } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { CallbackEvent } from './callback-event.entity.js';
+import type { ArrivedPush } from './arrived-push.js';
+import type { CallbackEvent } from './callback-event.entity.js';
 import { EventDispatcher } from './event-dispatcher.js';
-import type { AfterCommit, AuthorizationEvent } from './on-info-type.js';
+import type { AfterCommit } from './on-info-type.js';
+import type { Outcome, PushContent } from './push-url.js';
 
-/** Answer to a push that was accepted: exactly these 7 bytes. */
-export const SUCCESS = 'success';
 /** Most pushes that one transaction takes. */
 const MAX_BATCH = 200;
+/** Length of the columns for InfoType, MsgType, Event and openids. */
+const NAME_LENGTH = 64;
 
-/** A verified event with the facts of its arrival. */
-export interface ArrivedEvent {
-  event: AuthorizationEvent;
-  row: Omit<CallbackEvent, 'payload' | 'outcome'>;
-  xml: string;
+/** A verified push with the facts of its arrival. */
+export interface Arrival extends Pick<PushContent, 'outcome' | 'forHub'> {
+  push: ArrivedPush;
+  facts: Pick<CallbackEvent, 'sourceAddress' | 'keyUsed' | 'replayKey' | 'dedupKey'>;
 }
 
-/** What became of a push: applied now, or applied before. */
+/** What became of a push: recorded now, or before. */
 export interface Recorded {
-  outcome: string;
+  /** Its row: that of the first one, where it was pushed before. */
+  id: string;
+  /** When the first one arrived, in Unix milliseconds. */
+  receivedAt: number;
   repeated: boolean;
+  outcome: Outcome;
+  /** The passive reply that the row has, encrypted for the database. */
+  reply: string | null;
 }
+
+/** Rows by what makes two pushes the same one. */
+type Known = Map<string, Recorded>;
 
 /**
- * Makes events durable: the record and all that its handlers write are one transaction, shared by
- * the pushes that come at once. A push seen before gets the stored outcome and changes nothing.
+ * Makes pushes durable: the record and all that its handlers write are one transaction, shared by
+ * the pushes that come at once. A push seen before changes nothing, and is not told to anybody.
  */
 @Injectable()
 export class EventRecorder {
   private readonly logger = new Logger(EventRecorder.name);
-  private readonly batcher = new Batcher<ArrivedEvent, Recorded>(
+  private readonly batcher = new Batcher<Arrival, Recorded>(
     (items) => this.write(items),
     MAX_BATCH,
     (error) => error instanceof DatabaseUnavailableError,
@@ -45,78 +55,104 @@ export class EventRecorder {
     private readonly box: SecretBox,
   ) {}
 
-  /** Resolves with the stored outcome when the event is in the database. */
-  record(arrived: ArrivedEvent): Promise<Recorded> {
-    return this.batcher.add(arrived);
+  /** Resolves when the push is in the database. */
+  record(arrival: Arrival): Promise<Recorded> {
+    return this.batcher.add(arrival);
   }
 
-  private async write(items: ArrivedEvent[]): Promise<Recorded[]> {
+  private async write(items: Arrival[]): Promise<Recorded[]> {
     try {
       return await this.writeOnce(items, new Map());
     } catch (error) {
-      // Repetitions are rare, so they are looked for only when the unique key has met one.
+      // Repetitions are rare, so they are looked for only when a unique key has met one.
       if (!isDuplicateKey(error)) throw error;
-      return this.writeOnce(items, await this.outcomesOf(items));
+      return this.writeOnce(items, await this.knownOf(items));
     }
   }
 
-  /** @param outcomes what pushes that are known to be stored were answered, by replay key. */
-  private async writeOnce(
-    items: ArrivedEvent[],
-    outcomes: Map<string, string>,
-  ): Promise<Recorded[]> {
-    const fresh = new Map<string, ArrivedEvent>();
+  /** @param known rows that are there already; those of this batch are added. */
+  private async writeOnce(items: Arrival[], known: Known): Promise<Recorded[]> {
+    const fresh: Arrival[] = [];
     const results = items.map((item) => {
-      const { replayKey } = item.row;
-      const repeated = outcomes.has(replayKey) || fresh.has(replayKey);
-      if (!repeated) fresh.set(replayKey, item);
-      return { outcome: outcomes.get(replayKey) ?? SUCCESS, repeated };
+      const before = keysOf(item.facts).map((key) => known.get(key));
+      const first = before.find((row) => row !== undefined);
+      if (first) return { ...first, repeated: true };
+      fresh.push(item);
+      const { id, receivedAt } = item.push;
+      const row = { id, receivedAt, outcome: item.outcome, reply: null, repeated: false };
+      for (const key of keysOf(item.facts)) known.set(key, row);
+      return row;
     });
-    const later = await this.database.transaction(async (manager) => {
-      const arrived = [...fresh.values()];
-      const work = await this.dispatcher.dispatch(
-        arrived.map(({ event }) => event),
-        manager,
-      );
-      await this.insert(arrived, manager);
-      return work;
-    });
-    for (const work of later) void this.runLater(work);
+    if (fresh.length > 0) await this.insertAndTell(fresh);
     return results;
   }
 
-  /** Raw statements here and below: on this path the ORM costs more than the query. */
-  private async outcomesOf(items: ArrivedEvent[]): Promise<Map<string, string>> {
-    const keys = items.map(({ row }) => row.replayKey);
-    const rows: { replay_key: string; outcome: string }[] = await this.database.read((manager) =>
-      manager.query(
-        `SELECT replay_key, outcome FROM callback_event WHERE replay_key IN (${marks(keys.length)})`,
-        keys,
-      ),
-    );
-    return new Map(rows.map((row) => [row.replay_key, row.outcome]));
+  private async insertAndTell(fresh: Arrival[]): Promise<void> {
+    const forOthers = fresh.filter(({ forHub }) => !forHub);
+    const later = await this.database.transaction(async (manager) => {
+      const work = await this.dispatcher.dispatch(
+        fresh.map(({ push }) => push),
+        forOthers.map(({ push }) => push),
+        manager,
+      );
+      await this.insert(fresh, manager);
+      return work;
+    });
+    for (const work of later) void this.runLater(work);
   }
 
-  private async insert(items: ArrivedEvent[], manager: EntityManager): Promise<void> {
-    if (items.length === 0) return;
-    const values = items.flatMap(({ row, xml }) => [
-      row.id,
-      row.componentAppId,
-      row.infoType,
-      row.createTime,
-      row.receivedAt,
-      row.sourceAddress,
-      row.keyUsed,
-      row.replayKey,
-      SUCCESS,
-      this.box.seal(xml, secretLocation(encryptedColumns.callbackPayload, row.id)),
-    ]);
-    await manager.query(
-      'INSERT INTO callback_event (id, component_appid, info_type, create_time, received_at, ' +
-        'source_address, key_used, replay_key, outcome, payload) VALUES ' +
-        items.map(() => `(${marks(10)})`).join(', '),
-      values,
+  /** Raw statements here and below: on this path the ORM costs more than the query. */
+  private async knownOf(items: Arrival[]): Promise<Known> {
+    const replayKeys = items.map(({ facts }) => facts.replayKey);
+    const dedupKeys = items.flatMap(({ facts }) => facts.dedupKey ?? []);
+    const select =
+      'SELECT id, received_at, replay_key, dedup_key, outcome, reply FROM callback_event WHERE ';
+    const statement =
+      `${select} replay_key IN (${marks(replayKeys.length)})` +
+      (dedupKeys.length === 0 ? '' : ` UNION ${select} dedup_key IN (${marks(dedupKeys.length)})`);
+    const rows: KeyRow[] = await this.database.read((manager) =>
+      manager.query(statement, [...replayKeys, ...dedupKeys]),
     );
+    return new Map(
+      rows.flatMap((row) => {
+        const { id, outcome, reply } = row;
+        const receivedAt = Number(row.received_at);
+        const recorded = { id, receivedAt, outcome, reply, repeated: true };
+        const keys = keysOf({ replayKey: row.replay_key, dedupKey: row.dedup_key });
+        return keys.map((key): [string, Recorded] => [key, recorded]);
+      }),
+    );
+  }
+
+  private async insert(items: Arrival[], manager: EntityManager): Promise<void> {
+    const rows = items.map((item) => Object.entries(this.columnsOf(item)));
+    const names = rows[0]?.map(([name]) => name) ?? [];
+    await manager.query(
+      `INSERT INTO callback_event (${names.join(', ')}) VALUES ` +
+        rows.map(() => `(${marks(names.length)})`).join(', '),
+      rows.flatMap((row) => row.map(([, value]) => value)),
+    );
+  }
+
+  private columnsOf({ push, facts, outcome }: Arrival): Record<string, unknown> {
+    return {
+      id: push.id,
+      component_appid: push.componentAppId,
+      kind: push.kind,
+      info_type: push.infoType.slice(0, NAME_LENGTH),
+      authorizer_appid: push.authorizerAppId,
+      msg_type: push.msgType?.slice(0, NAME_LENGTH) ?? null,
+      event: push.event?.slice(0, NAME_LENGTH) ?? null,
+      from_user: push.fromUser?.slice(0, NAME_LENGTH) ?? null,
+      create_time: push.createTime,
+      received_at: push.receivedAt,
+      source_address: facts.sourceAddress,
+      key_used: facts.keyUsed,
+      replay_key: facts.replayKey,
+      dedup_key: facts.dedupKey,
+      outcome,
+      payload: this.box.seal(push.text, secretLocation(encryptedColumns.callbackPayload, push.id)),
+    };
   }
 
   private async runLater(work: AfterCommit): Promise<void> {
@@ -126,6 +162,19 @@ export class EventRecorder {
       this.logger.warn('Work after a push failed; it is tried again by its owner', error);
     }
   }
+}
+
+interface KeyRow {
+  id: string;
+  received_at: number | string;
+  replay_key: string;
+  dedup_key: string | null;
+  outcome: Outcome;
+  reply: string | null;
+}
+
+function keysOf({ replayKey, dedupKey }: Pick<CallbackEvent, 'replayKey' | 'dedupKey'>): string[] {
+  return dedupKey === null ? [`replay ${replayKey}`] : [`replay ${replayKey}`, `dedup ${dedupKey}`];
 }
 
 function marks(count: number): string {

@@ -10,7 +10,9 @@ import {
   WechatCryptoService,
   type SignedEnvelope,
 } from '../wechat-crypto/wechat-crypto.service.js';
+import { isJsonText, parseJsonEnvelope, parseWechatJson } from '../wechat-crypto/wechat-json.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+import type { ArrivedPush } from './arrived-push.js';
 import type { PushQuery, UrlCheckQuery } from './callback-query.js';
 import { textField } from './push-fields.js';
 
@@ -24,8 +26,11 @@ export interface VerifiedPush {
   key: Buffer;
   keyUsed: KeyUsed;
   /** The decrypted text as it came. */
-  xml: string;
+  text: string;
+  format: ArrivedPush['format'];
   fields: XmlFields;
+  /** The outer document: the signature covers its `Encrypt` only. */
+  outer: XmlFields;
 }
 
 interface Candidate<T> {
@@ -45,25 +50,38 @@ export class PushVerifier {
   /**
    * Verifies and decrypts a push: signature, time window, outer AppId, AES, tail appid; the
    * caller compares what the decrypted fields name.
+   * @param json whether JSON is taken beside XML.
    * @throws {WechatCryptoError | HubError}
    */
-  verify(component: Component, query: PushQuery, body: Buffer | undefined): VerifiedPush {
-    const outer = this.crypto.parseEnvelope(decodeBody(body));
+  verify(
+    component: Component,
+    query: PushQuery,
+    body: Buffer | undefined,
+    json: boolean,
+  ): VerifiedPush {
+    const envelope = decodeBody(body);
+    const outer =
+      json && isJsonText(envelope)
+        ? parseJsonEnvelope(envelope)
+        : this.crypto.parseEnvelope(envelope);
     const push: SignedEnvelope = { ...query, encrypt: textField(outer, 'Encrypt') };
     const token = this.signingToken(component, (candidate) =>
       this.crypto.signatureMatches(candidate, push),
     );
     this.checkTimestamp(query.timestamp);
     if (outer.AppId !== undefined && outer.AppId !== component.appid) throw outerMismatch();
-    const { xml, key, keyUsed } = this.decrypt(component, push.encrypt);
+    const { text, key, keyUsed } = this.decrypt(component, push.encrypt);
     const previous = keyUsed === 'previous' || token.keyUsed === 'previous';
     if (previous) emitTelemetry('callback.previous_key', { componentAppId: component.appid });
+    const format = json && isJsonText(text) ? 'json' : 'xml';
     return {
       token: token.value,
       key,
       keyUsed: previous ? 'previous' : 'current',
-      xml,
-      fields: this.crypto.parseXml(xml),
+      text,
+      format,
+      fields: format === 'json' ? parseWechatJson(text) : this.crypto.parseXml(text),
+      outer,
     };
   }
 
@@ -93,12 +111,12 @@ export class PushVerifier {
   private decrypt(
     component: Component,
     encrypt: string,
-  ): { xml: string; key: Buffer; keyUsed: KeyUsed } {
+  ): { text: string; key: Buffer; keyUsed: KeyUsed } {
     let failure: unknown;
     for (const { value, keyUsed } of candidates(component.encodingAesKey)) {
       try {
         const key = this.crypto.decodeKey(value.reveal());
-        return { xml: this.crypto.decrypt(key, encrypt, component.appid), key, keyUsed };
+        return { text: this.crypto.decrypt(key, encrypt, component.appid), key, keyUsed };
       } catch (error) {
         // What the current key says is the better hint: most pushes are under it.
         failure ??= error;

@@ -21,6 +21,17 @@ export interface TelemetryEvents {
   'token.lease_wait': { kind: string; key: string; seconds: number };
   /** The hub asked WeChat to push tickets again. */
   'ticket.start_push': { componentAppId: string; outcome: string };
+  /** A subscription's target was called. `cause` says why, `outcome` how it went, in a word. */
+  'delivery.attempt': {
+    subscriptionId: string;
+    cause: string;
+    outcome: string;
+    seconds: number;
+  };
+  /** A delivery was given up after its last attempt. */
+  'delivery.dead': { subscriptionId: string };
+  /** A subscription was disabled because its target failed for too long, or is gone. */
+  'delivery.disabled': { subscriptionId: string; reason: string };
 }
 
 const PREFIX = 'component-hub:';

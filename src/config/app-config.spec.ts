@@ -49,6 +49,7 @@ describe('parseConfig of an empty environment', () => {
       eventRetentionDays: 7,
       authorizerWarmDays: 7,
       authorizationReturnOrigins: [],
+      delivery: { allowedTargets: [], timeoutMs: 15_000 },
       logLevel: 'info',
     });
   });

@@ -43,6 +43,12 @@ export interface AppConfig {
   authorizerWarmDays: number;
   /** Origins that a browser may be sent to after an authorization. */
   authorizationReturnOrigins: string[];
+  delivery: {
+    /** Hosts, addresses and CIDRs that may be delivered to although they are private. */
+    allowedTargets: string[];
+    /** Longest that one attempt may take. */
+    timeoutMs: number;
+  };
   logLevel: LogLevelName;
 }
 
@@ -127,6 +133,10 @@ function toConfig(v: VariableValues): AppConfig {
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
     authorizerWarmDays: v.AUTHORIZER_WARM_DAYS,
     authorizationReturnOrigins: v.AUTHORIZATION_RETURN_ORIGINS ?? [],
+    delivery: {
+      allowedTargets: v.DELIVERY_ALLOWED_TARGETS ?? [],
+      timeoutMs: v.DELIVERY_TIMEOUT_MS,
+    },
     logLevel: v.LOG_LEVEL,
   };
 }

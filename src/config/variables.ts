@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { LOG_LEVEL_NAMES } from '../common/hub-logger.js';
 
@@ -35,6 +36,13 @@ const origins = z
     (list) => list.every((entry) => URL.canParse(entry) && new URL(entry).origin === entry),
     'must be a list of origins such as https://app.example.com, separated by commas',
   );
+const targets = z
+  .string()
+  .transform((list) => list.split(',').map((entry) => entry.trim().toLowerCase()))
+  .refine(
+    (list) => list.every(isTarget),
+    'must be a list of hosts, addresses and CIDRs, separated by commas',
+  );
 const masterKeys = z
   .string()
   .refine(
@@ -60,6 +68,12 @@ function isMysqlUrl(text: string): boolean {
 /** Whether every % begins an escape, as the driver will want it. */
 function isDecodable(text: string): boolean {
   return !/%(?![0-9a-f]{2})/i.test(text);
+}
+
+/** A host name, an address, or a range of them. */
+function isTarget(entry: string): boolean {
+  if (entry.includes('/')) return ipaddr.isValidCIDR(entry);
+  return ipaddr.isValid(entry) || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(entry);
 }
 
 function isMasterKey(entry: string): boolean {
@@ -201,6 +215,17 @@ export const variables = {
     schema: origins.optional(),
     meaning: 'Origins to which a browser may be sent after an authorization, separated by commas',
     example: 'https://app.example.com,https://shop.example.com',
+  },
+  DELIVERY_ALLOWED_TARGETS: {
+    schema: targets.optional(),
+    meaning:
+      'Hosts, addresses and CIDRs of your own network that deliveries may go to, separated by commas',
+    example: 'hooks.internal,10.0.0.0/8',
+  },
+  DELIVERY_TIMEOUT_MS: {
+    schema: wholeNumber(100, 60_000, 15_000),
+    meaning: 'Milliseconds that one attempt to deliver may take',
+    example: '15000',
   },
   LOG_LEVEL: {
     schema: z.enum(LOG_LEVEL_NAMES, `must be one of ${LOG_LEVEL_NAMES.join(', ')}`).default('info'),

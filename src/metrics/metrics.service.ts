@@ -5,6 +5,8 @@ import { Clock } from '../common/clock.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { onTelemetry, type TelemetryEvents } from '../common/telemetry.js';
 import { ComponentService } from '../component/component.service.js';
+import { DeliveryLog } from '../delivery/delivery.log.js';
+import { SubscriptionService } from '../delivery/subscription.service.js';
 import { ticketAgeMs, type Ticket } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
 import type { TokenState } from '../token/token-state.js';
@@ -34,6 +36,8 @@ export class MetricsService implements OnApplicationShutdown {
     private readonly tickets: TicketService,
     private readonly tokens: TokenService,
     authorizers: AuthorizerStatistics,
+    private readonly subscriptions: SubscriptionService,
+    private readonly deliveries: DeliveryLog,
     private readonly clock: Clock,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -41,6 +45,7 @@ export class MetricsService implements OnApplicationShutdown {
     this.observeCallbacks();
     this.observeTokens();
     this.observeWechat();
+    this.observeDeliveries();
     this.observeHttp();
     observeAuthorizers(this.registry, authorizers);
   }
@@ -174,6 +179,56 @@ export class MetricsService implements OnApplicationShutdown {
     this.listen('ticket.start_push', ({ componentAppId, outcome }) =>
       startPush.inc({ component: componentAppId, outcome }),
     );
+  }
+
+  private observeDeliveries(): void {
+    const attempts = this.counter(
+      'hub_delivery_attempts_total',
+      'Calls of subscriptions by cause and outcome: taken, refused or unreachable',
+      ['subscription', 'cause', 'outcome'],
+    );
+    const duration = this.histogram(
+      'hub_delivery_duration_seconds',
+      'Duration of calls of subscriptions',
+      ['subscription'],
+    );
+    const dead = this.counter('hub_delivery_dead_total', 'Deliveries given up for good', [
+      'subscription',
+    ]);
+    const disabled = this.counter(
+      'hub_subscription_disabled_total',
+      'Subscriptions that the hub has disabled for what their targets did',
+      ['subscription'],
+    );
+    this.listen('delivery.attempt', ({ subscriptionId, cause, outcome, seconds }) => {
+      attempts.inc({ subscription: subscriptionId, cause, outcome });
+      duration.observe({ subscription: subscriptionId }, seconds);
+    });
+    this.listen('delivery.dead', ({ subscriptionId }) =>
+      dead.inc({ subscription: subscriptionId }),
+    );
+    this.listen('delivery.disabled', ({ subscriptionId }) =>
+      disabled.inc({ subscription: subscriptionId }),
+    );
+    this.gaugePendingDeliveries();
+  }
+
+  /** What waits, also for subscriptions that are disabled. */
+  private gaugePendingDeliveries(): void {
+    const collect = async (): Promise<void> => {
+      const ids = (await this.subscriptions.list().catch(() => [])).map(({ id }) => id);
+      const pending = await this.deliveries.pending(ids).catch(() => undefined);
+      gauge.reset();
+      if (!pending) return;
+      for (const id of ids) gauge.set({ subscription: id }, pending.get(id) ?? 0);
+    };
+    const gauge: Gauge<'subscription'> = new Gauge({
+      name: 'hub_delivery_pending',
+      help: 'Deliveries that are still to be made',
+      labelNames: ['subscription'],
+      registers: [this.registry],
+      collect,
+    });
   }
 
   private observeHttp(): void {

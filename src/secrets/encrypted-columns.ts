@@ -53,6 +53,13 @@ export const encryptedColumns = {
   },
   authorizationCode: { table: 'authorization_code', column: 'code', identity: ['code_hash'] },
   callbackPayload: { table: 'callback_event', column: 'payload', identity: ['id'] },
+  callbackReply: { table: 'callback_event', column: 'reply', identity: ['id'] },
+  subscriptionSecret: { table: 'subscription', column: 'secret', identity: ['id'] },
+  subscriptionPreviousSecret: {
+    table: 'subscription',
+    column: 'previous_secret',
+    identity: ['id'],
+  },
 } as const satisfies Record<string, EncryptedColumn>;
 
 /** The place of a value: authenticated with it, so that it decrypts nowhere else. */

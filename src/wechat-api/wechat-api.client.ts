@@ -9,7 +9,7 @@ import { WechatApiError } from './wechat-api.error.js';
 import { kindOfErrcode } from './wechat-errcode.js';
 
 /** Body of a call; {@link Secret}s are revealed on the way out only. */
-export type WechatApiBody = Record<string, string | number | Secret>;
+export type WechatApiBody = Record<string, string | number | Secret | object>;
 
 /** Longest text of WeChat's that goes into answers, logs and rows. */
 const MAX_ERRMSG = 500;
@@ -126,7 +126,7 @@ export class WechatApiClient {
   }
 }
 
-function revealed(values: WechatApiBody): Record<string, string | number> {
+function revealed(values: WechatApiBody): Record<string, string | number | object> {
   return Object.fromEntries(
     Object.entries(values).map(([k, v]) => [k, v instanceof Secret ? v.reveal() : v]),
   );

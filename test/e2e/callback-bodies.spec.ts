@@ -18,9 +18,9 @@ import {
   type Refusal,
   type StoredState,
 } from '../support/callback-state.js';
-import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';
+import { databasesAndUrls, EVENTS_URL } from '../support/message-pushes.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -30,14 +30,16 @@ const INVALID: Refusal = { status: 400, code: 'field_invalid' };
 const UNSIGNED: Refusal = { status: 403, code: 'signature_invalid', errcode: -40001 };
 const TOO_LARGE: Refusal = { status: 413, code: 'body_too_large' };
 
-describe.each(databaseKinds())('a body on %s is refused, and changes nothing,', (kind) => {
+const refused = 'a body on %s to %s is refused, and changes nothing,';
+describe.each(databasesAndUrls())(refused, (kind, url) => {
+  const isEvents = url === EVENTS_URL;
   let test: TestApp;
   let before: StoredState;
   let built: BuiltPush;
   beforeAll(async () => {
     test = await createTestApp({ database: kind });
     await withTicketAndToken(test, COMPONENT.appid);
-    built = test.simulator.buildTicketPush(COMPONENT.appid);
+    built = atUrl(test.simulator.buildTicketPush(COMPONENT.appid));
   });
   afterAll(() => test.close());
   beforeEach(async () => {
@@ -47,6 +49,10 @@ describe.each(databaseKinds())('a body on %s is refused, and changes nothing,', 
   afterEach(async () => {
     expect(await storedState(test)).toEqual(before);
   });
+
+  function atUrl(push: BuiltPush): BuiltPush {
+    return { ...push, path: push.path.replace('/events?', `/${url}?`) };
+  }
 
   /** Sent with a query that would be right for another body. */
   function send(body: string | Buffer | Buffer[]): Promise<Answer> {
@@ -58,7 +64,13 @@ describe.each(databaseKinds())('a body on %s is refused, and changes nothing,', 
     ['that is empty', '', XML],
     ['of white space', ' \r\n', XML],
     ['of words', 'success', XML],
-    ['of JSON', '{"ToUserName":"gh_fake","Encrypt":"AAAA"}', XML],
+    ['of JSON', '{"ToUserName":"gh_fake","Encrypt":"AAAA"}', isEvents ? XML : UNSIGNED],
+    ['of JSON cut short', '{"ToUserName":"gh_fake","Encrypt":"AAAA"', XML],
+    ['of JSON without Encrypt', '{"ToUserName":"gh_fake"}', isEvents ? XML : MISSING],
+    ['of JSON with fields within Encrypt', '{"Encrypt":{"a":"A"}}', XML],
+    ['of 100 000 nested brackets', `{"Encrypt":${'['.repeat(100_000)}`, XML],
+    ['of 100 000 fields of JSON', `{${'"a":1,'.repeat(100_000)}"Encrypt":"A"}`, XML],
+    ['of a list of JSON', '[{"Encrypt":"AAAA"}]', XML],
     ['of a form', 'Encrypt=AAAA', XML],
     ['of HTML', '<html><br></html>', XML],
     ['of XML cut short', '<xml><Encrypt>AAAA</Encrypt>', XML],
@@ -102,18 +114,21 @@ describe.each(databaseKinds())('a body on %s is refused, and changes nothing,', 
     expectRefusal(answer, XML);
   });
 
-  it.each([
-    ['that is empty', ''],
-    ['of words', 'success'],
-    ['of JSON', '{"InfoType":"component_verify_ticket"}'],
-    ['with a DOCTYPE', '<!DOCTYPE xml><xml><InfoType>a</InfoType></xml>'],
-    ['with an entity bomb', entityBomb()],
-    ['of 10 000 nested tags', nested(10_000)],
-    ['with NUL', '<xml><InfoType>a\0</InfoType></xml>'],
-    ['that is cut short', '<xml><InfoType>a</InfoType>'],
-  ])('when it is properly signed around a text %s', async (_, plaintext) => {
-    const push = pushOf(test, plaintext);
-    expectRefusal(await test.hub.push(push.built), XML);
+  it.each<[string, string, Refusal]>([
+    ['that is empty', '', XML],
+    ['of words', 'success', XML],
+    ['of JSON', '{"InfoType":"component_verify_ticket"}', isEvents ? XML : MISSING],
+    ['of JSON that is cut short', '{"MsgType":"text"', XML],
+    ['of nested JSON', `{"MsgType":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_001)}`, XML],
+    ['of JSON with NUL', '{"MsgType":"text\\u0000"}', XML],
+    ['with a DOCTYPE', '<!DOCTYPE xml><xml><InfoType>a</InfoType></xml>', XML],
+    ['with an entity bomb', entityBomb(), XML],
+    ['of 10 000 nested tags', nested(10_000), XML],
+    ['with NUL', '<xml><InfoType>a\0</InfoType></xml>', XML],
+    ['that is cut short', '<xml><InfoType>a</InfoType>', XML],
+  ])('when it is properly signed around a text %s', async (_, plaintext, refusal) => {
+    const { path, body } = atUrl(pushOf(test, plaintext).built);
+    expectRefusal(await rawRequest(test.hub.url, { path, body }), refusal);
   });
 
   it('300 times over, without keeping memory', async () => {
@@ -128,7 +143,9 @@ describe.each(databaseKinds())('a body on %s is refused, and changes nothing,', 
     const heapBefore = heapUsed();
     await hostile(0, 300);
     const growth = (heapUsed() - heapBefore) / MEBIBYTE;
-    console.log(`Heap after 300 hostile bodies on ${kind}: ${growth.toFixed(1)} MiB more`);
+    console.log(
+      `Heap after 300 hostile bodies on ${kind} to ${url}: ${growth.toFixed(1)} MiB more`,
+    );
     expect(growth).toBeLessThan(8);
   });
 });

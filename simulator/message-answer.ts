@@ -1,0 +1,72 @@
+import type { ReadyMessage } from './message-builder.js';
+import type { PushAnswer } from './push-transport.js';
+import { readReplyXml, type ReplyFields } from './reply-xml.js';
+import { signMessage } from './wechat-push-crypto.js';
+import { decryptReply } from './wechat-reply-crypto.js';
+
+/**
+ * How WeChat takes an answer to a message:
+ * - `success`, `empty`, `reply`: as documented; nothing more is sent.
+ * - `malformed`: HTTP 200 with anything else; the user reads that the account is out of order.
+ * - `refused`: another HTTP status; sent again.
+ * - `unanswered`: no answer in time, or no connection; sent again.
+ */
+export type MessageOutcome = 'success' | 'empty' | 'reply' | 'malformed' | 'refused' | 'unanswered';
+
+/** A passive reply (被动回复), decrypted and verified. */
+export interface PassiveReply {
+  xml: string;
+  fields: ReplyFields;
+}
+
+/** What one answer comes to. */
+export interface JudgedAnswer {
+  outcome: MessageOutcome;
+  reply: PassiveReply | null;
+  /** What is wrong with a malformed answer. */
+  problem: string | null;
+}
+
+/** Reads an answer as WeChat would. */
+export function judgeAnswer(message: ReadyMessage, { status, body }: PushAnswer): JudgedAnswer {
+  if (status === null) return judged('unanswered');
+  if (status !== 200) return judged('refused');
+  if (body === '') return judged('empty');
+  if (body === 'success') return judged('success');
+  try {
+    return { outcome: 'reply', reply: openReply(message, body), problem: null };
+  } catch (error) {
+    return { outcome: 'malformed', reply: null, problem: (error as Error).message };
+  }
+}
+
+function judged(outcome: MessageOutcome): JudgedAnswer {
+  return { outcome, reply: null, problem: null };
+}
+
+/** Throws, with the reason, for what WeChat would not show to the user. */
+function openReply(message: ReadyMessage, body: string): PassiveReply {
+  const { appid, token, encodingAesKey } = message.component;
+  const outer = readReplyXml(body);
+  const parts = ['TimeStamp', 'Nonce', 'Encrypt'].map((name) => textOf(outer, name));
+  const [timestamp = '', nonce = '', encrypt = ''] = parts;
+  if (signMessage(token, timestamp, nonce, encrypt) !== textOf(outer, 'MsgSignature')) {
+    throw new Error('the signature of the reply is wrong');
+  }
+  const { message: xml, tailId } = decryptReply(encodingAesKey, encrypt);
+  if (tailId !== appid) throw new Error(`the id behind the reply is ${tailId}`);
+  const fields = readReplyXml(xml);
+  if (textOf(fields, 'ToUserName') !== message.fromUser) throw new Error('it is for another user');
+  if (textOf(fields, 'FromUserName') !== message.toUserName) {
+    throw new Error('it is from another account');
+  }
+  textOf(fields, 'CreateTime');
+  textOf(fields, 'MsgType');
+  return { xml, fields };
+}
+
+function textOf(fields: ReplyFields, name: string): string {
+  const value = fields[name];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new Error(`${name} is missing`);
+}

@@ -1,0 +1,31 @@
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+
+/** Authorization events come to one URL, messages and events of the accounts to another. */
+export type PushKind = 'authorization' | 'message' | 'event';
+
+/** A push from WeChat, verified and decrypted. */
+export interface ArrivedPush {
+  /** Id of its row in `callback_event`: UUID version 7. */
+  id: string;
+  kind: PushKind;
+  componentAppId: string;
+  /** The account whose message it is; null for authorization events. */
+  authorizerAppId: string | null;
+  /** InfoType of an authorization event, else empty. */
+  infoType: string;
+  /** MsgType of a message or event (`text`, `event`, …). */
+  msgType: string | null;
+  /** Event of an event (`subscribe`, `CLICK`, …), in WeChat's case. */
+  event: string | null;
+  /** FromUserName: the user's openid. */
+  fromUser: string | null;
+  /** WeChat's CreateTime in Unix seconds, where it is a time. */
+  createTime: number | null;
+  /** When it arrived, in Unix milliseconds. */
+  receivedAt: number;
+  fields: XmlFields;
+  /** The decrypted text as it came. */
+  text: string;
+  /** What `text` is: WeChat's XML, or the JSON that shops send. */
+  format: 'xml' | 'json';
+}

@@ -1,0 +1,37 @@
+import type { Component } from '../component/component.js';
+import type { ArrivedPush } from './arrived-push.js';
+import type { VerifiedPush } from './push-verifier.js';
+
+/**
+ * What WeChat is answered, as `callback_event.outcome` has it: `success`, those 7 bytes; `empty`,
+ * none at all; `reply`, the passive reply in that row.
+ */
+export type Outcome = 'success' | 'empty' | 'reply';
+
+/** What a verified push is, and what is to become of it. */
+export type PushContent = Pick<
+  ArrivedPush,
+  'kind' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event' | 'fromUser'
+> & {
+  /** See `callback_event.dedup_key`. */
+  dedupKey: string | null;
+  /** The answer unless a reply is found. */
+  outcome: Exclude<Outcome, 'reply'>;
+  /** The hub itself is meant: recorded like every push, and nobody else is told. */
+  forHub: boolean;
+};
+
+/** One of the URLs that WeChat pushes to: what is different about it. */
+export interface PushUrl {
+  /** Whether JSON is taken beside XML. */
+  json: boolean;
+  /** @throws {HubError} for a push that does not belong here. */
+  read(verified: VerifiedPush, component: Component): PushContent | Promise<PushContent>;
+  /**
+   * The passive reply to a push that is new and durable, as WeChat's XML; undefined for none.
+   * Absent where every push is answered at once.
+   */
+  reply?: (push: ArrivedPush) => Promise<string | undefined>;
+  /** Whether such a push may get a reply: a repetition of it then waits for the first one's. */
+  mayReply?: (push: ArrivedPush) => boolean;
+}

@@ -1,0 +1,74 @@
+import { Controller, Get, HttpCode, Ip, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { AuditService } from '../auth/audit.service.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { DeliveryLog } from './delivery.log.js';
+import { DeliveryReplay } from './delivery.replay.js';
+import {
+  attemptViewExample,
+  deliveryDetailView,
+  deliveryListQuery,
+  deliveryListView,
+  deliveryViewExample,
+  toAttemptView,
+  toDeliveryView,
+  type DeliveryListQuery,
+} from './delivery.views.js';
+import { attemptOutcomeView, outcomeExample, toOutcomeView } from './subscription.views.js';
+
+const idParam = z.string().min(1).max(36);
+
+/** `/admin/deliveries`: pushes on their way to subscriptions. */
+@ApiTags('deliveries')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/deliveries')
+export class DeliveryController {
+  constructor(
+    private readonly log: DeliveryLog,
+    private readonly replays: DeliveryReplay,
+    private readonly audit: AuditService,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Deliveries, newest first' })
+  @ApiJson(deliveryListView, { deliveries: [deliveryViewExample], next: null })
+  async list(
+    @Query({ schema: deliveryListQuery }) query: DeliveryListQuery,
+  ): Promise<z.infer<typeof deliveryListView>> {
+    const rows = await this.log.page(query);
+    const last = rows.length === query.limit ? rows.at(-1) : undefined;
+    return { deliveries: rows.map(toDeliveryView), next: last?.id ?? null };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One delivery, with its attempts' })
+  @ApiHubError(404, 'delivery_unknown', 'There is no such delivery')
+  @ApiJson(deliveryDetailView, { ...deliveryViewExample, history: [attemptViewExample] })
+  async get(
+    @Param('id', { schema: idParam }) id: string,
+  ): Promise<z.infer<typeof deliveryDetailView>> {
+    const row = await this.log.get(id);
+    const attempts = await this.log.attempts(id);
+    return { ...toDeliveryView(row), history: attempts.map(toAttemptView) };
+  }
+
+  @Post(':id/replay')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Attempt a delivery now and show how it went',
+    description: 'The schedule of one that is pending stays as it is, unless the target takes it.',
+  })
+  @ApiHubError(404, 'delivery_unknown', 'There is no such delivery')
+  @ApiHubError(409, 'push_gone', 'The push is no longer stored')
+  @ApiJson(attemptOutcomeView, outcomeExample)
+  async replay(
+    @Param('id', { schema: idParam }) id: string,
+    @Ip() ip: string,
+  ): Promise<z.infer<typeof attemptOutcomeView>> {
+    await this.audit.record('delivery.replay', id, ip);
+    return toOutcomeView(await this.replays.one(id));
+  }
+}

@@ -1,0 +1,57 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { BigIntColumn } from '../database/column-types.js';
+
+/**
+ * `pending` until it is `delivered`, or `dead` after the last retry, or `cancelled` because its
+ * subscription is gone.
+ */
+export type DeliveryStatus = 'pending' | 'delivered' | 'dead' | 'cancelled';
+
+/** One push on its way to one subscription. Times are Unix milliseconds. */
+@Entity('delivery')
+@Index('delivery_event', ['eventId'])
+@Index('delivery_due', ['subscriptionId', 'status', 'nextAttemptAt'])
+@Index('delivery_order', ['orderKey', 'status', 'id'])
+export class DeliveryRow {
+  /** UUID version 7: in order of arrival. */
+  @PrimaryColumn({ type: 'varchar', length: 36 })
+  id!: string;
+
+  @Column({ name: 'event_id', type: 'varchar', length: 36 })
+  eventId!: string;
+
+  @Column({ name: 'subscription_id', type: 'varchar', length: 36 })
+  subscriptionId!: string;
+
+  /** Deliveries of one key go one after another; null where order does not matter. */
+  @Column({ name: 'order_key', type: 'varchar', length: 191, nullable: true })
+  orderKey!: string | null;
+
+  @Column({ type: 'varchar', length: 16 })
+  status!: DeliveryStatus;
+
+  /** Attempts of the schedule that were made; manual ones do not count. */
+  @Column({ type: 'integer', default: 0 })
+  attempts!: number;
+
+  /**
+   * From then on anyone may take it up: when its next attempt is due or, while a process has it in
+   * hand, when that process's lease ends. One column for both, so that a search for what is due
+   * does not come by what is in hand. Null when nothing more is to be done.
+   */
+  @BigIntColumn({ name: 'next_attempt_at', nullable: true })
+  nextAttemptAt!: number | null;
+
+  /** The process that has it in hand. */
+  @Column({ name: 'lease_owner', type: 'varchar', length: 36, nullable: true })
+  leaseOwner!: string | null;
+
+  @Column({ name: 'last_error', type: 'varchar', length: 255, nullable: true })
+  lastError!: string | null;
+
+  @BigIntColumn({ name: 'created_at' })
+  createdAt!: number;
+
+  @BigIntColumn({ name: 'finished_at', nullable: true })
+  finishedAt!: number | null;
+}

@@ -1,0 +1,13 @@
+import type { ArrivedPush } from '../callback/arrived-push.js';
+
+/** A delivery that this process has leased, and what it delivers. */
+export interface DeliveryJob {
+  deliveryId: string;
+  subscriptionId: string;
+  orderKey: string | null;
+  /** Attempts that were made before. */
+  attempts: number;
+  /** End of the lease, in Unix milliseconds: from then on others may take it. */
+  leaseUntil: number;
+  push: ArrivedPush;
+}

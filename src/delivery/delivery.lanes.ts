@@ -1,0 +1,118 @@
+import type { DeliveryJob } from './delivery.job.js';
+
+/** How much is under way at once. */
+export const LANE_LIMITS = {
+  /** Attempts for one subscription. */
+  perSubscription: 32,
+  /** Attempts in all … */
+  total: 256,
+  /** … beside these few for each subscription: dead targets may hold all the others. */
+  reserved: 4,
+  /** Deliveries for one subscription that wait in memory for their turn. */
+  queued: 500,
+} as const;
+
+interface Lane {
+  queue: DeliveryJob[];
+  running: number;
+}
+
+/**
+ * Deliveries in hand, each subscription in a lane of its own: a target that hangs holds up its own
+ * lane and no other.
+ */
+export class DeliveryLanes {
+  private readonly lanes = new Map<string, Lane>();
+  /** Lanes in which something waits, the one that was served last at the end. */
+  private readonly waiting = new Set<string>();
+  private readonly ids = new Set<string>();
+  private readonly underWay = new Set<Promise<void>>();
+  private running = 0;
+
+  /**
+   * @param run never rejects.
+   * @param ended called after each run, when its place is free.
+   */
+  constructor(
+    private readonly run: (job: DeliveryJob) => Promise<void>,
+    private readonly ended: (job: DeliveryJob) => void,
+  ) {}
+
+  /** Puts a delivery in its lane; it begins when there is a place. */
+  add(job: DeliveryJob): void {
+    this.ids.add(job.deliveryId);
+    this.laneOf(job.subscriptionId).queue.push(job);
+    this.waiting.add(job.subscriptionId);
+    this.start();
+  }
+
+  has(deliveryId: string): boolean {
+    return this.ids.has(deliveryId);
+  }
+
+  /** How many more may wait for a subscription. */
+  room(subscriptionId: string): number {
+    return LANE_LIMITS.queued - (this.lanes.get(subscriptionId)?.queue.length ?? 0);
+  }
+
+  /** How many of a subscription could begin soon: what is worth being taken up. */
+  appetite(subscriptionId: string): number {
+    const lane = this.lanes.get(subscriptionId);
+    if (!lane) return LANE_LIMITS.perSubscription;
+    const places = LANE_LIMITS.perSubscription - lane.running;
+    return places + LANE_LIMITS.perSubscription / 2 - lane.queue.length;
+  }
+
+  /** Takes out all that has not begun. */
+  clear(): DeliveryJob[] {
+    const jobs = [...this.lanes.values()].flatMap(({ queue }) => queue.splice(0));
+    this.waiting.clear();
+    for (const { deliveryId } of jobs) this.ids.delete(deliveryId);
+    return jobs;
+  }
+
+  /** Resolves when nothing is in hand. */
+  async idle(): Promise<void> {
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  }
+
+  private start(): void {
+    // As it is now: whoever is left waiting goes to the end.
+    for (const id of Array.from(this.waiting)) {
+      const lane = this.laneOf(id);
+      while (lane.queue.length > 0 && this.mayStart(lane)) this.begin(lane);
+      this.waiting.delete(id);
+      if (lane.queue.length > 0) this.waiting.add(id);
+    }
+  }
+
+  private mayStart({ running }: Lane): boolean {
+    const { reserved, perSubscription, total } = LANE_LIMITS;
+    return running < reserved || (running < perSubscription && this.running < total);
+  }
+
+  private begin(lane: Lane): void {
+    const job = lane.queue.shift() as DeliveryJob;
+    lane.running += 1;
+    this.running += 1;
+    const work = this.runIn(lane, job);
+    this.underWay.add(work);
+    void work.finally(() => this.underWay.delete(work));
+  }
+
+  private async runIn(lane: Lane, job: DeliveryJob): Promise<void> {
+    await this.run(job);
+    lane.running -= 1;
+    this.running -= 1;
+    this.ids.delete(job.deliveryId);
+    if (lane.running === 0 && lane.queue.length === 0) this.lanes.delete(job.subscriptionId);
+    this.start();
+    this.ended(job);
+  }
+
+  private laneOf(subscriptionId: string): Lane {
+    let lane = this.lanes.get(subscriptionId);
+    if (!lane) this.lanes.set(subscriptionId, (lane = { queue: [], running: 0 }));
+    return lane;
+  }
+}

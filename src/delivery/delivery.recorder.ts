@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { AfterCommit } from '../callback/on-info-type.js';
+import { OnRecorded } from '../callback/on-recorded.js';
+import { Clock } from '../common/clock.js';
+import type { DeliveryJob } from './delivery.job.js';
+import { DeliveryStore, type NewDelivery } from './delivery.store.js';
+import { DeliveryWorker } from './delivery.worker.js';
+import { ResponderService } from './responder.service.js';
+import { SubscriptionService } from './subscription.service.js';
+import { orderKeyOf, recipientsOf, type Subscription } from './subscription.js';
+
+/** Deliveries of pushes that are being recorded, and who has them in hand. */
+interface Plan {
+  rows: NewDelivery[];
+  /** Handed over from memory as soon as they are durable: no claim, no reading of what was sent. */
+  handedOver: DeliveryJob[];
+  /** Subscriptions whose deliveries are claimed from the database. */
+  claimed: Set<string>;
+}
+
+/** Begins a push's deliveries in the transaction that records it: there is no push without them. */
+@Injectable()
+export class DeliveryRecorder {
+  constructor(
+    private readonly subscriptions: SubscriptionService,
+    private readonly store: DeliveryStore,
+    private readonly worker: DeliveryWorker,
+    private readonly responders: ResponderService,
+    private readonly clock: Clock,
+  ) {}
+
+  @OnRecorded(true)
+  async begin(pushes: ArrivedPush[], manager: EntityManager): Promise<AfterCommit | void> {
+    const subscriptions = await this.subscriptions.list();
+    const { rows, handedOver, claimed } = this.plan(pushes, subscriptions);
+    if (rows.length === 0) return undefined;
+    await this.store.insert(rows, manager);
+    return async () => {
+      this.worker.accept(handedOver);
+      await Promise.all([...claimed].map((id) => this.worker.wake(id)));
+    };
+  }
+
+  private plan(pushes: ArrivedPush[], subscriptions: Subscription[]): Plan {
+    const plan: Plan = { rows: [], handedOver: [], claimed: new Set() };
+    const room = new Map<string, number>();
+    for (const push of pushes) {
+      for (const subscription of recipientsOf(subscriptions, push)) {
+        this.add(plan, push, subscription, room);
+      }
+    }
+    return plan;
+  }
+
+  private add(
+    plan: Plan,
+    push: ArrivedPush,
+    subscription: Subscription,
+    room: Map<string, number>,
+  ): void {
+    const { id: subscriptionId, mode } = subscription;
+    const deliveryId = uuidv7();
+    const orderKey = orderKeyOf(subscription, push);
+    const left = room.get(subscriptionId) ?? this.worker.room(subscriptionId);
+    const responder = mode === 'responder';
+    const inHand = responder || (orderKey === null && left > 0);
+    const now = this.clock.now();
+    const leaseUntil = this.worker.leaseEnd();
+    plan.rows.push({
+      id: deliveryId,
+      eventId: push.id,
+      subscriptionId,
+      orderKey,
+      nextAttemptAt: inHand ? leaseUntil : now,
+      leased: inHand,
+      createdAt: now,
+    });
+    const job = { deliveryId, subscriptionId, orderKey, attempts: 0, leaseUntil, push };
+    // The row of a push whose recording fails is gone, and nobody asks for its answer.
+    if (responder) this.responders.expect(job);
+    else if (inHand) {
+      plan.handedOver.push(job);
+      room.set(subscriptionId, left - 1);
+    } else plan.claimed.add(subscriptionId);
+  }
+}

@@ -1,0 +1,165 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { Batcher } from '../common/batcher.js';
+import { Database, DatabaseUnavailableError } from '../database/database.js';
+import type { AttemptCause } from './delivery-attempt.entity.js';
+import { DeliveryStore } from './delivery.store.js';
+import { marks } from './sql.js';
+
+/** Most results that one transaction writes. */
+const MAX_BATCH = 200;
+/** A target has taken it, perhaps: what is not put on record is delivered twice. */
+const SAVE_TRIES = 60;
+const SAVE_RETRY_MS = 500;
+/** Nobody waits for a result: those of so many milliseconds share a transaction. */
+const GATHER_MS = 10;
+
+/** An attempt, for its row. */
+export interface AttemptFacts {
+  at: number;
+  durationMs: number;
+  cause: AttemptCause;
+  status: number | null;
+  error: string | null;
+}
+
+/** What becomes of a delivery. Times are Unix milliseconds. */
+export type Ending =
+  /** Taken, given up after the last attempt, or of no use any more. */
+  | { status: 'delivered' | 'dead' | 'cancelled'; at: number }
+  /** Tried again. */
+  | { status: 'pending'; nextAttemptAt: number };
+
+/** How a delivery that this process has leased goes on. */
+export interface Result {
+  deliveryId: string;
+  ending: Ending;
+  /** Missing where no attempt was made. */
+  attempt?: AttemptFacts;
+  /** Said in the row where no attempt says it. */
+  lastError?: string;
+}
+
+/** Puts on record how deliveries went, many at a time. */
+@Injectable()
+export class DeliveryResults {
+  private readonly logger = new Logger(DeliveryResults.name);
+  private readonly batcher = new Batcher<Result, void>(
+    (items) => this.write(items),
+    MAX_BATCH,
+    (error) => error instanceof DatabaseUnavailableError,
+  );
+
+  private gathering?: Promise<void>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly store: DeliveryStore,
+  ) {}
+
+  /**
+   * Resolves when it is on record, or will never be. A delivery whose lease another process has
+   * taken over meanwhile stays as it is; the attempt was made all the same.
+   */
+  async save(result: Result): Promise<void> {
+    this.gathering ??= this.gather();
+    await this.gathering;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.batcher.add(result);
+      } catch (error) {
+        if (tries === SAVE_TRIES || !(error instanceof DatabaseUnavailableError)) {
+          this.logger.warn('The result of a delivery is lost; it is delivered again', error);
+          return;
+        }
+        await delay(SAVE_RETRY_MS);
+      }
+    }
+  }
+
+  private async gather(): Promise<void> {
+    await delay(GATHER_MS);
+    this.gathering = undefined;
+  }
+
+  /** Puts an attempt on record that a person asked for: it moves no schedule, but may end it. */
+  async saveManual(deliveryId: string, attempt: AttemptFacts, takenAt?: number): Promise<void> {
+    await this.database.transaction(async (manager) => {
+      await insertAttempts([{ deliveryId, attempt }], manager);
+      if (takenAt === undefined) return;
+      await manager.query(
+        `UPDATE delivery SET status = 'delivered', next_attempt_at = NULL, lease_owner = NULL,
+         last_error = NULL, finished_at = ? WHERE id = ? AND status <> 'delivered'`,
+        [takenAt, deliveryId],
+      );
+    });
+  }
+
+  private async write(results: Result[]): Promise<void[]> {
+    await this.database.transaction(async (manager) => {
+      await this.endTaken(results, manager);
+      for (const result of results) {
+        if (!isTaken(result)) await this.end(result, manager);
+      }
+      await insertAttempts(results, manager);
+    });
+    return results.map(() => undefined);
+  }
+
+  /** What nearly all are: one statement for all of them. */
+  private async endTaken(results: Result[], manager: EntityManager): Promise<void> {
+    const taken = results.filter(isTaken);
+    const [first] = taken;
+    if (!first) return;
+    await manager.query(
+      `UPDATE delivery SET status = 'delivered', attempts = attempts + 1, next_attempt_at = NULL,
+       lease_owner = NULL, last_error = NULL, finished_at = ?
+       WHERE lease_owner = ? AND status = 'pending' AND id IN (${marks(taken.length)})`,
+      [first.ending.at, this.store.owner, ...taken.map(({ deliveryId }) => deliveryId)],
+    );
+  }
+
+  private async end(result: Result, manager: EntityManager): Promise<void> {
+    const { deliveryId, ending, attempt, lastError } = result;
+    const error = attempt?.error ?? lastError ?? null;
+    const [next, finished] =
+      ending.status === 'pending' ? [ending.nextAttemptAt, null] : [null, ending.at];
+    await manager.query(
+      `UPDATE delivery SET status = ?, attempts = attempts + ?, next_attempt_at = ?,
+       lease_owner = NULL, last_error = COALESCE(?, last_error), finished_at = ?
+       WHERE id = ? AND lease_owner = ? AND status = 'pending'`,
+      [ending.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
+    );
+  }
+}
+
+type Taken = Result & { ending: { status: 'delivered'; at: number } };
+
+function isTaken(result: Result): result is Taken {
+  return result.ending.status === 'delivered';
+}
+
+async function insertAttempts(
+  results: Pick<Result, 'deliveryId' | 'attempt'>[],
+  manager: EntityManager,
+): Promise<void> {
+  const made = results.flatMap(({ deliveryId, attempt }) =>
+    attempt ? [{ deliveryId, ...attempt }] : [],
+  );
+  if (made.length === 0) return;
+  await manager.query(
+    'INSERT INTO delivery_attempt (id, delivery_id, at, duration_ms, cause, status, error) ' +
+      `VALUES ${made.map(() => `(${marks(7)})`).join(', ')}`,
+    made.flatMap(({ deliveryId, at, durationMs, cause, status, error }) => [
+      uuidv7(),
+      deliveryId,
+      at,
+      durationMs,
+      cause,
+      status,
+      error,
+    ]),
+  );
+}

@@ -1,0 +1,267 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { v4 as uuidv4 } from 'uuid';
+import { Database } from '../database/database.js';
+import { marks, piecesOf } from './sql.js';
+
+/** Rows that one statement inserts. */
+const INSERT_BATCH = 500;
+/** Candidates that are looked at for each one that is wanted: other hosts want them too. */
+const CANDIDATES = 3;
+/** Due deliveries of ordered subscriptions that one look takes in. */
+const ORDERED_PAGE = 200;
+
+/** A delivery that begins. */
+export interface NewDelivery {
+  id: string;
+  eventId: string;
+  subscriptionId: string;
+  orderKey: string | null;
+  nextAttemptAt: number;
+  /** Whether this process has it in hand until then. */
+  leased: boolean;
+  createdAt: number;
+}
+
+/** A delivery that was taken up. */
+export interface ClaimedDelivery {
+  id: string;
+  eventId: string;
+  orderKey: string | null;
+  attempts: number;
+}
+
+/** What a claim has found. */
+export interface Claim {
+  claimed: ClaimedDelivery[];
+  /** Whether more may be due. */
+  more: boolean;
+}
+
+/** Times of a claim in Unix milliseconds: what is due at `now` is leased until `until`. */
+export interface ClaimTime {
+  now: number;
+  until: number;
+}
+
+/**
+ * Rows of `delivery`: begun with their push, taken up by one process at a time. All locks are
+ * taken by primary key: a range that is locked would hold up the pushes that come in.
+ */
+@Injectable()
+export class DeliveryStore {
+  /** This process, as the holder of leases. */
+  readonly owner = uuidv4();
+
+  constructor(private readonly database: Database) {}
+
+  /** Raw statements here and below: on this path the ORM costs more than the query. */
+  async insert(rows: NewDelivery[], manager: EntityManager): Promise<void> {
+    for (const piece of piecesOf(rows, INSERT_BATCH)) {
+      await manager.query(
+        'INSERT INTO delivery (id, event_id, subscription_id, order_key, status, attempts, ' +
+          'next_attempt_at, lease_owner, created_at) VALUES ' +
+          piece.map(() => `(?, ?, ?, ?, 'pending', 0, ?, ?, ?)`).join(', '),
+        piece.flatMap((row) => [
+          row.id,
+          row.eventId,
+          row.subscriptionId,
+          row.orderKey,
+          row.nextAttemptAt,
+          row.leased ? this.owner : null,
+          row.createdAt,
+        ]),
+      );
+    }
+  }
+
+  /** Enabled subscriptions for which something is due. */
+  async dueSubscriptions(now: number): Promise<string[]> {
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT s.id AS id FROM subscription s WHERE s.enabled = ? AND EXISTS (
+           SELECT 1 FROM delivery d
+           WHERE d.subscription_id = s.id AND d.status = 'pending' AND d.next_attempt_at <= ?)`,
+        [this.flag(true), now],
+      ),
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Takes up what is due for a subscription whose order does not matter. */
+  async claim(
+    subscriptionId: string,
+    limit: number,
+    { now, until }: ClaimTime,
+    inHand: (id: string) => boolean,
+  ): Promise<Claim> {
+    return this.database.transaction(async (manager) => {
+      const due: { id: string }[] = await manager.query(
+        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending'
+         AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${limit * CANDIDATES}`,
+        [subscriptionId, now],
+      );
+      const wanted = due.map(({ id }) => id).filter((id) => !inHand(id));
+      const claimed = await this.lockDue(wanted, limit, now, manager);
+      await this.lease(claimed, until, manager);
+      return { claimed, more: claimed.length > 0 && due.length > limit };
+    });
+  }
+
+  /**
+   * Takes up what is due for an ordered subscription: of each key the oldest that is pending, if it
+   * is due. The others of the key are put off until then, so that they are not looked at again
+   * and again.
+   */
+  async claimOrdered(
+    subscriptionId: string,
+    limit: number,
+    { now, until }: ClaimTime,
+    inHand: (id: string) => boolean,
+  ): Promise<Claim> {
+    return this.database.transaction(async (manager) => {
+      const due: { id: string; order_key: string | null }[] = await manager.query(
+        `SELECT id, order_key FROM delivery WHERE subscription_id = ? AND status = 'pending'
+         AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${ORDERED_PAGE}`,
+        [subscriptionId, now],
+      );
+      // Those without a key are from before the subscription asked for order.
+      const loose = due.filter((row) => row.order_key === null && !inHand(row.id));
+      const claimed = await this.lockDue(idsOf(loose), limit, now, manager);
+      const keys = [...new Set(due.flatMap((row) => row.order_key ?? []))];
+      let putOff = 0;
+      for (const key of keys.slice(0, limit)) {
+        const head = await this.headOf(key, manager);
+        if (!head) continue;
+        const free = head.nextAttemptAt <= now;
+        const [taken] =
+          free && !inHand(head.id) ? await this.lockDue([head.id], 1, now, manager) : [];
+        if (taken) claimed.push(taken);
+        const behind = due.filter((row) => row.order_key === key && row.id !== head.id);
+        await this.putOff(behind, free ? until : head.nextAttemptAt, manager);
+        putOff += behind.length;
+      }
+      await this.lease(claimed, until, manager);
+      const left = keys.length > limit || due.length === ORDERED_PAGE;
+      return { claimed, more: left && claimed.length + putOff > 0 };
+    });
+  }
+
+  /**
+   * Takes up the oldest pending delivery of a key when the one before it has ended, unless somebody
+   * has it in hand. When it was to be tried does not matter: it was put off for the one before it.
+   */
+  async claimNext(orderKey: string, { now, until }: ClaimTime): Promise<ClaimedDelivery[]> {
+    // Waits for a lock where the other claims skip: who has it may be putting it off.
+    const lock = this.database.dialect === 'mysql' ? 'FOR UPDATE' : '';
+    return this.database.transaction(async (manager) => {
+      const head = await this.headOf(orderKey, manager);
+      const rows: ClaimRow[] = await manager.query(
+        `SELECT id, event_id, order_key, attempts FROM delivery WHERE id = ?
+         AND status = 'pending' AND (lease_owner IS NULL OR next_attempt_at <= ?) ${lock}`,
+        [head?.id ?? '', now],
+      );
+      const claimed = rows.map(toClaimed);
+      await this.lease(claimed, until, manager);
+      return claimed;
+    });
+  }
+
+  /** Ends deliveries that nobody is to have any more. */
+  async cancel(ids: string[], now: number): Promise<void> {
+    if (ids.length === 0) return;
+    await this.database.write((manager) =>
+      manager.query(
+        `UPDATE delivery SET status = 'cancelled', next_attempt_at = NULL, lease_owner = NULL,
+         finished_at = ? WHERE status = 'pending' AND id IN (${marks(ids.length)})`,
+        [now, ...ids],
+      ),
+    );
+  }
+
+  /** Some that are still to be delivered to a subscription. */
+  async pendingOf(subscriptionId: string, limit: number): Promise<string[]> {
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending' LIMIT ${limit}`,
+        [subscriptionId],
+      ),
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  private async headOf(
+    orderKey: string,
+    manager: EntityManager,
+  ): Promise<{ id: string; nextAttemptAt: number } | undefined> {
+    const [head]: { id: string; next_attempt_at: number | string }[] = await manager.query(
+      `SELECT id, next_attempt_at FROM delivery WHERE order_key = ? AND status = 'pending'
+       ORDER BY id LIMIT 1`,
+      [orderKey],
+    );
+    return head && { id: head.id, nextAttemptAt: Number(head.next_attempt_at) };
+  }
+
+  /** Those of `ids` that are due as they stand now and that no other transaction is taking. */
+  private async lockDue(
+    ids: string[],
+    limit: number,
+    now: number,
+    manager: EntityManager,
+  ): Promise<ClaimedDelivery[]> {
+    if (ids.length === 0) return [];
+    const lock = this.database.dialect === 'mysql' ? 'FOR UPDATE SKIP LOCKED' : '';
+    const rows: ClaimRow[] = await manager.query(
+      `SELECT id, event_id, order_key, attempts FROM delivery WHERE id IN (${marks(ids.length)})
+       AND status = 'pending' AND next_attempt_at <= ? ORDER BY id LIMIT ${limit} ${lock}`,
+      [...ids, now],
+    );
+    return rows.map(toClaimed);
+  }
+
+  private async lease(
+    claimed: ClaimedDelivery[],
+    until: number,
+    manager: EntityManager,
+  ): Promise<void> {
+    if (claimed.length === 0) return;
+    await manager.query(
+      `UPDATE delivery SET lease_owner = ?, next_attempt_at = ?
+       WHERE id IN (${marks(claimed.length)})`,
+      [this.owner, until, ...claimed.map(({ id }) => id)],
+    );
+  }
+
+  private async putOff(
+    rows: { id: string }[],
+    until: number,
+    manager: EntityManager,
+  ): Promise<void> {
+    if (rows.length === 0) return;
+    await manager.query(
+      `UPDATE delivery SET next_attempt_at = ? WHERE status = 'pending' AND lease_owner IS NULL
+       AND next_attempt_at < ? AND id IN (${marks(rows.length)})`,
+      [until, until, ...rows.map(({ id }) => id)],
+    );
+  }
+
+  /** A boolean as both drivers take it in a raw statement. */
+  private flag(value: boolean): number {
+    return value ? 1 : 0;
+  }
+}
+
+interface ClaimRow {
+  id: string;
+  event_id: string;
+  order_key: string | null;
+  attempts: number;
+}
+
+function idsOf(rows: { id: string }[]): string[] {
+  return rows.map(({ id }) => id);
+}
+
+function toClaimed({ id, event_id, order_key, attempts }: ClaimRow): ClaimedDelivery {
+  return { id, eventId: event_id, orderKey: order_key, attempts };
+}

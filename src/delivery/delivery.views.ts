@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type { DeliveryAttempt } from './delivery-attempt.entity.js';
+import type { DeliveryRow } from './delivery.entity.js';
+
+const isoTime = z.iso.datetime();
+const MAX_PAGE = 500;
+
+export const attemptView = z.object({
+  at: isoTime,
+  durationMs: z.int(),
+  cause: z.enum(['schedule', 'responder', 'manual']),
+  status: z.int().nullable().describe('HTTP status; null when no answer came'),
+  error: z.string().nullable().describe('What was wrong; null when nothing was'),
+});
+export type AttemptView = z.infer<typeof attemptView>;
+
+/** A delivery as `/admin/deliveries` shows it. */
+export const deliveryView = z.object({
+  id: z.string().describe('The `webhook-id` of every attempt'),
+  eventId: z.string(),
+  subscriptionId: z.string(),
+  status: z.enum(['pending', 'delivered', 'dead', 'cancelled']),
+  attempts: z.int().describe('Attempts of the schedule'),
+  inHand: z.boolean().describe('Whether a process has it in hand now'),
+  nextAttemptAt: isoTime.nullable(),
+  lastError: z.string().nullable(),
+  createdAt: isoTime,
+  finishedAt: isoTime.nullable(),
+});
+export type DeliveryView = z.infer<typeof deliveryView>;
+
+export const deliveryListView = z.object({
+  deliveries: z.array(deliveryView),
+  next: z.string().nullable().describe('Value of `before` for the next page'),
+});
+
+export const deliveryDetailView = deliveryView.extend({ history: z.array(attemptView) });
+
+export const deliveryListQuery = z.object({
+  subscription: z.string().min(1).max(36).optional(),
+  status: z.enum(['pending', 'delivered', 'dead', 'cancelled']).optional(),
+  event: z.string().min(1).max(36).optional(),
+  before: z.string().min(1).max(36).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
+});
+export type DeliveryListQuery = z.output<typeof deliveryListQuery>;
+
+export function toDeliveryView(row: DeliveryRow): DeliveryView {
+  const { id, eventId, subscriptionId, status, attempts, lastError } = row;
+  const inHand = row.leaseOwner !== null;
+  return {
+    id,
+    eventId,
+    subscriptionId,
+    status,
+    attempts,
+    inHand,
+    nextAttemptAt: inHand ? null : isoOrNull(row.nextAttemptAt),
+    lastError,
+    createdAt: new Date(row.createdAt).toISOString(),
+    finishedAt: isoOrNull(row.finishedAt),
+  };
+}
+
+export function toAttemptView(row: Omit<DeliveryAttempt, 'id' | 'deliveryId'>): AttemptView {
+  const { at, durationMs, cause, status, error } = row;
+  return { at: new Date(at).toISOString(), durationMs, cause, status, error };
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+export const deliveryViewExample: DeliveryView = {
+  id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
+  eventId: '0199a3f0-7c1d-7a54-9c1d-0a1b2c3d4e5f',
+  subscriptionId: '0199a3ef-0000-7a54-9c1d-aabbccddeeff',
+  status: 'pending',
+  attempts: 1,
+  inHand: false,
+  nextAttemptAt: '2026-11-22T08:00:05.000Z',
+  lastError: 'The target answered HTTP 500',
+  createdAt: '2026-11-22T08:00:00.000Z',
+  finishedAt: null,
+};
+
+export const attemptViewExample: AttemptView = {
+  at: '2026-11-22T08:00:00.000Z',
+  durationMs: 21,
+  cause: 'schedule',
+  status: 500,
+  error: 'The target answered HTTP 500',
+};

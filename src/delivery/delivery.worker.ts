@@ -1,0 +1,220 @@
+import { setMaxListeners } from 'node:events';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import { Clock } from '../common/clock.js';
+import { within } from '../common/time-limit.js';
+import { AnswerReader } from './answer-reader.js';
+import { DeliveryAttempts } from './delivery.attempts.js';
+import type { DeliveryJob } from './delivery.job.js';
+import { DeliveryLanes } from './delivery.lanes.js';
+import { DELIVERY_POLICY } from './delivery-policy.js';
+import { DeliverySender } from './delivery.sender.js';
+import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
+import { StoredPushReader } from './stored-push.reader.js';
+import { SubscriptionService } from './subscription.service.js';
+
+/** How often it is looked for what is due, in milliseconds. */
+const TICK_MS = 1000;
+/** Longest that a stop waits for attempts that are under way, in milliseconds. */
+const STOP_LIMIT_MS = 4000;
+/** … and then for the leases to be given back. */
+const GIVE_BACK_LIMIT_MS = 1000;
+
+/**
+ * Delivers: what was handed over when its push was recorded, and what is due in the database:
+ * retries, what did not fit into memory, what another process has left.
+ *
+ * ```
+ *   recorded ──┬─ handed over ────────────┐            ┌─ delivered
+ *              └─ pending ── claim ───────┼─ attempt ──┼─ pending, due later ── dead
+ *                   ▲     (lease ends)    │            └─ cancelled: nothing or nobody is left
+ *                   └─────────────────────┘
+ * ```
+ */
+@Injectable()
+export class DeliveryWorker implements OnModuleDestroy {
+  private readonly logger = new Logger(DeliveryWorker.name);
+  private readonly lanes = new DeliveryLanes(
+    (job) => this.run(job),
+    (job) => this.refill(job.subscriptionId),
+  );
+  /** Subscriptions for which the database may have something that is due. */
+  private readonly due = new Set<string>();
+  private readonly claiming = new Map<string, Promise<void>>();
+  private readonly stop = new AbortController();
+  private stopping = false;
+
+  constructor(
+    private readonly subscriptions: SubscriptionService,
+    private readonly store: DeliveryStore,
+    private readonly pushes: StoredPushReader,
+    private readonly sender: DeliverySender,
+    private readonly attempts: DeliveryAttempts,
+    private readonly answers: AnswerReader,
+    private readonly clock: Clock,
+  ) {
+    // Every call under way listens.
+    setMaxListeners(0, this.stop.signal);
+  }
+
+  /** When a lease that is taken now ends, in Unix milliseconds. */
+  leaseEnd(): number {
+    return this.clock.now() + this.sender.timeoutMs + DELIVERY_POLICY.leaseMargin;
+  }
+
+  /** How many deliveries of a subscription {@link accept} may be given. */
+  room(subscriptionId: string): number {
+    // What waits in the database has come before.
+    if (this.stopping || this.due.has(subscriptionId)) return 0;
+    const failing = (this.subscriptions.find(subscriptionId)?.failingSince ?? null) !== null;
+    return this.lanes[failing ? 'appetite' : 'room'](subscriptionId);
+  }
+
+  /** Takes deliveries that are leased to this process, and with them what they deliver. */
+  accept(jobs: DeliveryJob[]): void {
+    for (const job of jobs) this.lanes.add(job);
+  }
+
+  @Interval('delivery-due', TICK_MS)
+  async tick(): Promise<void> {
+    try {
+      await this.deliverDue();
+    } catch (error) {
+      this.logger.warn('Due deliveries could not be looked for; tried again in a second', error);
+    }
+  }
+
+  /** Takes up what is due, as much as there is room for. */
+  async deliverDue(): Promise<void> {
+    if (this.stopping) return;
+    await this.subscriptions.list();
+    const due = await this.store.dueSubscriptions(this.clock.now());
+    if (due.some((id) => !this.subscriptions.find(id))) await this.subscriptions.reload();
+    await Promise.all(due.map((id) => this.wake(id)));
+  }
+
+  /** Something of a subscription is due, or may be; resolves when it is in hand. */
+  wake(subscriptionId: string): Promise<void> {
+    this.due.add(subscriptionId);
+    return this.refill(subscriptionId);
+  }
+
+  /** Resolves when nothing is in hand. */
+  async idle(): Promise<void> {
+    do {
+      await Promise.all(this.claiming.values());
+      await this.lanes.idle();
+    } while (this.claiming.size > 0);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    const waiting = this.lanes.clear().map((job) => this.attempts.giveBack(job));
+    await within(STOP_LIMIT_MS, this.idle(), () => this.stop.abort());
+    // What was cut gives back its lease as well; without a database it ends by itself.
+    const givenBack = Promise.all([...waiting, this.lanes.idle()]);
+    await within<unknown>(GIVE_BACK_LIMIT_MS, givenBack, () => undefined);
+  }
+
+  /** One claim at a time for each subscription. */
+  private refill(id: string): Promise<void> {
+    const running = this.claiming.get(id);
+    if (running) return running;
+    if (!this.mayClaim(id)) return Promise.resolve();
+    const claims = this.claimWhileDue(id);
+    this.claiming.set(id, claims);
+    return claims;
+  }
+
+  private mayClaim(id: string): boolean {
+    return this.due.has(id) && this.lanes.appetite(id) > 0 && !this.stopping;
+  }
+
+  private async claimWhileDue(id: string): Promise<void> {
+    try {
+      do {
+        this.due.delete(id);
+        await this.claim(id);
+      } while (this.mayClaim(id));
+    } catch (error) {
+      this.due.add(id);
+      this.logger.warn('Due deliveries could not be taken up; tried again in a second', error);
+    } finally {
+      this.claiming.delete(id);
+    }
+  }
+
+  private async claim(id: string): Promise<void> {
+    const subscription = this.subscriptions.find(id);
+    if (!subscription?.enabled) return;
+    const inHand = (deliveryId: string): boolean => this.lanes.has(deliveryId);
+    const how = subscription.ordered ? 'claimOrdered' : 'claim';
+    const time = this.claimTime();
+    const claim = await this.store[how](id, this.lanes.appetite(id), time, inHand);
+    if (claim.more) this.due.add(id);
+    await this.takeUp(id, claim.claimed, time.until);
+  }
+
+  private claimTime(): ClaimTime {
+    return { now: this.clock.now(), until: this.leaseEnd() };
+  }
+
+  private async takeUp(
+    subscriptionId: string,
+    claimed: ClaimedDelivery[],
+    leaseUntil: number,
+  ): Promise<void> {
+    const pushes = await this.pushes.read(claimed.map(({ eventId }) => eventId));
+    await Promise.all(
+      claimed.map(async ({ id: deliveryId, eventId, orderKey, attempts }) => {
+        const push = pushes.get(eventId);
+        if (!push) return this.attempts.cancel(deliveryId, 'The push is no longer stored');
+        if (push instanceof Error) return this.unreadable(deliveryId, attempts, push);
+        this.lanes.add({ deliveryId, subscriptionId, orderKey, attempts, leaseUntil, push });
+      }),
+    );
+  }
+
+  private unreadable(deliveryId: string, attempts: number, error: Error): Promise<void> {
+    this.logger.error("A stored push can't be read", error, { deliveryId });
+    return this.attempts.unreadable(deliveryId, attempts);
+  }
+
+  /** Never rejects. */
+  private async run(job: DeliveryJob): Promise<void> {
+    try {
+      await this.deliver(job);
+    } catch (error) {
+      this.logger.warn('A delivery went wrong; it is taken up again', error);
+    }
+  }
+
+  private async deliver(job: DeliveryJob): Promise<void> {
+    const { deliveryId, push } = job;
+    const subscription = this.subscriptions.find(job.subscriptionId);
+    if (!subscription) return this.attempts.cancel(deliveryId, 'The subscription was removed');
+    if (!subscription.enabled || this.stopping) return this.attempts.giveBack(job);
+    // It waited too long for its turn: another process may take it up while it is tried here.
+    if (job.leaseUntil - this.clock.now() < this.sender.timeoutMs) return;
+    const { signal } = this.stop;
+    const cause = 'schedule';
+    const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
+    if (signal.aborted && !sent.taken) return this.attempts.giveBack(job);
+    const late = subscription.lateReply ? await this.sendLate(push, sent.replyXml) : undefined;
+    const ended = await this.attempts.made(job, sent, cause, late);
+    if (ended && job.orderKey !== null) await this.next(job.subscriptionId, job.orderKey);
+  }
+
+  private async sendLate(push: ArrivedPush, replyXml?: string): Promise<string | undefined> {
+    return replyXml === undefined ? undefined : this.answers.sendLate(push, replyXml);
+  }
+
+  /** The one of the same account that has waited for this one. */
+  private async next(subscriptionId: string, orderKey: string): Promise<void> {
+    if (this.stopping) return;
+    const time = this.claimTime();
+    const claimed = await this.store.claimNext(orderKey, time);
+    await this.takeUp(subscriptionId, claimed, time.until);
+  }
+}

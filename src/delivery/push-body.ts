@@ -1,0 +1,76 @@
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import { eventSecretsOf, SECRET_MARK, withoutEventSecrets } from '../authorizer/event-secrets.js';
+import type { SubscriptionFormat } from './subscription.js';
+
+/** What a target is sent, signature aside. */
+export interface PushBody {
+  contentType: string;
+  body: string;
+  /** Headers of ours: what the body itself does not say. */
+  headers: Record<string, string>;
+}
+
+/** `message.text`, `event.subscribe`, `authorization.authorized`: names in WeChat's spelling. */
+export function pushType(push: Pick<ArrivedPush, 'kind' | 'infoType' | 'msgType' | 'event'>) {
+  const { kind, infoType, msgType, event } = push;
+  const names = { authorization: infoType, message: msgType, event };
+  return `${kind}.${names[kind] || 'unknown'}`;
+}
+
+/** A push as its subscriber wants it. Codes that the hub has used are no one else's. */
+export function pushBody(arrived: ArrivedPush, format: SubscriptionFormat): PushBody {
+  const push = arrived.kind === 'authorization' ? withoutCodes(arrived) : arrived;
+  return format === 'json' ? jsonBody(push) : rawBody(push);
+}
+
+function jsonBody(push: ArrivedPush): PushBody {
+  const { createTime, receivedAt } = push;
+  const body = JSON.stringify({
+    type: pushType(push),
+    timestamp: new Date(createTime === null ? receivedAt : createTime * 1000).toISOString(),
+    data: {
+      id: push.id,
+      componentAppId: push.componentAppId,
+      authorizerAppId: push.authorizerAppId ?? undefined,
+      fromUserName: push.fromUser ?? undefined,
+      createTime: createTime ?? undefined,
+      msgType: push.msgType ?? undefined,
+      event: push.event ?? undefined,
+      infoType: push.infoType || undefined,
+      fields: push.fields,
+      raw: push.text,
+    },
+  });
+  return { contentType: 'application/json', body, headers: {} };
+}
+
+function rawBody(push: ArrivedPush): PushBody {
+  const headers: Record<string, string> = {
+    'x-hub-push-id': push.id,
+    'x-hub-push-type': headerText(pushType(push)),
+    'x-hub-component-appid': headerText(push.componentAppId),
+  };
+  if (push.authorizerAppId !== null) {
+    headers['x-hub-authorizer-appid'] = headerText(push.authorizerAppId);
+  }
+  const contentType = push.format === 'xml' ? 'text/xml' : 'application/json';
+  return { contentType: `${contentType}; charset=utf-8`, body: push.text, headers };
+}
+
+/** Names come from WeChat: what a header can't hold is escaped. */
+function headerText(text: string): string {
+  return /^[\x21-\x7e]*$/.test(text) ? text : encodeURIComponent(text);
+}
+
+function withoutCodes(push: ArrivedPush): ArrivedPush {
+  let { text } = push;
+  for (const secret of eventSecretsOf(push.fields)) {
+    const forms = [secret, xmlEscaped(secret), JSON.stringify(secret).slice(1, -1)];
+    for (const form of forms) text = text.replaceAll(form, SECRET_MARK);
+  }
+  return { ...push, text, fields: withoutEventSecrets(push.fields) };
+}
+
+function xmlEscaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

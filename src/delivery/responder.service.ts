@@ -1,0 +1,119 @@
+import { setMaxListeners } from 'node:events';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import { Clock } from '../common/clock.js';
+import { within } from '../common/time-limit.js';
+import { AnswerReader } from './answer-reader.js';
+import { DeliveryAttempts } from './delivery.attempts.js';
+import type { DeliveryJob } from './delivery.job.js';
+import { DELIVERY_POLICY } from './delivery-policy.js';
+import { DeliverySender } from './delivery.sender.js';
+import type { ResponderAnswers } from './responder-answers.js';
+import { SubscriptionService } from './subscription.service.js';
+import { responderOf, type FilteredPush, type Subscription } from './subscription.js';
+
+/** Messages whose responder has not been called yet: they are, as soon as they are recorded. */
+const MAX_EXPECTED = 10_000;
+/** Longest that a stop waits for calls that are under way, in milliseconds. */
+const STOP_LIMIT_MS = 4000;
+/** … and then for their leases to be given back. */
+const GIVE_BACK_LIMIT_MS = 1000;
+const TOO_LATE = 'The answer came too late for WeChat';
+
+/** Calls the responder of a message while WeChat waits for the answer. */
+@Injectable()
+export class ResponderService implements OnModuleDestroy {
+  private readonly logger = new Logger(ResponderService.name);
+  private readonly expected = new LRUCache<string, DeliveryJob>({ max: MAX_EXPECTED });
+  private readonly underWay = new Set<Promise<void>>();
+  private readonly stop = new AbortController();
+
+  constructor(
+    private readonly subscriptions: SubscriptionService,
+    private readonly sender: DeliverySender,
+    private readonly attempts: DeliveryAttempts,
+    private readonly answers: AnswerReader,
+    private readonly clock: Clock,
+  ) {
+    // Every call under way listens.
+    setMaxListeners(0, this.stop.signal);
+  }
+
+  /** Says who knows what the answers of responders mean. */
+  useAnswers(answers: ResponderAnswers): void {
+    this.answers.use(answers);
+  }
+
+  /** Whether a responder is asked about such a push; from memory. */
+  hasResponder(push: FilteredPush): boolean {
+    return responderOf(this.subscriptions.known, push) !== undefined;
+  }
+
+  /** A message is being recorded, and with it the delivery to its responder. */
+  expect(job: DeliveryJob): void {
+    this.expected.set(job.push.id, job);
+  }
+
+  /**
+   * Calls the responder of a push that was recorded just now. An answer that comes later than its
+   * budget allows is put on record, and sent as a customer-service message where that is set; one
+   * that does not come, or is of no use, is asked for again by the schedule.
+   * @returns the passive reply's XML; undefined where there is no responder, or no reply in time.
+   * Never rejects.
+   */
+  async respond(push: ArrivedPush): Promise<string | undefined> {
+    const job = this.expected.get(push.id);
+    this.expected.delete(push.id);
+    const subscription = job && this.subscriptions.find(job.subscriptionId);
+    // What nobody calls is taken up when its lease ends.
+    if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
+    const budgetMs = Math.min(subscription.budgetMs, DELIVERY_POLICY.maxBudget);
+    const left = push.receivedAt + budgetMs - this.clock.now();
+    return new Promise((resolve) => {
+      const call = { answered: resolve, late: false };
+      const tooLate = (): undefined => {
+        call.late = true;
+        resolve(undefined);
+      };
+      const timer = setTimeout(tooLate, Math.max(left, 0));
+      const work = this.call(job, subscription, call).finally(() => {
+        clearTimeout(timer);
+        resolve(undefined);
+        this.underWay.delete(work);
+      });
+      this.underWay.add(work);
+    });
+  }
+
+  /** Resolves when no call is under way. */
+  async idle(): Promise<void> {
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await within(STOP_LIMIT_MS, this.idle(), () => this.stop.abort());
+    await within(GIVE_BACK_LIMIT_MS, this.idle(), () => undefined);
+  }
+
+  private async call(
+    job: DeliveryJob,
+    subscription: Subscription,
+    call: { answered: (replyXml?: string) => void; late: boolean },
+  ): Promise<void> {
+    const { deliveryId, push } = job;
+    const { signal } = this.stop;
+    try {
+      const cause = 'responder';
+      const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
+      const { late } = call;
+      call.answered(sent.replyXml);
+      if (signal.aborted && !sent.taken) return await this.attempts.giveBack(job);
+      const sendLate = late && subscription.lateReply && sent.replyXml !== undefined;
+      const problem = sendLate ? await this.answers.sendLate(push, sent.replyXml!) : undefined;
+      await this.attempts.made(job, sent, cause, late ? (problem ?? TOO_LATE) : undefined);
+    } catch (error) {
+      this.logger.warn('The call of a responder went wrong; it is called again', error);
+    }
+  }
+}

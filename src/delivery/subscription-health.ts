@@ -1,0 +1,71 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { SingleFlight } from '../common/single-flight.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import { Database } from '../database/database.js';
+import { DELIVERY_POLICY, isHopeless } from './delivery-policy.js';
+import type { Sent } from './delivery.sender.js';
+import { SubscriptionService } from './subscription.service.js';
+import { SubscriptionStore } from './subscription.store.js';
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Follows whether targets take what they are sent, and gives up those that never do. */
+@Injectable()
+export class SubscriptionHealth {
+  private readonly logger = new Logger(SubscriptionHealth.name);
+  private readonly changes = new SingleFlight<void>();
+
+  constructor(
+    private readonly subscriptions: SubscriptionService,
+    private readonly store: SubscriptionStore,
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes note of an attempt of the schedule. Never throws: it is noted again at the next. */
+  async note(id: string, { taken, gone }: Pick<Sent, 'taken' | 'gone'>): Promise<void> {
+    const failingSince = this.subscriptions.find(id)?.failingSince ?? null;
+    if (taken && failingSince === null) return;
+    const now = this.clock.now();
+    if (!taken && !gone && failingSince !== null && !isHopeless(failingSince, now)) return;
+    // One change tells for all that end at once.
+    await this.changes.run(id, async () => {
+      try {
+        if (taken) await this.store.markWell(id);
+        else if (gone) await this.disable(id, 'The target answered that it is gone (HTTP 410)');
+        else if (failingSince === null) await this.store.markFailing(id, now);
+        else await this.giveUp(id, failingSince);
+        await this.subscriptions.reload();
+      } catch (error) {
+        this.logger.warn('The state of a subscription could not be written', error);
+      }
+    });
+  }
+
+  private async giveUp(id: string, failingSince: number): Promise<void> {
+    // Another host may have delivered without knowing of the failures here.
+    if (await this.hasDeliveredSince(id, failingSince)) return this.store.markWell(id);
+    const days = DELIVERY_POLICY.disableAfter / DAY_MS;
+    const failingBefore = this.clock.now() - DELIVERY_POLICY.disableAfter;
+    await this.disable(id, `The target has failed for ${days} days`, failingBefore);
+  }
+
+  private async disable(id: string, reason: string, failingBefore?: number): Promise<void> {
+    if (!(await this.store.disable(id, reason, failingBefore))) return;
+    const name = this.subscriptions.find(id)?.name;
+    this.logger.error(`A subscription was disabled: ${reason}`, { subscriptionId: id, name });
+    emitTelemetry('delivery.disabled', { subscriptionId: id, reason });
+  }
+
+  private async hasDeliveredSince(subscriptionId: string, since: number): Promise<boolean> {
+    const found: unknown[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'delivered'
+         AND finished_at > ? LIMIT 1`,
+        [subscriptionId, since],
+      ),
+    );
+    return found.length > 0;
+  }
+}

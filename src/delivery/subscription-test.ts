@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import type { PushKind } from '../callback/arrived-push.js';
+import { Clock } from '../common/clock.js';
+import { DeliverySender, type Sent } from './delivery.sender.js';
+import { samplePush } from './sample-push.js';
+import { SubscriptionService } from './subscription.service.js';
+
+/** Tries out a subscription. */
+@Injectable()
+export class SubscriptionTest {
+  constructor(
+    private readonly subscriptions: SubscriptionService,
+    private readonly sender: DeliverySender,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Sends a sample push now, as it would be delivered; nothing is stored.
+   * @param kind the first kind that the subscription is for, unless told.
+   * @throws {SubscriptionUnknownError}
+   */
+  async send(id: string, kind?: PushKind): Promise<Sent> {
+    const subscription = await this.subscriptions.get(id);
+    const wanted = kind ?? subscription.kinds?.[0] ?? 'message';
+    const push = samplePush(wanted, subscription, this.clock.now());
+    return this.sender.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Ip,
+  Param,
+  Patch,
+  Post,
+  UseGuards,
+} from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { AuditService } from '../auth/audit.service.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import type { Secret } from '../common/secret.js';
+import { DeliveryReplay } from './delivery.replay.js';
+import { SubscriptionService } from './subscription.service.js';
+import { SubscriptionTest } from './subscription-test.js';
+import type { Subscription } from './subscription.js';
+import {
+  attemptOutcomeView,
+  newSubscriptionBody,
+  outcomeExample,
+  replayBody,
+  replayedView,
+  subscriptionChangeBody,
+  subscriptionSecretView,
+  subscriptionView,
+  subscriptionViewExample,
+  testBody,
+  toOutcomeView,
+  toSubscriptionView,
+  type SubscriptionView,
+} from './subscription.views.js';
+
+const idParam = z.string().min(1).max(36);
+const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
+
+/** `/admin/subscriptions`: the services that are told of pushes. */
+@ApiTags('deliveries')
+@ApiBearer()
+@ApiHubError(404, 'subscription_unknown', 'There is no such subscription')
+@UseGuards(AdminTokenGuard)
+@Controller('admin/subscriptions')
+export class SubscriptionController {
+  constructor(
+    private readonly subscriptions: SubscriptionService,
+    private readonly replays: DeliveryReplay,
+    private readonly tests: SubscriptionTest,
+    private readonly audit: AuditService,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'List the subscriptions' })
+  @ApiJson(z.array(subscriptionView), [subscriptionViewExample])
+  async list(): Promise<SubscriptionView[]> {
+    return (await this.subscriptions.list()).map(toSubscriptionView);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Show one subscription' })
+  @ApiJson(subscriptionView, subscriptionViewExample)
+  async get(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
+    return toSubscriptionView(await this.subscriptions.get(id));
+  }
+
+  @Post()
+  @ApiOperation({ summary: 'Add a subscription; its secret is shown this once' })
+  @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
+  @ApiJson(subscriptionSecretView, secretExample, { status: 201 })
+  async add(
+    @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
+    @Ip() ip: string,
+  ): Promise<z.infer<typeof subscriptionSecretView>> {
+    await this.audit.record('subscription.add', body.name, ip);
+    return toSecretView(await this.subscriptions.add(body));
+  }
+
+  @Patch(':id')
+  @ApiOperation({
+    summary: 'Change, disable or enable a subscription',
+    description: 'Live on every host within 10 s. What is pending waits while it is disabled.',
+  })
+  @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
+  @ApiJson(subscriptionView, subscriptionViewExample)
+  async change(
+    @Param('id', { schema: idParam }) id: string,
+    @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
+    @Ip() ip: string,
+  ): Promise<SubscriptionView> {
+    await this.audit.record('subscription.change', id, ip);
+    return toSubscriptionView(await this.subscriptions.change(id, body));
+  }
+
+  @Delete(':id')
+  @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
+  @ApiJson(subscriptionView, subscriptionViewExample)
+  async remove(
+    @Param('id', { schema: idParam }) id: string,
+    @Ip() ip: string,
+  ): Promise<SubscriptionView> {
+    await this.audit.record('subscription.delete', id, ip);
+    return toSubscriptionView(await this.subscriptions.remove(id));
+  }
+
+  @Post(':id/rotate-secret')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Make a new secret, shown this once; for 24 h both sign' })
+  @ApiJson(subscriptionSecretView, secretExample)
+  async rotateSecret(
+    @Param('id', { schema: idParam }) id: string,
+    @Ip() ip: string,
+  ): Promise<z.infer<typeof subscriptionSecretView>> {
+    await this.audit.record('subscription.rotate_secret', id, ip);
+    return toSecretView(await this.subscriptions.rotateSecret(id));
+  }
+
+  @Post(':id/test')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Send a sample push now and show how it went; nothing is stored' })
+  @ApiJson(attemptOutcomeView, outcomeExample)
+  async test(
+    @Param('id', { schema: idParam }) id: string,
+    @Body({ schema: testBody }) body: z.output<typeof testBody>,
+    @Ip() ip: string,
+  ): Promise<z.infer<typeof attemptOutcomeView>> {
+    await this.audit.record('subscription.test', id, ip);
+    return toOutcomeView(await this.tests.send(id, body?.kind));
+  }
+
+  @Post(':id/replay')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Deliver the pushes of a time range again',
+    description:
+      'Those that its filter means: the dead ones, the delivered ones, or all, with those that ' +
+      'were never delivered because it did not exist then, or was disabled.',
+  })
+  @ApiJson(replayedView, { replayed: 17 })
+  async replay(
+    @Param('id', { schema: idParam }) id: string,
+    @Body({ schema: replayBody }) body: z.output<typeof replayBody>,
+    @Ip() ip: string,
+  ): Promise<z.infer<typeof replayedView>> {
+    await this.audit.record('subscription.replay', id, ip);
+    const range = { ...body, from: Date.parse(body.from), to: Date.parse(body.to) };
+    return { replayed: await this.replays.range(id, range) };
+  }
+}
+
+function toSecretView({ subscription, secret }: { subscription: Subscription; secret: Secret }) {
+  return { ...toSubscriptionView(subscription), secret: secret.reveal() };
+}

@@ -1,0 +1,130 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { HeldCopy } from '../common/held-copy.js';
+import { HubError } from '../common/hub-error.js';
+import type { Secret } from '../common/secret.js';
+import { SubscriptionStore, type SubscriptionValues } from './subscription.store.js';
+import { SubscriptionUnknownError, type Subscription } from './subscription.js';
+import { TargetLookup } from './target-lookup.js';
+import { newWebhookSecret } from './webhook-signature.js';
+
+/** A change on another host is live here within this time, in milliseconds. */
+const MAX_AGE_MS = 8000;
+const REFRESH_AFTER_MS = 5000;
+
+/** The subscriptions, read from memory, live on every host within 10 s. */
+@Injectable()
+export class SubscriptionService implements OnModuleInit {
+  private readonly copy: HeldCopy<Subscription[]>;
+  private loads = 0;
+  private latest: { load: number; all: Subscription[] } = { load: 0, all: [] };
+
+  constructor(
+    private readonly store: SubscriptionStore,
+    private readonly targets: TargetLookup,
+    clock: Clock,
+  ) {
+    this.copy = new HeldCopy(() => this.load(), clock, {
+      refreshAfterMs: REFRESH_AFTER_MS,
+      maxAgeMs: MAX_AGE_MS,
+    });
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.copy.reload();
+  }
+
+  /** All, oldest first. */
+  list(): Promise<Subscription[]> {
+    return this.copy.get();
+  }
+
+  /** What {@link list} gave last, without waiting. */
+  get known(): Subscription[] {
+    return this.latest.all;
+  }
+
+  /** One of {@link known}, enabled or not. */
+  find(id: string): Subscription | undefined {
+    return this.latest.all.find((one) => one.id === id);
+  }
+
+  /** @throws {SubscriptionUnknownError} */
+  async get(id: string): Promise<Subscription> {
+    const isIt = (one: Subscription): boolean => one.id === id;
+    const found = (await this.list()).find(isIt) ?? (await this.reload()).find(isIt);
+    if (!found) throw new SubscriptionUnknownError(id);
+    return found;
+  }
+
+  /** Reads what is there now. */
+  reload(): Promise<Subscription[]> {
+    return this.copy.reload();
+  }
+
+  /** @throws {HubError} 400 `target_refused` or `subscription_invalid` */
+  async add(values: SubscriptionValues): Promise<{ subscription: Subscription; secret: Secret }> {
+    this.check(values);
+    const secret = newWebhookSecret();
+    const id = await this.store.add(values, secret);
+    await this.copy.reload();
+    return { subscription: await this.get(id), secret };
+  }
+
+  /** @throws {HubError} 404 `subscription_unknown`, 400 `target_refused` or `subscription_invalid` */
+  async change(id: string, change: Partial<SubscriptionValues>): Promise<Subscription> {
+    const changed = await this.store.change(id, (before) => {
+      const values = { ...valuesOf(before), ...change };
+      this.check(values);
+      return values;
+    });
+    if (!changed) throw new SubscriptionUnknownError(id);
+    await this.copy.reload();
+    return this.get(id);
+  }
+
+  /** @throws {SubscriptionUnknownError} */
+  async rotateSecret(id: string): Promise<{ subscription: Subscription; secret: Secret }> {
+    const secret = newWebhookSecret();
+    if (!(await this.store.rotateSecret(id, secret))) throw new SubscriptionUnknownError(id);
+    await this.copy.reload();
+    return { subscription: await this.get(id), secret };
+  }
+
+  /** @returns what it was. @throws {SubscriptionUnknownError} */
+  async remove(id: string): Promise<Subscription> {
+    const subscription = await this.get(id);
+    if (!(await this.store.remove(id))) throw new SubscriptionUnknownError(id);
+    await this.copy.reload();
+    return subscription;
+  }
+
+  private async load(): Promise<Subscription[]> {
+    this.loads += 1;
+    const load = this.loads;
+    const all = await this.store.all();
+    // Loads overtake each other: the one that was begun last counts.
+    if (load > this.latest.load) this.latest = { load, all };
+    return all;
+  }
+
+  private check({ url, mode, ordered, kinds }: SubscriptionValues): void {
+    this.targets.parse(url);
+    if (mode !== 'responder') return;
+    if (ordered) throw invalid('A responder is called at once: it can not be ordered');
+    if (kinds?.includes('authorization')) {
+      throw invalid('Authorization events have no reply: a responder can not have them');
+    }
+  }
+}
+
+function invalid(message: string): HubError {
+  return new HubError('subscription_invalid', message, { status: 400 });
+}
+
+function valuesOf(subscription: Subscription): SubscriptionValues {
+  const { name, url, mode, format, componentAppId, authorizerAppId } = subscription;
+  const { kinds, types, ordered, lateReply, budgetMs, enabled } = subscription;
+  const filter = { componentAppId, authorizerAppId, kinds, types };
+  return { name, url, mode, format, ...filter, ordered, lateReply, budgetMs, enabled };
+}

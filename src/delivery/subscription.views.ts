@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { DELIVERY_POLICY } from './delivery-policy.js';
+import type { Sent } from './delivery.sender.js';
+import { SUBSCRIPTION_FORMATS, SUBSCRIPTION_MODES, type Subscription } from './subscription.js';
+import { previousSecretUntil } from './webhook-signature.js';
+
+const isoTime = z.iso.datetime();
+const appid = z.string().min(1).max(64);
+const kind = z.enum(['authorization', 'message', 'event']);
+
+/** The fields that an administrator sets. */
+const fields = {
+  name: z.string().min(1).max(191),
+  url: z.string().min(1).max(2048).describe('http or https, without user and password'),
+  mode: z
+    .enum(SUBSCRIPTION_MODES)
+    .describe('responder: its answer becomes the passive reply; subscriber: told afterwards'),
+  format: z
+    .enum(SUBSCRIPTION_FORMATS)
+    .describe('json: a JSON view with the raw text in it; raw: the text as it came'),
+  componentAppId: appid.nullable().describe('Only pushes of this platform; null for all'),
+  authorizerAppId: appid.nullable().describe('Only pushes of this account; null for all'),
+  kinds: z.array(kind).min(1).max(3).nullable().describe('null for all'),
+  types: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .max(200)
+    .nullable()
+    .describe('Values of InfoType, MsgType or Event, as WeChat spells them; null for all'),
+  ordered: z.boolean().describe('Deliver the pushes of one account one after another'),
+  lateReply: z.boolean().describe('Send a reply that comes too late as a customer-service message'),
+  budgetMs: z
+    .int()
+    .min(100)
+    .max(DELIVERY_POLICY.maxBudget)
+    .describe("Milliseconds from a message's arrival for which a responder is waited for"),
+  enabled: z.boolean(),
+};
+
+export const newSubscriptionBody = z
+  .strictObject({
+    ...fields,
+    mode: fields.mode.default('subscriber'),
+    format: fields.format.default('json'),
+    componentAppId: fields.componentAppId.default(null),
+    authorizerAppId: fields.authorizerAppId.default(null),
+    kinds: fields.kinds.default(null),
+    types: fields.types.default(null),
+    ordered: fields.ordered.default(false),
+    lateReply: fields.lateReply.default(false),
+    budgetMs: fields.budgetMs.default(DELIVERY_POLICY.maxBudget),
+    enabled: fields.enabled.default(true),
+  })
+  .meta({
+    example: {
+      name: 'Orders',
+      url: 'https://orders.example.com/wechat',
+      kinds: ['message', 'event'],
+    },
+  });
+
+export const subscriptionChangeBody = z
+  .strictObject(fields)
+  .partial()
+  .meta({ example: { enabled: true } });
+
+/** A subscription as `/admin/subscriptions` shows it: without its secret. */
+export const subscriptionView = z.object({
+  id: z.string(),
+  ...fields,
+  secretChangedAt: isoTime,
+  previousSecretUntil: isoTime.nullable().describe('Until then both secrets sign'),
+  failingSince: isoTime.nullable().describe('First failure since the last success'),
+  disabledAt: isoTime.nullable(),
+  disabledReason: z.string().nullable().describe('Why the hub disabled it'),
+  createdAt: isoTime,
+  updatedAt: isoTime,
+});
+export type SubscriptionView = z.infer<typeof subscriptionView>;
+
+/** The one time that the secret is shown. */
+export const subscriptionSecretView = subscriptionView.extend({
+  secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
+});
+
+export const testBody = z
+  .strictObject({ kind: kind.optional() })
+  .optional()
+  .meta({ example: { kind: 'message' } });
+
+/** How an attempt went that was asked for. */
+export const attemptOutcomeView = z.object({
+  taken: z.boolean(),
+  status: z.int().nullable().describe('HTTP status; null when no answer came'),
+  error: z.string().nullable().describe('What was wrong; null when it was taken'),
+  durationMs: z.int(),
+  reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
+});
+
+export const replayBody = z
+  .strictObject({
+    from: isoTime,
+    to: isoTime,
+    status: z.enum(['dead', 'delivered', 'all']).default('all'),
+  })
+  .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });
+
+export const replayedView = z.object({
+  replayed: z.int().describe('Deliveries that were begun anew'),
+});
+
+export function toSubscriptionView(subscription: Subscription): SubscriptionView {
+  const { secret: _, previousSecret: __, ...shown } = subscription;
+  return {
+    ...shown,
+    secretChangedAt: iso(shown.secretChangedAt),
+    previousSecretUntil: isoOrNull(previousSecretUntil(subscription)),
+    failingSince: isoOrNull(shown.failingSince),
+    disabledAt: isoOrNull(shown.disabledAt),
+    createdAt: iso(shown.createdAt),
+    updatedAt: iso(shown.updatedAt),
+  };
+}
+
+export function toOutcomeView(sent: Sent): z.infer<typeof attemptOutcomeView> {
+  const { taken, status, error, durationMs, replyXml } = sent;
+  return { taken, status, error, durationMs, reply: replyXml !== undefined };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
+
+export const subscriptionViewExample: SubscriptionView = {
+  id: '0199a3ef-0000-7a54-9c1d-aabbccddeeff',
+  name: 'Orders',
+  url: 'https://orders.example.com/wechat',
+  mode: 'subscriber',
+  format: 'json',
+  componentAppId: null,
+  authorizerAppId: null,
+  kinds: ['message', 'event'],
+  types: null,
+  ordered: false,
+  lateReply: false,
+  budgetMs: 4500,
+  enabled: true,
+  secretChangedAt: '2026-11-22T08:00:00.000Z',
+  previousSecretUntil: null,
+  failingSince: null,
+  disabledAt: null,
+  disabledReason: null,
+  createdAt: '2026-11-22T08:00:00.000Z',
+  updatedAt: '2026-11-22T08:00:00.000Z',
+};
+
+export const outcomeExample = {
+  taken: true,
+  status: 200,
+  error: null,
+  durationMs: 21,
+  reply: false,
+};

@@ -1,0 +1,62 @@
+import { sha256Hex } from '../common/secret.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+
+/** What tells one message or event of an account from every other. */
+export interface DedupSource {
+  componentAppId: string;
+  authorizerAppId: string;
+  fields: XmlFields;
+  /** The decrypted text, for a push that has nothing else. */
+  text: string;
+}
+
+/** Fields that every event has, or that stand in its key by themselves. */
+const EVENT_NAMES = new Set([
+  'ToUserName',
+  'FromUserName',
+  'CreateTime',
+  'MsgType',
+  'Event',
+  'EventKey',
+]);
+/** Digits of a CreateTime, at the most. */
+const TIME_DIGITS = 12;
+
+/**
+ * The key of a message or event: the same for every try of WeChat's to deliver it, and for nothing
+ * else. MsgId alone is not enough (accounts share its numbers), and the user with the time is not
+ * either: one tap may make several events within a second, which differ in what else they say.
+ */
+export function dedupKey(source: DedupSource): string {
+  const { componentAppId, authorizerAppId, fields } = source;
+  // JSON keeps the parts apart, whatever they hold.
+  const hash = sha256Hex(JSON.stringify([componentAppId, authorizerAppId, ...identity(source)]));
+  const seconds = textOf(fields, 'CreateTime');
+  const time = /^\d{1,12}$/.test(seconds) ? seconds : '';
+  // Keys of about the same time stand together in the index, so a burst writes few of its pages.
+  return time.padStart(TIME_DIGITS, '0') + hash.slice(TIME_DIGITS);
+}
+
+function identity({ fields, text }: DedupSource): string[] {
+  const [user, time] = [textOf(fields, 'FromUserName'), textOf(fields, 'CreateTime')];
+  const msgId = textOf(fields, 'MsgId');
+  const event = textOf(fields, 'Event');
+  if (user && time && msgId) return ['message', msgId, user, time];
+  if (user && time && event) {
+    return ['event', user, time, event, textOf(fields, 'EventKey'), detailsOf(fields)];
+  }
+  return ['body', sha256Hex(text)];
+}
+
+/** What an event says beyond the usual (a card, an order, a job), whatever the order of its fields. */
+function detailsOf(fields: XmlFields): string {
+  const details = Object.entries(fields)
+    .filter(([name]) => !EVENT_NAMES.has(name))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(details);
+}
+
+function textOf(fields: XmlFields, name: string): string {
+  const value = fields[name];
+  return typeof value === 'string' ? value : '';
+}

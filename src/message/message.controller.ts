@@ -1,0 +1,100 @@
+import { Body, Controller, Get, HttpCode, Ip, Param, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiExtension,
+  ApiOperation,
+  ApiParam,
+  ApiProduces,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { ApiHubError } from '../common/api-docs.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
+import { MessageService } from './message.service.js';
+import { passiveReplyDocs } from './passive-reply.js';
+
+/** The URL for messages and events of the accounts: 消息与事件接收URL, written with `$APPID$`. */
+@ApiTags('callback')
+@Controller('callback/:componentAppId/messages/:authorizerAppId')
+export class MessageController {
+  constructor(private readonly messages: MessageService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Receive a message or event of an account (消息与事件接收URL)',
+    description:
+      'Query: timestamp, nonce, msg_signature and encrypt_type=aes. The body is read whatever ' +
+      'its content type says: XML, or the JSON that shops send. Answered within 5 s, when the ' +
+      "push is in the database: with the encrypted reply of the account's responder, or " +
+      '`success`. A push that comes again is answered as the first time, and told to nobody. ' +
+      'What a responder may answer is `x-passive-reply`.',
+  })
+  @ApiExtension('x-passive-reply', passiveReplyDocs)
+  @ApiConsumes('text/xml', 'application/json')
+  @ApiBody({
+    schema: {
+      type: 'string',
+      example:
+        '<xml><ToUserName><![CDATA[gh_…]]></ToUserName><Encrypt><![CDATA[…]]></Encrypt></xml>',
+    },
+  })
+  @ApiProduces('text/plain', 'text/xml')
+  @ApiResponse({
+    status: 200,
+    description: '`success`, nothing, or an encrypted passive reply',
+    schema: { type: 'string', example: 'success' },
+  })
+  @ApiComponentAppId()
+  @ApiAuthorizerAppId()
+  @ApiHubError(400, 'push_undecryptable', 'The body is not a push; errcode has the -400xx code')
+  @ApiHubError(403, 'signature_invalid', 'Also timestamp_out_of_window and appid_mismatch')
+  @ApiHubError(413, 'body_too_large', 'The body is over 1 MiB')
+  @ApiHubError(503, 'database_unavailable', 'Not stored; WeChat pushes again')
+  async receive(
+    @Param('componentAppId') componentAppId: string,
+    @Param('authorizerAppId') authorizerAppId: string,
+    @Query() query: Record<string, unknown>,
+    @Body() body: Buffer | undefined,
+    @Ip() sourceAddress: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const { elapsedTime: elapsedMs } = reply;
+    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
+    const answer = await this.messages.receive(incoming, authorizerAppId);
+    if (answer.startsWith('<xml>')) void reply.header('content-type', 'text/xml; charset=utf-8');
+    return answer;
+  }
+
+  @Get()
+  @ApiOperation({
+    summary: 'Answer the URL check: echostr as it came',
+    description: 'Query: signature, timestamp, nonce, echostr.',
+  })
+  @ApiProduces('text/plain')
+  @ApiResponse({
+    status: 200,
+    description: 'The echostr',
+    schema: { type: 'string', example: '5927782489442352469' },
+  })
+  @ApiComponentAppId()
+  @ApiAuthorizerAppId()
+  @ApiHubError(400, 'parameter_missing', 'A query parameter is missing; also parameter_invalid')
+  @ApiHubError(403, 'signature_invalid', 'The signature does not match')
+  checkUrl(
+    @Param('componentAppId') componentAppId: string,
+    @Query() query: Record<string, unknown>,
+  ): Promise<string> {
+    return this.messages.checkUrl(componentAppId, query);
+  }
+}
+
+function ApiAuthorizerAppId(): MethodDecorator {
+  return ApiParam({
+    name: 'authorizerAppId',
+    description: 'AppID of the account; `$APPID$` in the WeChat console',
+    example: 'wxfedcba9876543210',
+  });
+}

@@ -1,0 +1,45 @@
+import { Module } from '@nestjs/common';
+import { AuthorizerModule } from '../authorizer/authorizer.module.js';
+import { CallbackModule } from '../callback/callback.module.js';
+import { ComponentModule } from '../component/component.module.js';
+import { DeliveryModule } from '../delivery/delivery.module.js';
+import { TicketModule } from '../ticket/ticket.module.js';
+import { CustomerMessageApi } from '../wechat-api/customer-message-api.js';
+import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
+import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
+import { AccountNames } from './account-names.js';
+import { CustomerMessages } from './customer-messages.js';
+import { MessageAnswers } from './message-answers.js';
+import { MessageController } from './message.controller.js';
+import { MessageReader } from './message-reader.js';
+import { MessageService } from './message.service.js';
+import { ReleaseCheckController } from './release-check.controller.js';
+import { ReleaseCheckService } from './release-check.service.js';
+import { ReleaseSelfCheck } from './release-self-check.js';
+import { SelfPush } from './self-push.js';
+
+/** Messages and events of the accounts: received, answered in time, and WeChat's release check. */
+@Module({
+  imports: [
+    AuthorizerModule,
+    CallbackModule,
+    ComponentModule,
+    DeliveryModule,
+    TicketModule,
+    WechatApiModule,
+    WechatCryptoModule,
+  ],
+  controllers: [MessageController, ReleaseCheckController],
+  providers: [
+    AccountNames,
+    CustomerMessageApi,
+    CustomerMessages,
+    MessageAnswers,
+    MessageReader,
+    MessageService,
+    ReleaseCheckService,
+    ReleaseSelfCheck,
+    SelfPush,
+  ],
+})
+export class MessageModule {}

@@ -1,0 +1,56 @@
+import { Injectable } from '@nestjs/common';
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import { CallbackService, type IncomingPush } from '../callback/callback.service.js';
+import { Clock } from '../common/clock.js';
+import { ResponderService } from '../delivery/responder.service.js';
+import { checkAuthorizerAppId, MessageReader } from './message-reader.js';
+import { replyXml } from './passive-reply-xml.js';
+import { releaseCheckAnswer, type ReleaseCheckAnswer } from './release-check.js';
+import { ReleaseCheckService } from './release-check.service.js';
+import { replyHead } from './reply-head.js';
+
+/** Messages and events of the accounts (消息与事件接收URL): received, and answered in time. */
+@Injectable()
+export class MessageService {
+  constructor(
+    private readonly callback: CallbackService,
+    private readonly reader: MessageReader,
+    private readonly responder: ResponderService,
+    private readonly releaseCheck: ReleaseCheckService,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The answer for WeChat, once the push is durable: `success`, nothing, or an encrypted reply. */
+  async receive(incoming: IncomingPush, authorizerAppId: string): Promise<string> {
+    checkAuthorizerAppId(authorizerAppId);
+    return this.callback.receive(incoming, {
+      json: true,
+      read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
+      reply: (push) => this.reply(push),
+      mayReply: (push) => this.mayReply(push),
+    });
+  }
+
+  /** The answer to the GET by which WeChat's console checks a URL. */
+  checkUrl(componentAppId: string, query: Record<string, unknown>): Promise<string> {
+    return this.callback.checkUrl(componentAppId, query);
+  }
+
+  private async reply(push: ArrivedPush): Promise<string | undefined> {
+    const check = releaseCheckAnswer(push);
+    return check ? this.answerCheck(push, check) : this.responder.respond(push);
+  }
+
+  private mayReply(push: ArrivedPush): boolean {
+    const check = releaseCheckAnswer(push);
+    if (check) return check.kind === 'text';
+    return push.format === 'xml' && this.responder.hasResponder(push);
+  }
+
+  private answerCheck(push: ArrivedPush, check: ReleaseCheckAnswer): string | undefined {
+    if (check.kind === 'code') this.releaseCheck.begin(push, check.code);
+    if (check.kind !== 'text') return undefined;
+    const head = replyHead(push, this.clock.now());
+    return replyXml(head, { MsgType: 'text', Content: check.content });
+  }
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+
+/**
+ * Most bytes of a text in UTF-8. WeChat's pages do not say it; what is longer is not shown, and the
+ * user reads that the account is out of order (dodgepudding/wechat-php-sdk#363 found 2047).
+ */
+export const MAX_TEXT_BYTES = 2047;
+/** Most bytes of a whole reply: what the column holds, encrypted and in base64, with room to spare. */
+export const MAX_REPLY_BYTES = 32 * 1024;
+/** Most articles; of a reply to a message WeChat shows the first alone. */
+const MAX_ARTICLES = 8;
+
+/** What an XML document can not hold, NUL among it: WeChat could not read the reply. */
+export const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
+
+const text = z.string().refine((value) => !NOT_XML.test(value), {
+  error: 'holds a character that XML does not allow',
+});
+const content = text
+  .min(1, 'must not be empty')
+  .refine((value) => Buffer.byteLength(value) <= MAX_TEXT_BYTES, {
+    error: `must have at most ${MAX_TEXT_BYTES} bytes in UTF-8`,
+  });
+const required = text.min(1, 'must not be empty');
+const media = z.object({ MediaId: required });
+
+/**
+ * A passive reply (被动回复) as a responder may answer it in JSON: WeChat's own names, without what
+ * the hub knows (ToUserName, FromUserName, CreateTime, ArticleCount). Other fields are left out.
+ */
+export const passiveReply = z.discriminatedUnion('MsgType', [
+  z.object({ MsgType: z.literal('text'), Content: content }),
+  z.object({ MsgType: z.literal('image'), Image: media }),
+  z.object({ MsgType: z.literal('voice'), Voice: media }),
+  z.object({
+    MsgType: z.literal('video'),
+    Video: media.extend({ Title: text.optional(), Description: text.optional() }),
+  }),
+  z.object({
+    MsgType: z.literal('music'),
+    Music: z.object({
+      Title: text.optional(),
+      Description: text.optional(),
+      MusicUrl: text.optional(),
+      HQMusicUrl: text.optional(),
+      ThumbMediaId: required,
+    }),
+  }),
+  z.object({
+    MsgType: z.literal('news'),
+    Articles: z
+      .array(z.object({ Title: text, Description: text, PicUrl: text, Url: text }))
+      .min(1)
+      .max(MAX_ARTICLES),
+  }),
+  z.object({
+    MsgType: z.literal('transfer_customer_service'),
+    TransInfo: z.object({ KfAccount: required }).optional(),
+  }),
+]);
+export type PassiveReply = z.output<typeof passiveReply>;
+
+/** The types that the hub knows. */
+export const REPLY_TYPES: string[] = passiveReply.options.map(
+  ({ shape }) => shape.MsgType.value as string,
+);
+
+/** One of each type, for the documentation. */
+export const passiveReplyExamples: PassiveReply[] = [
+  { MsgType: 'text', Content: '你好' },
+  { MsgType: 'image', Image: { MediaId: 'fake_media_id' } },
+  { MsgType: 'voice', Voice: { MediaId: 'fake_media_id' } },
+  { MsgType: 'video', Video: { MediaId: 'fake_media_id', Title: '标题', Description: '描述' } },
+  {
+    MsgType: 'music',
+    Music: {
+      Title: '标题',
+      Description: '描述',
+      MusicUrl: 'https://music.example.com/a.mp3',
+      HQMusicUrl: 'https://music.example.com/a-hq.mp3',
+      ThumbMediaId: 'fake_media_id',
+    },
+  },
+  {
+    MsgType: 'news',
+    Articles: [
+      {
+        Title: '标题',
+        Description: '描述',
+        PicUrl: 'https://img.example.com/a.jpg',
+        Url: 'https://www.example.com/a',
+      },
+    ],
+  },
+  { MsgType: 'transfer_customer_service', TransInfo: { KfAccount: 'fake@account' } },
+];
+
+/** The replies for the OpenAPI document. */
+export const passiveReplyDocs = {
+  schema: z.toJSONSchema(passiveReply),
+  examples: passiveReplyExamples,
+};
+
+/** What is wrong with a value, without repeating any of it. */
+export function replyProblem(error: z.ZodError): string {
+  const [issue] = error.issues;
+  if (!issue) return 'is malformed';
+  const path = issue.path.join('.');
+  return path === '' ? issue.message : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+/** Body of `POST /admin/components/:componentAppId/release-check`; it may be left out. */
+export const releaseCheckBody = z
+  .object({
+    authCodes: z
+      .object({
+        officialAccount: z.string().min(1).max(512).optional(),
+        miniProgram: z.string().min(1).max(512).optional(),
+      })
+      .default({})
+      .describe('Authorization codes that WeChat has not seen yet: they are used up'),
+    openid: z
+      .string()
+      .regex(/^[\w-]{6,64}$/, 'must be an openid')
+      .optional()
+      .describe('A user whom the accounts of the codes may send a message'),
+  })
+  .default({ authCodes: {} })
+  .meta({ example: {} });
+export type ReleaseCheckBody = z.output<typeof releaseCheckBody>;
+
+const customerMessageView = z.object({
+  ok: z.boolean().nullable().describe('null: not checked'),
+  got: z.string(),
+});
+
+/** One case of the check. */
+export const releaseCaseView = z.object({
+  name: z.enum([
+    'ticket',
+    'official_account_text',
+    'official_account_event',
+    'official_account_code',
+    'mini_program_code',
+  ]),
+  ok: z.boolean().nullable().describe('null: skipped, for the reason that `got` says'),
+  expected: z.string(),
+  got: z.string(),
+  milliseconds: z.int().describe('Until the whole answer was there'),
+  customerMessage: customerMessageView.optional().describe('What follows a code'),
+});
+export type ReleaseCaseView = z.infer<typeof releaseCaseView>;
+export type CustomerMessageView = z.infer<typeof customerMessageView>;
+
+export const releaseCheckView = z.object({
+  componentAppId: z.string(),
+  publicUrl: z.string().describe('What the check went through'),
+  ok: z.boolean().describe('No case failed'),
+  cases: z.array(releaseCaseView),
+});
+export type ReleaseCheckView = z.infer<typeof releaseCheckView>;
+
+export const releaseCheckExample: ReleaseCheckView = {
+  componentAppId: 'wx0123456789abcdef',
+  publicUrl: 'https://hub.example.com',
+  ok: true,
+  cases: [
+    {
+      name: 'ticket',
+      ok: true,
+      expected: 'success',
+      got: 'success',
+      milliseconds: 12,
+    },
+    {
+      name: 'official_account_text',
+      ok: true,
+      expected: 'reply: TESTCOMPONENT_MSG_TYPE_TEXT_callback',
+      got: 'reply: TESTCOMPONENT_MSG_TYPE_TEXT_callback',
+      milliseconds: 15,
+    },
+    {
+      name: 'mini_program_code',
+      ok: true,
+      expected: 'empty answer',
+      got: 'empty answer',
+      milliseconds: 11,
+      customerMessage: { ok: null, got: 'not checked: no authorization code was given' },
+    },
+  ],
+};

@@ -1,0 +1,189 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { within } from '../common/time-limit.js';
+import type { Component } from '../component/component.js';
+import { ComponentService } from '../component/component.service.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
+import { TicketService } from '../ticket/ticket.service.js';
+import {
+  CHECK_CODE_PREFIX,
+  CHECK_TEXT,
+  RELEASE_CHECK_ACCOUNTS,
+  SELF_CHECK_CODE_PREFIX,
+  type ReleaseCheckAccount,
+} from './release-check.js';
+import { ReleaseCheckService } from './release-check.service.js';
+import type {
+  CustomerMessageView,
+  ReleaseCaseView,
+  ReleaseCheckBody,
+  ReleaseCheckView,
+} from './release-check.views.js';
+import { SelfPush, SelfPushError, type SelfPushAnswer } from './self-push.js';
+
+/** How long WeChat waits for an answer, in milliseconds. */
+const WECHAT_WAITS_MS = 5000;
+/** How long the customer message that follows a code is waited for, in milliseconds. */
+const CUSTOMER_MESSAGE_LIMIT_MS = 6000;
+/** A user that nobody is. */
+const NOBODY = 'oSelfCheckOfTheHub0000000000';
+const EVENT = 'LOCATION';
+const EMPTY = 'empty answer';
+/** Longest part of a reply that is shown. */
+const SHOWN = 100;
+
+type CaseName = ReleaseCaseView['name'];
+type Fields = Record<string, string | number>;
+
+/** One push of the check. */
+interface ReleaseCase {
+  name: CaseName;
+  expected: string;
+  path: string;
+  outer: Record<string, string>;
+  fields: Fields;
+}
+
+/** Plays WeChat's release check (全网发布检测) against this installation, from outside. */
+@Injectable()
+export class ReleaseSelfCheck {
+  constructor(
+    private readonly components: ComponentService,
+    private readonly tickets: TicketService,
+    private readonly pushes: SelfPush,
+    private readonly fromApi: ReleaseCheckService,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+  ) {}
+
+  /** @throws {ComponentUnknownError | ComponentDisabledError} */
+  async run(
+    componentAppId: string,
+    { authCodes, openid = NOBODY }: ReleaseCheckBody,
+  ): Promise<ReleaseCheckView> {
+    const component = await this.components.getEnabled(componentAppId);
+    const official = anyOf('official_account');
+    const program = anyOf('mini_program');
+    const text = { MsgType: 'text', Content: CHECK_TEXT };
+    const event = { MsgType: 'event', Event: EVENT, Latitude: '23.13', Longitude: '113.35' };
+    const message = (name: CaseName, fields: Fields, expected: string): Promise<ReleaseCaseView> =>
+      this.play(component, this.toAccount(official, openid, name, fields, expected));
+    const cases = await Promise.all([
+      this.ticketCase(component),
+      message('official_account_text', text, `reply: ${CHECK_TEXT}_callback`),
+      message('official_account_event', event, `reply: ${EVENT}from_callback`),
+      this.codeCase(component, official, openid, authCodes.officialAccount),
+      this.codeCase(component, program, openid, authCodes.miniProgram),
+    ]);
+    const ok = cases.every((one) => one.ok !== false && one.customerMessage?.ok !== false);
+    return { componentAppId, publicUrl: this.config.publicUrl, ok, cases };
+  }
+
+  /** The newest ticket once more, with its own CreateTime: it replaces itself. */
+  private async ticketCase(component: Component): Promise<ReleaseCaseView> {
+    const ticket = await this.tickets.latest(component.appid);
+    const facts = { name: 'ticket' as const, expected: 'success' };
+    if (!ticket) {
+      return { ...facts, ok: null, got: 'skipped: no ticket has arrived yet', milliseconds: 0 };
+    }
+    return this.play(component, {
+      ...facts,
+      path: 'events',
+      outer: { AppId: component.appid },
+      fields: {
+        AppId: component.appid,
+        CreateTime: ticket.createTime,
+        InfoType: TICKET_INFO_TYPE,
+        ComponentVerifyTicket: ticket.ticket.reveal(),
+      },
+    });
+  }
+
+  /** With a code of WeChat's the customer message is looked for, too; without one, one that is none. */
+  private async codeCase(
+    component: Component,
+    account: ReleaseCheckAccount,
+    openid: string,
+    authCode?: string,
+  ): Promise<ReleaseCaseView> {
+    const code = authCode ?? SELF_CHECK_CODE_PREFIX + randomBytes(16).toString('hex');
+    const name = account.type === 'mini_program' ? 'mini_program_code' : 'official_account_code';
+    const text = { MsgType: 'text', Content: CHECK_CODE_PREFIX + code };
+    const played = await this.play(component, this.toAccount(account, openid, name, text, EMPTY));
+    const customerMessage =
+      authCode === undefined
+        ? { ok: null, got: 'not checked: no authorization code was given' }
+        : await this.customerMessage(component, authCode);
+    return { ...played, customerMessage };
+  }
+
+  private async customerMessage(component: Component, code: string): Promise<CustomerMessageView> {
+    const outcome = this.fromApi.outcomeOf(component.appid, code);
+    if (!outcome) {
+      return { ok: null, got: 'not checked: not in the hands of this host; see the others’ logs' };
+    }
+    const late = { ok: false, error: `not sent within ${CUSTOMER_MESSAGE_LIMIT_MS} ms` };
+    const { ok, error } = await within(CUSTOMER_MESSAGE_LIMIT_MS, outcome, () => late);
+    return { ok, got: error ?? 'sent' };
+  }
+
+  private toAccount(
+    account: ReleaseCheckAccount,
+    openid: string,
+    name: CaseName,
+    content: Fields,
+    expected: string,
+  ): ReleaseCase {
+    const names = { ToUserName: account.userName, FromUserName: openid };
+    const { MsgType, ...rest } = content;
+    const fields = { ...names, CreateTime: this.pushes.seconds(), MsgType: MsgType ?? '', ...rest };
+    const outer = { ToUserName: account.userName };
+    const path = `messages/${account.appid}`;
+    // Each is a message of its own, however often the check is played.
+    return { name, expected, path, outer, fields: { ...fields, MsgId: randomInt(1e13, 1e14) } };
+  }
+
+  private async play(component: Component, one: ReleaseCase): Promise<ReleaseCaseView> {
+    const { name, expected, path, outer, fields } = one;
+    try {
+      const answer = await this.pushes.send(component, path, outer, fields);
+      const { milliseconds } = answer;
+      const got = this.describe(component, one, answer);
+      const inTime = milliseconds < WECHAT_WAITS_MS;
+      return { name, ok: got === expected && inTime, expected, got, milliseconds };
+    } catch (error) {
+      if (!(error instanceof SelfPushError)) throw error;
+      const { message, milliseconds } = error;
+      return { name, ok: false, expected, got: message, milliseconds };
+    }
+  }
+
+  /** What WeChat would make of an answer. */
+  private describe(component: Component, one: ReleaseCase, answer: SelfPushAnswer): string {
+    const { status, body } = answer;
+    if (status !== 200) return `HTTP ${status}${codeOf(body)}`;
+    if (body === '') return EMPTY;
+    if (body === 'success') return 'success';
+    try {
+      const reply = this.pushes.open(component, body);
+      const swapped =
+        reply.ToUserName === one.fields.FromUserName &&
+        reply.FromUserName === one.fields.ToUserName;
+      if (reply.MsgType !== 'text' || !swapped) return 'a reply to somebody else, or of no text';
+      return `reply: ${String(reply.Content).slice(0, SHOWN)}`;
+    } catch (error) {
+      return `no answer that WeChat can read: ${(error as Error).message}`;
+    }
+  }
+}
+
+function anyOf(type: ReleaseCheckAccount['type']): ReleaseCheckAccount {
+  const accounts = RELEASE_CHECK_ACCOUNTS.filter((account) => account.type === type);
+  return accounts[randomInt(accounts.length)] as ReleaseCheckAccount;
+}
+
+/** The code of an error of the hub's own. */
+function codeOf(body: string): string {
+  const code = /"code":"(\w{1,64})"/.exec(body)?.[1];
+  return code === undefined ? '' : ` ${code}`;
+}

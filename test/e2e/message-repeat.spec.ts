@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PushAnswers } from '../../src/callback/push-answers.js';
+import { expectSuccess } from '../support/callback-state.js';
+import {
+  createTestDatabase,
+  databaseKinds,
+  mysqlOnly,
+  type TestDatabase,
+} from '../support/databases.js';
+import { settled, subscribe } from '../support/delivery-world.js';
+import { FakeClock } from '../support/fake-clock.js';
+import type { Answer } from '../support/hub-client.js';
+import {
+  eventFields,
+  messagePush,
+  sendMessage,
+  textFields,
+  triedAgain,
+  type MessagePush,
+} from '../support/message-pushes.js';
+import { messageHub, recordedMessages, replyText } from '../support/message-world.js';
+import type { TestApp } from '../support/test-app.js';
+import { addPlatform, eventually, sql } from '../support/token-world.js';
+import { WebhookReceiver, type WebhookAnswer } from '../support/webhook-receiver.js';
+
+const text = (content: string): WebhookAnswer => ({
+  body: JSON.stringify({ MsgType: 'text', Content: content }),
+});
+
+/** A promise that is resolved from outside. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** Tells when a hub has recognised repetitions, which wait from then on. */
+function repetitionsOf({ app }: TestApp): { arrived: (count: number) => Promise<void> } {
+  const seen = vi.spyOn(app.get(PushAnswers), 'repeat');
+  return {
+    arrived: async (count) => {
+      const enough = (): true | undefined => (seen.mock.calls.length >= count ? true : undefined);
+      await eventually(`${count} repetitions`, enough);
+      seen.mockRestore();
+    },
+  };
+}
+
+describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) => {
+  let test: TestApp;
+  let service: WebhookReceiver;
+  let responder: WebhookReceiver;
+  beforeAll(async () => {
+    test = await messageHub({ database: kind });
+    service = await WebhookReceiver.start();
+    responder = await WebhookReceiver.start();
+    await subscribe(test, service, { kinds: ['message', 'event'] });
+    await subscribe(test, responder, { mode: 'responder' });
+  });
+  afterAll(async () => {
+    await test.close();
+    await service.close();
+    await responder.close();
+  });
+  beforeEach(() => {
+    responder.answer({});
+    service.clear();
+    responder.clear();
+  });
+
+  const count = async (): Promise<number> => (await recordedMessages(test)).length;
+  const send = (push: MessagePush): Promise<Answer> => sendMessage(test, push);
+
+  it.each([
+    ['a message', () => textFields(test)],
+    ['an event', () => eventFields(test, 'CLICK', { EventKey: String(Math.random()) })],
+    ['a push without user and time', () => textFields(test, { FromUserName: undefined })],
+  ])('is recorded once and told once: %s', async (_, make) => {
+    const before = await count();
+    const first = messagePush(test, make());
+    expectSuccess(await send(first));
+    expectSuccess(await send(first));
+    expectSuccess(await send(triedAgain(test, first)));
+    test.clock.advance(5000);
+    expectSuccess(await send(triedAgain(test, first)));
+    await settled(test);
+    expect(await count()).toBe(before + 1);
+    expect([service.received.length, responder.received.length]).toEqual([1, 1]);
+  });
+
+  it('40 times at once is recorded once and told once, whatever comes beside it', async () => {
+    const before = await count();
+    const first = messagePush(test, textFields(test));
+    const pushes = Array.from({ length: 40 }, (_, index) => [
+      index % 2 === 0 ? first : triedAgain(test, first),
+      messagePush(test, textFields(test)),
+    ]).flat();
+    for (const answer of await Promise.all(pushes.map(send))) expectSuccess(answer);
+    await settled(test);
+    expect(await count()).toBe(before + 41);
+    expect([service.received.length, responder.received.length]).toEqual([41, 41]);
+  });
+
+  it('is another message at another account, and at another platform', async () => {
+    const before = await count();
+    const fields = textFields(test);
+    const { appid } = await addPlatform(test);
+    expectSuccess(await send(messagePush(test, fields)));
+    expectSuccess(await send(messagePush(test, fields, { account: 'wxanother' })));
+    expectSuccess(await send(messagePush(test, fields, { component: appid })));
+    expect(await count()).toBe(before + 3);
+  });
+
+  it('while its responder is at it waits for the same reply', async () => {
+    const { opened, open } = gate();
+    responder.answer({ ...text('patience'), until: opened });
+    const first = messagePush(test, textFields(test));
+    const answers = [send(first)];
+    await responder.arrived(1);
+    const repeats = repetitionsOf(test);
+    answers.push(send(first), send(triedAgain(test, first)));
+    await repeats.arrived(2);
+    open();
+    expect((await Promise.all(answers)).map(replyText)).toEqual(Array(3).fill('patience'));
+    expect(responder.received).toHaveLength(1);
+  });
+
+  it('is answered success with the first one when its responder is too slow', async () => {
+    const [{ id }] = (await test.hub.get('/admin/subscriptions')).json.filter(
+      ({ mode }: { mode: string }) => mode === 'responder',
+    );
+    await test.hub.patch(`/admin/subscriptions/${id}`, { budgetMs: 300 });
+    const { opened, open } = gate();
+    responder.answer({ ...text('too late'), until: opened });
+    const first = messagePush(test, textFields(test));
+    const waiting = send(first);
+    await responder.arrived(1);
+    const repeats = repetitionsOf(test);
+    const again = [send(first), send(triedAgain(test, first))];
+    await repeats.arrived(2);
+    const answers = await Promise.all([waiting, ...again]);
+    open();
+    for (const answer of answers) expectSuccess(answer);
+    expect(responder.received).toHaveLength(1);
+  });
+});
+
+describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
+  let database: TestDatabase;
+  let one: TestApp;
+  let other: TestApp;
+  let service: WebhookReceiver;
+  let responder: WebhookReceiver;
+  beforeAll(async () => {
+    database = await createTestDatabase(kind);
+    const clock = new FakeClock();
+    one = await messageHub({ database, clock });
+    other = await messageHub({ database, clock });
+    service = await WebhookReceiver.start();
+    responder = await WebhookReceiver.start();
+    await subscribe(one, service, { kinds: ['message'] });
+    await subscribe(one, responder, { mode: 'responder', authorizerAppId: 'wxresponded' });
+    // Known to both.
+    clock.advance(10_000);
+    await other.hub.get('/admin/subscriptions');
+  });
+  afterAll(async () => {
+    await Promise.all([one.close(), other.close()]);
+    await service.close();
+    await responder.close();
+    await database.drop();
+  });
+
+  const both = (push: MessagePush): Promise<Answer>[] => [
+    sendMessage(one, push),
+    sendMessage(other, triedAgain(one, push)),
+    sendMessage(one, triedAgain(one, push)),
+  ];
+
+  it('take a message once that comes to both at the same moment', async () => {
+    const before = (await recordedMessages(one)).length;
+    const pushes = Array.from({ length: 30 }, () => messagePush(one, textFields(one)));
+    const answers = await Promise.all(pushes.flatMap(both));
+    for (const answer of answers) expectSuccess(answer);
+    await Promise.all([settled(one), settled(other)]);
+    expect((await recordedMessages(one)).length).toBe(before + 30);
+    const told = service.received.map(({ json }) => json.data.fields.MsgId);
+    expect(told.toSorted()).toEqual([...new Set(told)].toSorted());
+    expect(told).toHaveLength(30);
+  });
+
+  it('give the reply that the other one is waiting for', async () => {
+    const { opened, open } = gate();
+    responder.answer({ ...text('from the other'), until: opened });
+    const first = messagePush(one, textFields(one), { account: 'wxresponded' });
+    const waiting = sendMessage(one, first);
+    await responder.arrived(1);
+    const repeats = repetitionsOf(other);
+    const again = sendMessage(other, triedAgain(one, first));
+    const same = sendMessage(other, first);
+    await repeats.arrived(2);
+    open();
+    const answers = await Promise.all([waiting, again, same]);
+    expect(answers.map(replyText)).toEqual(Array(3).fill('from the other'));
+    expect(responder.received).toHaveLength(1);
+    // Long after, it stands in the row.
+    one.clock.advance(60_000);
+    expect(replyText(await sendMessage(other, triedAgain(one, first)))).toBe('from the other');
+    expect(responder.received).toHaveLength(1);
+  });
+
+  it('send a reply in time that can not be stored, and only lose it for repetitions', async () => {
+    const { opened, open } = gate();
+    responder.answer({ ...text('not stored'), until: opened });
+    responder.clear();
+    const first = messagePush(one, textFields(one), { account: 'wxresponded' });
+    const started = performance.now();
+    const waiting = sendMessage(one, first);
+    const [call] = await responder.arrived(1);
+    const lock = sql(one).createQueryRunner();
+    await lock.startTransaction();
+    const id = call?.json.data.id as string;
+    await lock.query('SELECT id FROM callback_event WHERE id = ? FOR UPDATE', [id]);
+    open();
+    expect(replyText(await waiting)).toBe('not stored');
+    const seconds = (performance.now() - started) / 1000;
+    expect(seconds).toBeGreaterThan(4.5);
+    expect(seconds).toBeLessThan(7);
+    await lock.rollbackTransaction();
+    await lock.release();
+  });
+
+  it.each([
+    ['a message without a responder', textFields, {}, 'success'],
+    ['an event without a responder', eventFields, {}, 'success'],
+    [
+      'a code of the release check',
+      textFields,
+      { Content: 'QUERY_AUTH_CODE:self-check@@@fake', ToUserName: 'gh_3c884a361561' },
+      '',
+    ],
+  ] as const)('do not wait for what nobody can be waiting for: %s', async (...row) => {
+    const [, make, changes, answer] = row;
+    const fields = make === textFields ? textFields(one, changes) : eventFields(one, 'VIEW');
+    const account = answer === '' ? 'wx570bc396a51b8ff8' : 'wxnobody';
+    const first = messagePush(one, fields, { account });
+    expect((await sendMessage(one, first)).text).toBe(answer);
+    const started = performance.now();
+    expect((await sendMessage(other, triedAgain(one, first))).text).toBe(answer);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});

@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { calls, PLATFORM, QUERY_AUTH } from '../support/authorizer-world.js';
+import { storedState } from '../support/callback-state.js';
+import { databaseKinds } from '../support/databases.js';
+import { COMPONENT } from '../support/fake-settings.js';
+import type { Answer } from '../support/hub-client.js';
+import { PublicFront } from '../support/message-front.js';
+import { messageHub } from '../support/message-world.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { prime } from '../support/token-world.js';
+
+const OPENID = 'oFakeUserOfTheReleaseCheck00';
+const NAMES = [
+  'ticket',
+  'official_account_text',
+  'official_account_event',
+  'official_account_code',
+  'mini_program_code',
+];
+
+function check({ hub }: TestApp, body?: object): Promise<Answer> {
+  return hub.post(`/admin/components/${COMPONENT.appid}/release-check`, body);
+}
+
+/** What each case got, by name. */
+function gotOf({ json }: Answer): Record<string, string> {
+  return Object.fromEntries(json.cases.map((one: any) => [one.name, one.got]));
+}
+
+function okOf({ json }: Answer): (boolean | null)[] {
+  return json.cases.map((one: any) => one.ok);
+}
+
+describe.each(databaseKinds())('the check of this installation on %s', (kind) => {
+  let test: TestApp;
+  let front: PublicFront;
+  beforeAll(async () => {
+    front = await PublicFront.start();
+    test = await messageHub({ database: kind, env: { PUBLIC_URL: front.url } });
+    front.target = test.hub.url;
+  });
+  afterAll(async () => {
+    await test.close();
+    await front.close();
+  });
+  beforeEach(() => {
+    front.mode = 'forward';
+    front.arrived = 0;
+    test.simulator.clearCalls();
+  });
+
+  it('skips the ticket while there is none, and passes with the rest', async () => {
+    const answer = await check(test);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toMatchObject({ componentAppId: PLATFORM, publicUrl: front.url, ok: true });
+    expect(answer.json.cases.map((one: any) => one.name)).toEqual(NAMES);
+    expect(okOf(answer)).toEqual([null, true, true, true, true]);
+    expect(gotOf(answer).ticket).toBe('skipped: no ticket has arrived yet');
+    expect(front.arrived).toBe(4);
+  });
+
+  it('shows what was expected and what came', async () => {
+    await prime(test);
+    test.simulator.clearCalls();
+    const before = await storedState(test);
+    const answer = await check(test);
+    expect(okOf(answer)).toEqual([true, true, true, true, true]);
+    expect(gotOf(answer)).toEqual({
+      ticket: 'success',
+      official_account_text: 'reply: TESTCOMPONENT_MSG_TYPE_TEXT_callback',
+      official_account_event: 'reply: LOCATIONfrom_callback',
+      official_account_code: 'empty answer',
+      mini_program_code: 'empty answer',
+    });
+    for (const one of answer.json.cases) expect(one.got).toBe(one.expected);
+    expect(answer.json.cases[3].customerMessage).toEqual({
+      ok: null,
+      got: 'not checked: no authorization code was given',
+    });
+    // The ticket replaced itself, and WeChat was not called.
+    const after = await storedState(test);
+    const tickets = await Promise.all([test.hub.ticket(), test.simulator.currentToken(PLATFORM)]);
+    expect(tickets[0].json.createTime).toBe(before.tickets[0]?.Cvt_CreateTime);
+    expect(after.tickets).toHaveLength(1);
+    expect(after.tokens).toEqual(before.tokens);
+    expect(test.simulator.callSummary().paths).toEqual({});
+    expect(after.audit.length).toBe(before.audit.length + 1);
+    expect(after.audit.at(-1)).toMatchObject({
+      action: 'component.release_check',
+      target: PLATFORM,
+    });
+  });
+
+  it('with authorization codes also sends the customer messages', async () => {
+    test.simulator.addAccounts({ appid: 'wxaaaa000000000001' });
+    test.simulator.addAccounts({ appid: 'wxaaaa000000000002', kind: 'mini_program' });
+    const codeOf = async (appid: string): Promise<string> =>
+      (await test.simulator.authorize(PLATFORM, appid, { push: false })).code;
+    const authCodes = {
+      officialAccount: await codeOf('wxaaaa000000000001'),
+      miniProgram: await codeOf('wxaaaa000000000002'),
+    };
+    const answer = await check(test, { authCodes, openid: OPENID });
+    expect(answer.json.ok).toBe(true);
+    const sent = answer.json.cases.slice(3).map((one: any) => one.customerMessage);
+    expect(sent).toEqual([
+      { ok: true, got: 'sent' },
+      { ok: true, got: 'sent' },
+    ]);
+    const contents = test.simulator.customMessages().map(({ body }) => body.text);
+    expect(contents).toEqual(
+      expect.arrayContaining(
+        Object.values(authCodes).map((code) => ({ content: `${code}_from_api` })),
+      ),
+    );
+    expect(calls(test, QUERY_AUTH)).toBe(2);
+  });
+
+  it('fails for a code that WeChat does not take', async () => {
+    const authCodes = { officialAccount: 'queryauthcode@@@fake-never-given' };
+    const { json } = await check(test, { authCodes });
+    expect(json.ok).toBe(false);
+    expect(json.cases[3]).toMatchObject({ ok: true, customerMessage: { ok: false } });
+    expect(json.cases[3].customerMessage.got).toMatch(/WeChat did not accept/);
+  });
+
+  it('fails where something before the hub answers for it', async () => {
+    front.mode = (response) => response.end('success');
+    const answer = await check(test);
+    expect(answer.json.ok).toBe(false);
+    expect(okOf(answer)).toEqual([true, false, false, false, false]);
+    expect(gotOf(answer).official_account_text).toBe('success');
+  });
+
+  it.each<[string, PublicFront['mode'], RegExp]>([
+    ['an error', (response) => response.writeHead(502).end('<html>'), /^HTTP 502$/],
+    ['words', (response) => response.end('OK'), /no answer that WeChat can read/],
+    ['a reply of others', (response) => response.end(foreignReply()), /signature/],
+    ['too much', (response) => response.end('a'.repeat(100_000)), /too long/],
+    ['nothing', (response) => response.destroy(), /UND_ERR_SOCKET|ECONNRESET/],
+  ])('says so where the public address answers with %s', async (_, mode, got) => {
+    front.mode = mode;
+    const answer = await check(test);
+    expect(answer.status).toBe(200);
+    expect(answer.json.ok).toBe(false);
+    expect(okOf(answer)).toEqual([false, false, false, false, false]);
+    for (const text of Object.values(gotOf(answer))) expect(text).toMatch(got);
+  });
+
+  it('follows no redirect', async () => {
+    const elsewhere = await PublicFront.start();
+    front.mode = (response) => response.writeHead(307, { location: elsewhere.url }).end();
+    const answer = await check(test);
+    expect(gotOf(answer).ticket).toBe('HTTP 307');
+    expect(elsewhere.arrived).toBe(0);
+    await elsewhere.close();
+  });
+
+  it('shows the hub’s own refusals', async () => {
+    test.clock.advance(1000);
+    front.mode = (response) => {
+      response.writeHead(403).end('{"error":{"code":"signature_invalid","message":"no"}}');
+    };
+    expect(gotOf(await check(test)).ticket).toBe('HTTP 403 signature_invalid');
+  });
+
+  it.each<[string, string, object | undefined, number, string]>([
+    ['of a platform that is unknown', 'wxffffffffffffffff', undefined, 404, 'component_unknown'],
+    ['with codes that are none', PLATFORM, { authCodes: { miniProgram: 1 } }, 400, 'bad_request'],
+    ['for a user that is none', PLATFORM, { openid: 'a b' }, 400, 'bad_request'],
+  ])('%s is refused', async (_, appid, body, status, code) => {
+    const answer = await test.hub.post(`/admin/components/${appid}/release-check`, body);
+    expect([answer.status, answer.json.error.code]).toEqual([status, code]);
+    expect(front.arrived).toBe(0);
+  });
+
+  it('is for administrators', async () => {
+    const path = `/admin/components/${PLATFORM}/release-check`;
+    const headers = { authorization: 'Bearer wrong' };
+    const answer = await test.hub.request('POST', path, { headers });
+    expect(answer.status).toBe(401);
+    expect(front.arrived).toBe(0);
+  });
+});
+
+describe('the check of an installation whose public address', () => {
+  it.each<[string, string, (front: PublicFront) => Promise<void> | void, RegExp]>([
+    ['hangs', 'http', (front) => void (front.mode = 'hang'), /within 6000 ms/],
+    ['has no TLS', 'https', () => undefined, /SSL|TLS|EPROTO/i],
+    ['is closed', 'http', (front) => front.close(), /ECONNREFUSED/],
+  ])('%s says so for each case, in time', async (_, scheme, prepare, got) => {
+    const front = await PublicFront.start();
+    const publicUrl = front.url.replace('http', scheme);
+    const test = await createTestApp({ database: 'sqlite', env: { PUBLIC_URL: publicUrl } });
+    await prepare(front);
+    const started = performance.now();
+    const answer = await check(test);
+    expect(performance.now() - started).toBeLessThan(9000);
+    expect(answer.json.ok).toBe(false);
+    expect(okOf(answer)).toEqual([null, false, false, false, false]);
+    for (const [name, text] of Object.entries(gotOf(answer))) {
+      if (name !== 'ticket') expect(text).toMatch(got);
+    }
+    await test.close();
+    await front.close();
+  });
+});
+
+/** In the right form, and signed by somebody else. */
+function foreignReply(): string {
+  return (
+    '<xml><Encrypt><![CDATA[AAAA]]></Encrypt><MsgSignature><![CDATA[' +
+    `${'0'.repeat(40)}]]></MsgSignature><TimeStamp>1</TimeStamp><Nonce><![CDATA[1]]></Nonce></xml>`
+  );
+}

@@ -1,0 +1,54 @@
+import { createDecipheriv } from 'node:crypto';
+import { signMessage } from '../../simulator/wechat-push-crypto.js';
+import { COMPONENT } from './fake-settings.js';
+
+/** A passive reply as WeChat reads it. */
+export interface OpenedReply {
+  /** The decrypted XML. */
+  xml: string;
+  /** The id behind it. */
+  tailId: string;
+  timeStamp: string;
+  nonce: string;
+}
+
+/** Token and key that a reply is read with. */
+export interface ReplySecrets {
+  token: string;
+  encodingAesKey: string;
+}
+
+const FORM =
+  /^<xml><Encrypt><!\[CDATA\[([A-Za-z0-9+/=]+)\]\]><\/Encrypt><MsgSignature><!\[CDATA\[([\da-f]{40})\]\]><\/MsgSignature><TimeStamp>(\d+)<\/TimeStamp><Nonce><!\[CDATA\[(.*)\]\]><\/Nonce><\/xml>$/s;
+
+/**
+ * Reads an encrypted reply by plain AES and slicing, sharing no code with the hub. Throws for
+ * anything that is not exactly in the documented form, or not signed.
+ */
+export function openReply(body: string, secrets: ReplySecrets = COMPONENT): OpenedReply {
+  const [, encrypt = '', signature, timeStamp = '', nonce = ''] = FORM.exec(body) ?? [];
+  if (encrypt === '') throw new Error(`Not an encrypted reply: ${body.slice(0, 200)}`);
+  if (signMessage(secrets.token, timeStamp, nonce, encrypt) !== signature) {
+    throw new Error('The signature of the reply is wrong');
+  }
+  const key = Buffer.from(`${secrets.encodingAesKey}=`, 'base64');
+  const decipher = createDecipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false);
+  const padded = Buffer.concat([decipher.update(encrypt, 'base64'), decipher.final()]);
+  if (padded.length % 32 !== 0) throw new Error('The reply is not padded to 32');
+  const plain = padded.subarray(0, padded.length - (padded.at(-1) ?? 0));
+  const end = 20 + plain.readUInt32BE(16);
+  return {
+    xml: plain.subarray(20, end).toString('utf8'),
+    tailId: plain.subarray(end).toString('utf8'),
+    timeStamp,
+    nonce,
+  };
+}
+
+/** The text of an element, without CDATA; undefined where there is none. */
+export function elementOf(xml: string, name: string): string | undefined {
+  const found = new RegExp(`<${name}>(?:<!\\[CDATA\\[(.*?)\\]\\]>|([^<]*))</${name}>`, 's').exec(
+    xml,
+  );
+  return found?.[1] ?? found?.[2];
+}
