@@ -104,8 +104,12 @@ export class AuthorizerBook {
     return list;
   }
 
-  issueAccess(authorization: Authorization): string {
-    authorization.issueAccess(this.now(), this.settings.authorizerTokenLifeSeconds);
+  /** A new access token, whose life is that of the settings unless the caller names another. */
+  issueAccess(
+    authorization: Authorization,
+    lifeSeconds = this.settings.authorizerTokenLifeSeconds,
+  ): string {
+    authorization.issueAccess(this.now(), lifeSeconds);
     return this.accessText(authorization);
   }
 

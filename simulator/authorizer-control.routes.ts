@@ -86,6 +86,16 @@ const authorizationStateRoutes: ControlRoute[] = [
   },
   {
     method: 'POST',
+    path: '/authorizer-tokens/issue',
+    handle: ({ body }, simulator) =>
+      simulator.issueAuthorizerTokens(oneAppid(body['component'], simulator), {
+        offset: optionalNumber('offset', body['offset']),
+        count: optionalNumber('count', body['count']),
+        lifeSeconds: optionalNumber('lifeSeconds', body['lifeSeconds']),
+      }),
+  },
+  {
+    method: 'POST',
     path: '/authorizer-tokens/expire',
     handle: ({ body }, simulator) => ({
       voided: simulator.expireAuthorizerTokens(oneAppid(body['component'], simulator), {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { IssuedTokens } from './authorizer-control.js';
 import { SIMULATOR_COMPONENT } from './defaults.js';
 import { EventReceiver, field, TestClient } from './test-client.js';
 import { WechatSimulator } from './wechat-simulator.js';
@@ -174,5 +175,23 @@ describe('tokens', () => {
     expect(await check('nonsense')).toEqual({ valid: false });
     await simulator.withdraw(appid, SHOP);
     expect(await check(token)).toEqual({ valid: false });
+  });
+
+  it('are issued to many accounts at once, with lives of their own', async () => {
+    simulator.addAccounts({ count: 3, prefix: 'wxmany', authorizedTo: appid });
+    const range = { offset: 1, count: 2, lifeSeconds: 60 };
+    const issued = (await client.control(
+      'POST',
+      '/authorizer-tokens/issue',
+      range,
+    )) as unknown as IssuedTokens[];
+    expect(issued).toHaveLength(2);
+    for (const { account, accessToken, refreshToken, expiresAtMs } of issued) {
+      expect(expiresAtMs).toBe(1_760_000_060_000);
+      expect(simulator.currentAuthorizerToken(appid, account)?.value).toBe(accessToken);
+      expect(simulator.refreshTokenOf(appid, account)).toBe(refreshToken);
+    }
+    const { withWorkingToken, tokensIssued } = simulator.authorizationCounts(appid);
+    expect([withWorkingToken, tokensIssued]).toEqual([2, 2]);
   });
 });

@@ -59,6 +59,25 @@ export interface AuthorizationState {
   accessToken: CurrentToken | null;
 }
 
+/** The tokens of one account, as the platform would have got them by refreshing. */
+export interface IssuedTokens {
+  account: string;
+  accessToken: string;
+  refreshToken: string;
+  /** Of the access token, Unix milliseconds. */
+  expiresAtMs: number;
+}
+
+/** Which accounts are issued tokens. */
+export interface IssueRange {
+  /** Place of the first one in the order of api_get_authorizer_list; default 0. */
+  offset?: number | undefined;
+  /** Default 500. */
+  count?: number | undefined;
+  /** Default as the settings say. */
+  lifeSeconds?: number | undefined;
+}
+
 /** The part of the simulator's control that is about accounts and their authorizations. */
 export abstract class AuthorizerControl {
   protected abstract readonly context: SimulatorContext;
@@ -138,6 +157,22 @@ export abstract class AuthorizerControl {
   ): Promise<PushResult> {
     const event = this.buildEvent(componentAppid, infoType, fields, options);
     return this.context.pusher.push(this.component(componentAppid), event, options.url);
+  }
+
+  /**
+   * Issues access tokens to many accounts without a call of the API: for filling the database of
+   * a platform that has been running for a while.
+   */
+  issueAuthorizerTokens(componentAppid: string, range: IssueRange = {}): IssuedTokens[] {
+    const { offset = 0, count = 500, lifeSeconds } = range;
+    const { authorizers } = this.context;
+    const list = authorizers.listOf(this.component(componentAppid).appid);
+    return list.slice(offset, offset + count).map((authorization) => ({
+      account: authorization.account.appid,
+      accessToken: authorizers.issueAccess(authorization, lifeSeconds),
+      refreshToken: authorizers.refreshText(authorization),
+      expiresAtMs: authorization.accessExpiresAtMs,
+    }));
   }
 
   /** The account's newest access token, `null` when none works. */

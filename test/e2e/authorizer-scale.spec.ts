@@ -78,7 +78,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
       "SELECT COUNT(*) AS active FROM authorizer WHERE status = 'active' AND generation = 1",
     );
     expect(Number(active)).toBe(1000);
-  }, 60_000);
+  }, 120_000);
 
   it('refresh what is due together, each account once', async () => {
     const hubs = [first, second];
@@ -94,6 +94,25 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
       'SELECT COUNT(*) AS stale FROM authorizer WHERE generation <> 2 OR lease_until IS NOT NULL',
     );
     expect(Number(stale)).toBe(0);
+  });
+
+  it('keep what is under way out of the way of the next claim', async () => {
+    await pass(first, 111 * MINUTE);
+    breakPath(first, AUTHORIZER_TOKEN, { kind: 'hang' });
+    first.simulator.clearCalls();
+    const turn = authorizerTick(first);
+    await first.simulator.waitForCall(AUTHORIZER_TOKEN, { count: 100 });
+    const [{ leased, inTheWay }] = await sql(first).query(
+      'SELECT COUNT(*) AS leased, SUM(refresh_at <= ?) AS inTheWay FROM authorizer ' +
+        'WHERE lease_until IS NOT NULL',
+      [first.clock.now()],
+    );
+    mend(first);
+    first.simulator.release(AUTHORIZER_TOKEN);
+    await turn;
+    expect([Number(leased), Number(inTheWay)]).toEqual([100, 0]);
+    const { authorized } = first.simulator.authorizationCounts(PLATFORM);
+    expect(calls(first, AUTHORIZER_TOKEN)).toBe(authorized);
   });
 
   it('hand out no token that the other knows to be dead, after 5 seconds', async () => {
