@@ -12,6 +12,7 @@ export type AuditAction =
   | 'component.add'
   | 'component.change'
   | 'component.release_check'
+  | 'event.reveal'
   | 'subscription.add'
   | 'subscription.change'
   | 'subscription.delete'

@@ -1,33 +1,68 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { Cron, CronExpression } from '@nestjs/schedule';
-import { In, LessThan } from 'typeorm';
+import { In } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { CallbackEvent } from './callback-event.entity.js';
 
 const DAY_MS = 24 * 3_600_000;
-/** Rows that one transaction removes: short enough that pushes do not wait for it. */
+/** Rows that one look takes in, and one statement removes: pushes do not wait for more. */
 const BATCH = 500;
+/** Pause between looks, in milliseconds: pushes that wait go first. */
+const PAUSE_MS = 5;
+/** Days for which a push is kept beyond its time because something is still to be done with it. */
+const LONGEST_DELAY_DAYS = 30;
+
+/** Of pushes whose time is over, by id, those with which something is still to be done. */
+export type EventKeeper = (ids: string[]) => Promise<string[]>;
+
+/** Marks a provider's method as an {@link EventKeeper}. */
+export const KeepsEvents = DiscoveryService.createDecorator<true>();
+
+/** Pushes that lie together in an index: those of one InfoType, or messages and events (''). */
+interface EventGroup {
+  componentAppId: string;
+  infoType: string;
+}
+
+type Place = Pick<CallbackEvent, 'id' | 'receivedAt'>;
 
 /** Removes recorded pushes after their time, in small batches. */
 @Injectable()
-export class EventRetention {
+export class EventRetention implements OnModuleInit {
   private readonly logger = new Logger(EventRetention.name);
+  private readonly keepers: EventKeeper[] = [];
 
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
   ) {}
+
+  onModuleInit(): void {
+    for (const wrapper of this.discovery.getProviders()) {
+      const instance = wrapper.instance as Record<string, EventKeeper> | null;
+      if (!instance || !wrapper.isDependencyTreeStatic()) continue;
+      for (const name of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance))) {
+        if (!this.discovery.getMetadataByDecorator(KeepsEvents, wrapper, name)) continue;
+        this.keepers.push((instance[name] as EventKeeper).bind(instance));
+      }
+    }
+  }
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'event-retention', waitForCompletion: true })
   async sweep(): Promise<void> {
-    const before = this.clock.now() - this.config.eventRetentionDays * DAY_MS;
     try {
       let removed = 0;
-      for (let count = BATCH; count === BATCH; removed += count) {
-        count = await this.removeBatch(before);
+      let group = await this.groupAfter({ componentAppId: '', infoType: '' });
+      while (group) {
+        removed += await this.sweepGroup(group);
+        group = await this.groupAfter(group);
       }
       if (removed > 0) this.logger.log('Removed old pushes', { removed });
     } catch (error) {
@@ -35,20 +70,67 @@ export class EventRetention {
     }
   }
 
-  /** @returns how many were found. */
-  private async removeBatch(before: number): Promise<number> {
-    const old = await this.database.read((manager) =>
-      manager.find(CallbackEvent, {
-        select: { id: true },
-        where: { receivedAt: LessThan(before) },
-        order: { receivedAt: 'ASC' },
-        take: BATCH,
-      }),
-    );
-    if (old.length > 0) {
-      const ids = old.map(({ id }) => id);
-      await this.database.transaction((manager) => manager.delete(CallbackEvent, { id: In(ids) }));
+  private async sweepGroup(group: EventGroup): Promise<number> {
+    const { eventRetentionDays, messageRetentionDays } = this.config;
+    const days = group.infoType === '' ? messageRetentionDays : eventRetentionDays;
+    const before = this.clock.now() - days * DAY_MS;
+    let removed = 0;
+    let after: Place = { id: '', receivedAt: 0 };
+    for (;;) {
+      // Those that are kept are passed by, so that each is looked at once.
+      const old = await this.page(group, before, after);
+      removed += await this.remove(old, before - LONGEST_DELAY_DAYS * DAY_MS);
+      after = old.at(-1) ?? after;
+      if (old.length < BATCH) return removed;
+      await delay(PAUSE_MS);
     }
-    return old.length;
+  }
+
+  /** @returns how many were removed. */
+  private async remove(old: Place[], keptSince: number): Promise<number> {
+    const due = old.filter(({ receivedAt }) => receivedAt >= keptSince).map(({ id }) => id);
+    const kept = new Set<string>();
+    for (const keeper of due.length > 0 ? this.keepers : []) {
+      for (const id of await keeper(due)) kept.add(id);
+    }
+    const ids = old.map(({ id }) => id).filter((id) => !kept.has(id));
+    if (ids.length > 0) {
+      await this.database.write((manager) => manager.delete(CallbackEvent, { id: In(ids) }));
+    }
+    return ids.length;
+  }
+
+  private page(group: EventGroup, before: number, after: Place): Promise<Place[]> {
+    return this.database.read((manager) =>
+      manager
+        .createQueryBuilder(CallbackEvent, 'push')
+        .select(['push.id', 'push.receivedAt'])
+        .where('push.componentAppId = :componentAppId AND push.infoType = :infoType', group)
+        .andWhere('push.receivedAt < :before AND push.receivedAt >= :at', {
+          before,
+          at: after.receivedAt,
+        })
+        .andWhere('(push.receivedAt > :at OR push.id > :id)', { id: after.id })
+        .orderBy('push.receivedAt', 'ASC')
+        .addOrderBy('push.id', 'ASC')
+        .limit(BATCH)
+        .getMany(),
+    );
+  }
+
+  /** Two looks into the index: what it costs does not depend on how many pushes there are. */
+  private async groupAfter({ componentAppId, infoType }: EventGroup): Promise<EventGroup | null> {
+    const select = 'SELECT component_appid, info_type FROM callback_event WHERE ';
+    const rows: { component_appid: string; info_type: string }[] = await this.database.read(
+      async (manager) => {
+        const same = `${select} component_appid = ? AND info_type > ? ORDER BY info_type LIMIT 1`;
+        const found = await manager.query(same, [componentAppId, infoType]);
+        if (found.length > 0) return found;
+        const next = `${select} component_appid > ? ORDER BY component_appid, info_type LIMIT 1`;
+        return manager.query(next, [componentAppId]);
+      },
+    );
+    const [row] = rows;
+    return row ? { componentAppId: row.component_appid, infoType: row.info_type } : null;
   }
 }

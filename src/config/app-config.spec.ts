@@ -47,6 +47,7 @@ describe('parseConfig of an empty environment', () => {
       masterKeys: undefined,
       legacyTicketPlaintext: false,
       eventRetentionDays: 7,
+      messageRetentionDays: 7,
       authorizerWarmDays: 7,
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },

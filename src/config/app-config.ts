@@ -38,7 +38,10 @@ export interface AppConfig {
   adminToken?: Secret;
   masterKeys?: MasterKey[];
   legacyTicketPlaintext: boolean;
+  /** Days for which tickets and authorization events are kept. */
   eventRetentionDays: number;
+  /** Days for which messages and events of accounts are kept. */
+  messageRetentionDays: number;
   /** Accounts that no service used for so many days are refreshed when they are read, not before. */
   authorizerWarmDays: number;
   /** Origins that a browser may be sent to after an authorization. */
@@ -131,6 +134,7 @@ function toConfig(v: VariableValues): AppConfig {
     masterKeys: v.MASTER_KEYS?.split(',').map((entry) => toMasterKey(entry.trim())),
     legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
+    messageRetentionDays: v.MESSAGE_RETENTION_DAYS,
     authorizerWarmDays: v.AUTHORIZER_WARM_DAYS,
     authorizationReturnOrigins: v.AUTHORIZATION_RETURN_ORIGINS ?? [],
     delivery: {

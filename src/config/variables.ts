@@ -203,7 +203,13 @@ export const variables = {
   },
   EVENT_RETENTION_DAYS: {
     schema: wholeNumber(1, 3650, 7),
-    meaning: 'Days for which pushes are kept',
+    meaning: 'Days for which tickets and authorization events are kept',
+    example: '7',
+  },
+  MESSAGE_RETENTION_DAYS: {
+    schema: wholeNumber(1, 3650, 7),
+    meaning:
+      'Days for which messages and events of accounts are kept; longer while they wait for delivery',
     example: '7',
   },
   AUTHORIZER_WARM_DAYS: {

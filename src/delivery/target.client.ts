@@ -19,7 +19,7 @@ const DRAIN_MS = 1000;
 const AGENT_OPTIONS = {
   keepAlive: true,
   maxSockets: 512,
-  maxFreeSockets: 32,
+  maxFreeSockets: 128,
   scheduling: 'lifo',
 } as const;
 

@@ -9,6 +9,10 @@ import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
 import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
 import { AccountNames } from './account-names.js';
 import { CustomerMessages } from './customer-messages.js';
+import { EventContents } from './event-store.contents.js';
+import { EventStoreController } from './event-store.controller.js';
+import { EventStoreKeeper } from './event-store.keeper.js';
+import { EventStore } from './event-store.js';
 import { MessageAnswers } from './message-answers.js';
 import { MessageController } from './message.controller.js';
 import { MessageReader } from './message-reader.js';
@@ -18,7 +22,7 @@ import { ReleaseCheckService } from './release-check.service.js';
 import { ReleaseSelfCheck } from './release-self-check.js';
 import { SelfPush } from './self-push.js';
 
-/** Messages and events of the accounts: received, answered in time, and WeChat's release check. */
+/** Messages and events of the accounts: received, answered in time, looked up; release check. */
 @Module({
   imports: [
     AuthorizerModule,
@@ -29,11 +33,14 @@ import { SelfPush } from './self-push.js';
     WechatApiModule,
     WechatCryptoModule,
   ],
-  controllers: [MessageController, ReleaseCheckController],
+  controllers: [EventStoreController, MessageController, ReleaseCheckController],
   providers: [
     AccountNames,
     CustomerMessageApi,
     CustomerMessages,
+    EventContents,
+    EventStore,
+    EventStoreKeeper,
     MessageAnswers,
     MessageReader,
     MessageService,

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LoadReport } from '../../simulator/message-load.js';
+import { count } from '../support/authorizer-fleet.js';
+import { PLATFORM } from '../support/authorizer-world.js';
+import { mysqlOnly } from '../support/databases.js';
+import type { HubProcess } from '../support/hub-process.js';
+import { Balancer, CountingTarget, endLeases, inHandOfKilled } from '../support/message-fleet.js';
+import { poll, ProcessFleet } from '../support/process-fleet.js';
+
+const MESSAGES = 1500;
+const PER_SECOND = 150;
+const ACCOUNTS = 20;
+/** Messages after which the target goes, and a hub. */
+const DOWN_AFTER = 300;
+const KILL_AFTER = 800;
+/** Deliveries that fail before the target comes back. */
+const FAILED = 40;
+/** Calls that the target has taken and not answered when the hub is killed. */
+const UNDER_WAY = 10;
+/**
+ * WeChat's own three come seconds apart. These follow at once, and may meet connections that are
+ * just breaking.
+ */
+const TRIES = 10;
+/** For what takes seconds where nothing else runs. */
+const LIMIT_MS = 45_000;
+const ENV = { DELIVERY_ALLOWED_TARGETS: '127.0.0.1' };
+
+/** Messages through two hosts; their target is down for a while, and a host ends in the middle. */
+describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (kind) => {
+  let fleet: ProcessFleet;
+  let target: CountingTarget;
+  let balancer: Balancer;
+  let report: LoadReport;
+  let inHand: string[];
+  let failed: number;
+  const answered = new Set<string>();
+
+  beforeAll(async () => {
+    target = await CountingTarget.start();
+    fleet = await ProcessFleet.start(kind, 0);
+    const victim = await fleet.addHub(ENV);
+    await subscribe(victim);
+    // Started later, it knows of the subscription from the first message on.
+    const survivor = await fleet.addHub(ENV);
+    await fleet.prime(PLATFORM, survivor);
+    balancer = await Balancer.start([victim, survivor]);
+    startLoad();
+    failed = await outage();
+    inHand = await crash(victim);
+    report = await fleet.simulator.waitForLoad();
+    await endLeases(fleet, inHand);
+    await poll('the last delivery', async () => ((await pending()) === 0 ? true : undefined));
+  }, 120_000);
+
+  afterAll(async () => {
+    await fleet?.close();
+    await balancer?.close();
+    await target?.down();
+  });
+
+  async function subscribe({ hub }: HubProcess): Promise<void> {
+    const body = { name: 'A service', url: target.url, kinds: ['message'] };
+    const { status, text } = await hub.post('/admin/subscriptions', body);
+    if (status !== 201) throw new Error(`Adding a subscription answered ${status} ${text}`);
+  }
+
+  function startLoad(): void {
+    const { simulator } = fleet;
+    simulator.addAccounts({ count: ACCOUNTS, authorizedTo: PLATFORM });
+    simulator.startLoad(PLATFORM, {
+      count: MESSAGES,
+      perSecond: PER_SECOND,
+      connections: 32,
+      tries: TRIES,
+      url: `${balancer.url}/callback/${PLATFORM}/messages/$APPID$`,
+      onEnd: ({ outcome, msgId }) => {
+        if (outcome === 'success' && msgId !== null) answered.add(msgId);
+      },
+    });
+  }
+
+  async function untilSent(messages: number): Promise<void> {
+    await poll(
+      `${messages} messages`,
+      async () => ((fleet.simulator.loadReport()?.sent ?? 0) >= messages ? true : undefined),
+      LIMIT_MS,
+    );
+  }
+
+  /** @returns how many deliveries it made fail. */
+  async function outage(): Promise<number> {
+    await untilSent(DOWN_AFTER);
+    await target.down();
+    const refused = `SELECT COUNT(*) FROM delivery WHERE attempts = 1 AND status = 'pending'`;
+    const failures = await poll('failed deliveries', async () => {
+      const found = await count(fleet, refused);
+      return found >= FAILED ? found : undefined;
+    });
+    await target.up();
+    return failures;
+  }
+
+  /** @returns what the host had in hand. */
+  async function crash(victim: HubProcess): Promise<string[]> {
+    await untilSent(KILL_AFTER);
+    const release = target.hold();
+    await poll('calls under way', async () => (target.open >= UNDER_WAY ? true : undefined));
+    const killedAt = Date.now();
+    await victim.kill();
+    release();
+    return inHandOfKilled(fleet, killedAt);
+  }
+
+  function pending(): Promise<number> {
+    return count(fleet, `SELECT COUNT(*) FROM delivery WHERE status = 'pending'`);
+  }
+
+  it('leaves every message answered, by whoever lives', () => {
+    expect(report.outcomes).toEqual({ success: MESSAGES });
+    expect(answered.size).toBe(MESSAGES);
+  });
+
+  it('loses none of those that were answered', () => {
+    const delivered = new Set([...target.taken.values()].flat());
+    expect([...answered].filter((msgId) => !delivered.has(msgId))).toEqual([]);
+    expect(failed).toBeGreaterThanOrEqual(FAILED);
+  });
+
+  it('has WeChat’s second tries told to nobody', async () => {
+    expect(await count(fleet, `SELECT COUNT(*) FROM callback_event WHERE kind = 'message'`)).toBe(
+      MESSAGES,
+    );
+    expect(await count(fleet, `SELECT COUNT(*) FROM delivery WHERE status = 'delivered'`)).toBe(
+      MESSAGES,
+    );
+    expect(target.taken.size).toBe(MESSAGES);
+  });
+
+  it('delivers twice only what the dead host had under way', () => {
+    const twice = [...target.taken].filter(([, calls]) => calls.length > 1);
+    console.log(
+      `${report.retries} second tries of WeChat, ${failed} deliveries put off, ` +
+        `${inHand.length} in the dead host's hands, ${twice.length} of them delivered twice`,
+    );
+    const known = new Set(inHand);
+    expect(twice.filter(([id]) => !known.has(id))).toEqual([]);
+    expect(twice.every(([, calls]) => calls.length === 2)).toBe(true);
+    expect(twice.length).toBeGreaterThan(0);
+  });
+});
