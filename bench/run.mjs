@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the hub beside a bare server that does the same work without a database, and
  * beside other receivers, in one run on loopback. `--quick` is a short run that keeps no figures.
+ * `npm run bench -- authorizers` is another benchmark: see `authorizers/main.mjs`.
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -137,18 +138,25 @@ function fail(error) {
   process.exit(1);
 }
 
-const settings = plan(process.argv.slice(2));
-const started = performance.now();
-setTimeout(() => fail(new Error('The benchmark took too long')), LIMIT_MS).unref();
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => fail(new Error(signal)));
-try {
-  const results = await bench(settings);
-  const seconds = Math.round((performance.now() - started) / 1000);
-  const { text, sound } = report({ ...results, seconds });
-  console.log(`\n${text}`);
-  if (!settings.quick) await keep(text);
-  if (!sound) throw new Error('Not all that was answered is stored');
-  cleanUp();
-} catch (error) {
-  fail(error);
+/** The run that `bench/results.md` tells of. */
+async function run(args) {
+  const settings = plan(args);
+  const started = performance.now();
+  setTimeout(() => fail(new Error('The benchmark took too long')), LIMIT_MS).unref();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => fail(new Error(signal)));
+  try {
+    const results = await bench(settings);
+    const seconds = Math.round((performance.now() - started) / 1000);
+    const { text, sound } = report({ ...results, seconds });
+    console.log(`\n${text}`);
+    if (!settings.quick) await keep(text);
+    if (!sound) throw new Error('Not all that was answered is stored');
+    cleanUp();
+  } catch (error) {
+    fail(error);
+  }
 }
+
+const [which, ...args] = process.argv.slice(2);
+if (which === 'authorizers') await import('./authorizers/main.mjs');
+else await run(which === undefined ? [] : [which, ...args]);

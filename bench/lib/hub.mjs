@@ -5,7 +5,8 @@ import { freePort, kill, start, untilReady } from './processes.mjs';
 import { newPush } from './pushes.mjs';
 import { ADMIN_TOKEN, COMPONENT, dataFolder, projectFile, TOKEN_PATH } from './settings.mjs';
 
-const MASTER_KEY = `b1:${Buffer.from('fake-master-key-of-benchmark-32b').toString('base64')}`;
+/** Key of the hub's secrets at rest; an obvious fake. */
+export const MASTER_KEY = `b1:${Buffer.from('fake-master-key-of-benchmark-32b').toString('base64')}`;
 const COUNT = `SELECT COUNT(*) AS pushes FROM callback_event
   WHERE component_appid = ? AND info_type = 'component_verify_ticket' AND outcome = 'success'`;
 
@@ -105,7 +106,8 @@ export class Hub {
   }
 }
 
-function hubEnvironment(port, databaseUrl, wechatUrl) {
+/** Environment of a hub under measurement. */
+export function hubEnvironment(port, databaseUrl, wechatUrl) {
   return {
     HOST: '127.0.0.1',
     PORT: String(port),
