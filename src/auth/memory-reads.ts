@@ -27,6 +27,10 @@ export class MemoryReads {
     this.reads.set(route, read);
   }
 
+  get routes(): string[] {
+    return [...this.reads.keys()];
+  }
+
   /** The answer to a request whose bearer token is right; undefined leaves it to the controller. */
   answer({ method, routeOptions, headers, params, query }: FastifyRequest): object | undefined {
     const read = method === 'GET' ? this.reads.get(routeOptions.url ?? '') : undefined;
