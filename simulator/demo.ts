@@ -60,6 +60,8 @@ function spawnHub(port: number, simulator: WechatSimulator): ChildProcess {
       WECHAT_COMPONENT_TOKEN: SIMULATOR_COMPONENT.token,
       WECHAT_COMPONENT_ENCODING_AES_KEY: SIMULATOR_COMPONENT.encodingAesKey,
       ADMIN_TOKEN,
+      // The examples listen here.
+      DELIVERY_ALLOWED_TARGETS: '127.0.0.1',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -2,6 +2,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
+import { MemoryReads } from './auth/memory-reads.js';
 import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError } from './common/hub-error.client.js';
@@ -12,6 +13,7 @@ import { runWithRequestId } from './common/request-context.js';
 
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
+const JSON_TYPE = 'application/json; charset=utf-8';
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
 
@@ -50,6 +52,8 @@ export function configureApp(
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   useRequestHooks(fastify);
   refuseRequestsOnClose(fastify);
+  answerFromMemory(fastify, app.get(MemoryReads));
+  useRequestContext(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   app.useGlobalPipes(new RequestPipe());
@@ -60,7 +64,7 @@ export function configureApp(
 function useRequestHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
-    runWithRequestId(request.id, done);
+    done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     emitTelemetry('http.request', {
@@ -71,6 +75,19 @@ function useRequestHooks(fastify: FastifyInstance): void {
     });
     done();
   });
+}
+
+/** Behind the refusals, and before what only the usual way needs. */
+function answerFromMemory(fastify: FastifyInstance, reads: MemoryReads): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const answer = reads.answer(request);
+    if (answer) void reply.type(JSON_TYPE).send(JSON.stringify(answer));
+    else done();
+  });
+}
+
+function useRequestContext(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _, done) => runWithRequestId(request.id, done));
 }
 
 /** Fastify sets `Connection: close` itself. */

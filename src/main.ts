@@ -7,3 +7,6 @@ setFlagsFromString('--semi-space-growth-factor=1');
 const { start } = await import('./start.js');
 await start();
 setFlagsFromString('--semi-space-growth-factor=2');
+// On a host with much memory V8 lets the old generation grow to four times what is alive before it
+// collects: 300 MB of which 60 are in use. Collecting earlier costs nothing that can be measured.
+setFlagsFromString('--heap-growing-percent=60');

@@ -10,12 +10,17 @@ export class AdminTokenGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const { authorization } = context.switchToHttp().getRequest<FastifyRequest>().headers;
-    const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-    if (token === undefined || !this.adminToken.matches(token)) {
+    if (!this.accepts(authorization)) {
       throw new HubError('unauthorized', 'Send "Authorization: Bearer <ADMIN_TOKEN>"', {
         status: 401,
       });
     }
     return true;
+  }
+
+  /** Whether the value of an `Authorization` header is the right one. */
+  accepts(authorization = ''): boolean {
+    const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+    return token !== undefined && this.adminToken.matches(token);
   }
 }

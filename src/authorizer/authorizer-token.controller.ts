@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { Clock } from '../common/clock.js';
 import type { ServableState } from '../token/token-state.js';
@@ -29,7 +30,14 @@ export class AuthorizerTokenController {
   constructor(
     private readonly tokens: AuthorizerTokenService,
     private readonly clock: Clock,
-  ) {}
+    reads: MemoryReads,
+  ) {
+    reads.add('/api/authorizers/:authorizerAppId/access-token', ({ params, query }) => {
+      const named = Object.keys(query).length > 0;
+      const state = named ? undefined : tokens.peek(params.authorizerAppId ?? '');
+      return state && this.toView(state);
+    });
+  }
 
   @Get()
   @ApiOperation({ summary: 'An authorizer_access_token that works' })

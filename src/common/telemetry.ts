@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { channel, type Channel } from 'node:diagnostics_channel';
 
 /** What features report about their work. Values are names and numbers only: never a secret. */
 export interface TelemetryEvents {
@@ -34,14 +34,21 @@ export interface TelemetryEvents {
   'delivery.disabled': { subscriptionId: string; reason: string };
 }
 
-const PREFIX = 'component-hub:';
+const channels = new Map<string, Channel>();
+
+/** Looking a channel up by name costs more than publishing to it. */
+function channelOf(name: string): Channel {
+  let found = channels.get(name);
+  if (!found) channels.set(name, (found = channel(`component-hub:${name}`)));
+  return found;
+}
 
 /** Reports an event; costs next to nothing while nobody listens. */
 export function emitTelemetry<K extends keyof TelemetryEvents>(
   name: K,
   event: TelemetryEvents[K],
 ): void {
-  const target = channel(PREFIX + name);
+  const target = channelOf(name);
   if (target.hasSubscribers) target.publish(event);
 }
 
@@ -50,7 +57,7 @@ export function onTelemetry<K extends keyof TelemetryEvents>(
   name: K,
   listener: (event: TelemetryEvents[K]) => void,
 ): () => void {
-  const target = channel(PREFIX + name);
+  const target = channelOf(name);
   const receive = (message: unknown): void => listener(message as TelemetryEvents[K]);
   target.subscribe(receive);
   return () => target.unsubscribe(receive);

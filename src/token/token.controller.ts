@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { Clock } from '../common/clock.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
@@ -23,7 +24,13 @@ export class TokenController {
   constructor(
     private readonly tokens: TokenService,
     private readonly clock: Clock,
-  ) {}
+    reads: MemoryReads,
+  ) {
+    reads.add('/api/components/:componentAppId/access-token', ({ params }) => {
+      const state = tokens.peek(params.componentAppId ?? '');
+      return state && toAccessTokenView(state, clock.now());
+    });
+  }
 
   @Get()
   @ApiOperation({ summary: 'A component_access_token that works' })

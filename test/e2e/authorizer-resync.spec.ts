@@ -13,6 +13,7 @@ import {
   pass,
   PLATFORM,
   resync,
+  RESYNC_LIMIT_MS,
   resyncTick,
   tokenOf,
   tokenText,
@@ -54,10 +55,11 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     const accounts = newAccounts(test, 1001, { authorizedTo: PLATFORM });
     const begun = await test.hub.post(RESYNC);
     expect(begun).toMatchObject({ status: 202, json: { done: 0, finishedAt: null } });
-    const end = await eventually('the end', async () => {
+    const ended = async (): Promise<any> => {
       const { json } = await test.hub.get(RESYNC);
       return json.finishedAt ? json : undefined;
-    });
+    };
+    const end = await eventually('the end', ended, RESYNC_LIMIT_MS);
     expect(end).toMatchObject({ done: 1001, total: 1001 });
     expect(calls(test, AUTHORIZER_LIST)).toBe(3);
     expect(await rows()).toBe(1001);

@@ -17,7 +17,7 @@ export const AUTHORIZER_LIST = `${API}/api_get_authorizer_list`;
 export const PLATFORM = COMPONENT.appid;
 
 /** Thousands of accounts on a busy machine take their time. */
-const RESYNC_LIMIT_MS = 25_000;
+export const RESYNC_LIMIT_MS = 25_000;
 
 let prefixes = 0;
 
