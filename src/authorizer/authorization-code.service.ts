@@ -4,6 +4,7 @@ import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
+import type { Secret } from '../common/secret.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
@@ -80,6 +81,11 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       status: 409,
       details: { reason: row.lastError },
     });
+  }
+
+  /** Whether the code has come before: whatever became of it, it costs no further call. */
+  isKnown(componentAppId: string, code: Secret): Promise<boolean> {
+    return this.codes.isKnown(componentAppId, code);
   }
 
   /** Exchanges a recorded code, or waits for whoever is doing it. @throws {HubError} */

@@ -61,6 +61,11 @@ export class AuthorizationCodeStore {
     return this.lock(codeHash, manager);
   }
 
+  /** Whether a code has come before, by any way. */
+  async isKnown(componentAppId: string, code: Secret): Promise<boolean> {
+    return (await this.find(codeHashOf(componentAppId, code))) !== null;
+  }
+
   find(codeHash: string): Promise<AuthorizationCode | null> {
     return this.database.read((manager) => manager.findOneBy(AuthorizationCode, { codeHash }));
   }

@@ -8,6 +8,13 @@ import { HubError } from '../common/hub-error.js';
 export const CLICKS_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
+/**
+ * Codes of one platform within a minute, on one host, that WeChat refused or has still to answer,
+ * of those that came back without a request of ours: each costs a call, and anybody can make them
+ * up. Who comes from a link is held up by none of them.
+ */
+export const STRAY_CODES_PER_MINUTE = 60;
+
 /** Too many people clicked, or one did too often. */
 export class TooManyClicksError extends HubError {
   constructor(readonly retryAfterSeconds: number) {
@@ -23,17 +30,25 @@ export class TooManyClicksError extends HubError {
 export class ClickLimit {
   private readonly clicks = new Map<string, number[]>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly perMinute = CLICKS_PER_MINUTE,
+  ) {}
 
-  /** @throws {TooManyClicksError} */
-  count(componentAppId: string): void {
+  /** Counts one, and gives the function that takes it back. @throws {TooManyClicksError} */
+  count(componentAppId: string): () => void {
     const now = this.clock.now();
     const recent = (this.clicks.get(componentAppId) ?? []).filter((at) => at > now - MINUTE_MS);
     this.clicks.set(componentAppId, recent);
     const [oldest] = recent;
-    if (oldest !== undefined && recent.length >= CLICKS_PER_MINUTE) {
+    if (oldest !== undefined && recent.length >= this.perMinute) {
       throw new TooManyClicksError(Math.ceil((oldest + MINUTE_MS - now) / 1000));
     }
     recent.push(now);
+    return () => {
+      const counted = this.clicks.get(componentAppId) ?? [];
+      const index = counted.indexOf(now);
+      if (index >= 0) counted.splice(index, 1);
+    };
   }
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { randomUUID } from 'node:crypto';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
@@ -7,7 +8,7 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
-import { ClickLimit } from './authorization-link-limit.js';
+import { ClickLimit, STRAY_CODES_PER_MINUTE } from './authorization-link-limit.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 
 /** 3: official accounts and mini programs. */
@@ -54,6 +55,9 @@ export interface AuthorizationLinks {
 @Injectable()
 export class AuthorizationLinkService {
   private readonly clicks: ClickLimit;
+  private readonly strays: ClickLimit;
+  /** Requests that have brought a code: one brings one. */
+  private readonly answered = new LRUCache<string, true>({ max: 10_000 });
 
   constructor(
     private readonly components: ComponentService,
@@ -64,6 +68,17 @@ export class AuthorizationLinkService {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
     this.clicks = new ClickLimit(clock);
+    this.strays = new ClickLimit(clock, STRAY_CODES_PER_MINUTE);
+  }
+
+  /**
+   * Whether a code that nobody knows may be tried; call what it gives when it was a real one.
+   * @throws {TooManyClicksError} when too many were made up.
+   */
+  admitCode(componentAppId: string, request: AuthorizationRequest | undefined): () => void {
+    if (!request || this.answered.has(request.id)) return this.strays.count(componentAppId);
+    this.answered.set(request.id, true);
+    return () => undefined;
   }
 
   /** Asks nothing of WeChat. @throws {HubError} 400 `return_to_not_allowed`, or of the platform. */

@@ -125,7 +125,11 @@ export class AuthorizeController {
     const request = query.request
       ? await this.links.request(componentAppId, query.request)
       : undefined;
-    const result = await this.consume(componentAppId, query.auth_code);
+    const code = new Secret(query.auth_code);
+    const known = await this.codes.isKnown(componentAppId, code);
+    const wasReal = known ? undefined : this.links.admitCode(componentAppId, request);
+    const result = await this.consume(componentAppId, code);
+    if (result.result === 'authorized') wasReal?.();
     if (request?.returnTo) {
       const target = new URL(request.returnTo);
       for (const [name, value] of Object.entries(result)) target.searchParams.set(name, value);
@@ -142,9 +146,8 @@ export class AuthorizeController {
   }
 
   /** Whatever happens, the browser gets a page, or goes back with the outcome. */
-  private async consume(componentAppId: string, authCode: string): Promise<Outcome> {
+  private async consume(componentAppId: string, code: Secret): Promise<Outcome> {
     try {
-      const code = new Secret(authCode);
       const id = await this.codes.consume({ componentAppId, code, source: 'redirect' });
       return { result: 'authorized', authorizer_appid: id.authorizerAppId };
     } catch (error) {
