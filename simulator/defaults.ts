@@ -1,3 +1,4 @@
+import type { AccountOptions } from './fake-account.js';
 import type { ComponentSettings } from './fake-component.js';
 
 /**
@@ -10,6 +11,12 @@ export const SIMULATOR_COMPONENT: ComponentSettings = {
   token: 'hub_cb_Token2025',
   encodingAesKey: 'Zk7Qm2XvT9bR4nLcW1yHs8PdJ6uGfA3eKxViNtO5aBg',
 };
+
+/** Accounts that can authorize the standalone simulator's platform. */
+export const SIMULATOR_ACCOUNTS: AccountOptions[] = [
+  { appid: 'wxfedcba9876543210', kind: 'official_account', nickName: '示例公众号 Example account' },
+  { appid: 'wxfedcba9876543211', kind: 'mini_program', nickName: '示例小程序 Example program' },
+];
 
 /** Port of the standalone simulator. */
 export const DEFAULT_PORT = 3100;

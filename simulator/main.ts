@@ -2,7 +2,12 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { controlRoutes } from './control.routes.js';
 import { CONTROL_PREFIX } from './control-server.js';
-import { DEFAULT_PORT, DEFAULT_PUSH_INTERVAL_SECONDS, SIMULATOR_COMPONENT } from './defaults.js';
+import {
+  DEFAULT_PORT,
+  DEFAULT_PUSH_INTERVAL_SECONDS,
+  SIMULATOR_ACCOUNTS,
+  SIMULATOR_COMPONENT,
+} from './defaults.js';
 import type { ComponentOptions } from './fake-component.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
@@ -68,6 +73,8 @@ const simulator = await WechatSimulator.start({
   pushBaseUrl,
   components: [component],
 });
+
+for (const account of SIMULATOR_ACCOUNTS) simulator.addAccounts(account);
 
 const routes = controlRoutes.map(({ method, path }) => `${method} ${CONTROL_PREFIX}${path}`);
 console.log(`WeChat simulator on ${simulator.url} for ${component.appid}; ${routes.join(', ')}`);

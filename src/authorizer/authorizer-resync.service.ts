@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
 import { ComponentService } from '../component/component.service.js';
+import { TicketMissingError } from '../ticket/ticket.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi, type ListedAuthorizer } from '../wechat-api/component-api.js';
 import { AuthorizerFindings } from './authorizer-findings.js';
@@ -68,7 +69,9 @@ export class AuthorizerResyncService {
       if (!last || last.startedAt < this.clock.now() - DAY_MS) await this.begin(componentAppId);
       await this.goOn(componentAppId);
     } catch (error) {
-      this.logger.warn('A resync was interrupted; it goes on in a minute', error);
+      // Before the first ticket nothing can be done, and the watch over tickets says so.
+      const level = error instanceof TicketMissingError ? 'debug' : 'warn';
+      this.logger[level]('A resync was interrupted; it goes on in a minute', error);
     }
   }
 

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
+import { TicketMissingError } from '../ticket/ticket.js';
 import { TokenService } from '../token/token.service.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizerInfoService } from './authorizer-info.service.js';
@@ -59,7 +60,9 @@ export class AuthorizerRefresher {
     try {
       await work();
     } catch (error) {
-      this.logger.warn('Due authorizers could not be worked on; tried again in seconds', error);
+      // Before the first ticket nothing can be done, and the watch over tickets says so.
+      const level = error instanceof TicketMissingError ? 'debug' : 'warn';
+      this.logger[level]('Due authorizers could not be worked on; tried again in seconds', error);
     }
   }
 }
