@@ -1,14 +1,14 @@
 /**
  * `npm run bench`: the hub beside a bare server that does the same work without a database, and
  * beside other receivers, in one run on loopback. `--quick` is a short run that keeps no figures.
- * `npm run bench -- authorizers` is another benchmark: see `authorizers/main.mjs`.
+ * `npm run bench -- authorizers` and `-- messages` are other benchmarks: see their `main.mjs`.
  */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { WechatSimulator } from '../dist/simulator/wechat-simulator.js';
 import { Hub, mysqlDatabase, sqliteDatabase } from './lib/hub.mjs';
+import { keep } from './lib/keep.mjs';
 import { LoadClient } from './lib/load-client.mjs';
 import { describeMachine } from './lib/machine.mjs';
 import { measure, measureInTurn } from './lib/measure.mjs';
@@ -116,13 +116,6 @@ async function bench(settings) {
     load.stop();
     await wechat.stop();
   }
-}
-
-/** Writes the results as the project's format check wants them. */
-async function keep(text) {
-  const file = projectFile('bench/results.md');
-  const options = await resolveConfig(file);
-  writeFileSync(file, await format(text, { ...options, filepath: file }));
 }
 
 function cleanUp() {

@@ -7,7 +7,7 @@ import { startHub, subscribe, tally, troubles } from './world.mjs';
 
 const ACCOUNTS = 100;
 /** Connections of WeChat to the load balancer. */
-const CONNECTIONS = 64;
+const CONNECTIONS = 256;
 /** Shares of the messages after which the target ends, and one of the hubs. */
 const DOWN_AFTER = 0.25;
 const KILL_AFTER = 0.5;

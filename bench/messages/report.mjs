@@ -6,22 +6,22 @@ const FLOOR_GOAL = 0.5;
 const PEER_GOAL = 3;
 
 /** The results as Markdown, and whether everything holds that must. */
-export function report({ machine, settings, seconds, lossless, answers, rate, durability }) {
-  const parts = ['# Messages and events', introduction({ machine, seconds, durability })];
-  if (lossless) parts.push('## A hub killed, a target down: nothing is lost', losslessText(lossless));
+export function report({ machine, settings, lossless, answers, rate, durability }) {
+  const parts = ['# Messages and events', introduction({ machine, durability })];
+  if (lossless)
+    parts.push('## A hub killed, a target down: nothing is lost', losslessText(lossless));
   if (answers) parts.push('## Answer to WeChat with a responder', answersText(answers, settings));
   if (rate) parts.push('## Messages received, durable', rateText(rate, settings));
   return { text: `${parts.join('\n\n')}\n`, sound: !lossless || isSound(lossless) };
 }
 
-function introduction({ machine, seconds, durability }) {
+function introduction({ machine, durability }) {
   const { version, flushAtCommit } = durability;
   return [
     'Written by `npm run bench -- messages`; do not edit. WeChat, hubs, database server and ' +
-      `services are processes of their own on one machine, on loopback. One run of ${seconds} s.`,
-    `- ${machine.date} UTC, Node ${machine.node}, ${machine.system}\n` +
-      `- ${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB, load average ` +
-      `${number(machine.loadBefore)} before the start\n` +
+      'services are processes of their own on one machine, on loopback. Each section may be of a run of its own.',
+    `- Node ${machine.node}, ${machine.system}\n` +
+      `- ${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB\n` +
       `- disk: 4 KiB written and synced in ${number(machine.fsyncMs)} ms (median)\n` +
       `- SQLite: \`synchronous = FULL\`; ${version}: ` +
       `\`innodb_flush_log_at_trx_commit = ${flushAtCommit}\``,
@@ -29,10 +29,10 @@ function introduction({ machine, seconds, durability }) {
 }
 
 function losslessText(result) {
-  const { report: load, hands } = result;
+  const { report: load, hands, date } = result;
   const outcomes = Object.entries(load.outcomes).map(([name, count]) => `${whole(count)} ${name}`);
   const lines = [
-    `${whole(load.sent)} messages at ${whole(load.sentPerSecond)}/s through a load balancer and ` +
+    `${date} UTC: ${whole(load.sent)} messages at ${whole(load.sentPerSecond)}/s through a load balancer and ` +
       'two hubs on one MySQL to one subscriber that verifies every signature; the subscriber is ' +
       'down for 3 s after a quarter, and one hub killed with `kill -9` after half and not started ' +
       `again; load average ${number(result.loads.mean)} on the mean, ${number(result.loads.most)} at most`,
@@ -64,7 +64,7 @@ function isSound({ lost, twoIds, unsigned, unexplained, stored, storedMessages, 
   return !left && stored === storedMessages && lost + twoIds + unsigned + unexplained === 0;
 }
 
-function answersText({ rows, loadBefore }, settings) {
+function answersText({ rows, loadBefore, date }, settings) {
   const { answersPerSecond, answerSeconds, hangPerSecond, hangSeconds } = settings;
   const head = ['', 'replies', 'p50 ms', 'p99 ms', 'max ms', 'CPU µs/message', 'sent late p99 ms'];
   const quick = rows.map(({ name, quick: load }) => [
@@ -91,7 +91,7 @@ function answersText({ rows, loadBefore }, settings) {
     ),
   ]);
   return [
-    `One hub; load average ${number(loadBefore)} before. A responder that answers after 20 ms: ` +
+    `${date} UTC: one hub; load average ${number(loadBefore)} before. A responder that answers after 20 ms: ` +
       `${answersPerSecond} messages a second for ${answerSeconds} s after a warm-up, sent when they ` +
       'are due; WeChat decrypts and checks every reply.',
     table(head, quick),
@@ -110,33 +110,33 @@ function timesOf({ latency, lateness, cpuMicros }) {
   return [...times, whole(cpuMicros), number(lateness.p99)];
 }
 
-function rateText({ rounds, floor, peer, ours, growth, fleets, loadBefore }, settings) {
+function rateText({ rounds, floor, peer, ours, growth, fleets, loadBefore, date }, settings) {
   const floorRounds = rounds.get(floor);
   const peerRounds = rounds.get(peer);
   const head = ['server', 'messages/s', 'lowest–highest', 'p50 ms', 'p99 ms', 'CPU µs/message'];
   const own = [...rounds].map(([{ name }, all]) => [
     name,
     ...figures(all),
-    times(pairedRatio(all, floorRounds)),
-    times(pairedRatio(all, peerRounds)),
+    ratioText(pairedRatio(all, floorRounds)),
+    ratioText(pairedRatio(all, peerRounds)),
     deliveredOf(all),
   ]);
   const one = growth.get(fleets[0]);
   const grown = [...growth].map(([{ name }, all]) => [
     name,
     ...figures(all),
-    times(pairedRatio(all, one)),
+    ratioText(pairedRatio(all, one)),
   ]);
   const goals = ours.flatMap((target) => {
     const all = rounds.get(target);
     const [toFloor, toPeer] = [pairedRatio(all, floorRounds), pairedRatio(all, peerRounds)];
     return [
-      goal(`${target.name}: at least half the floor`, toFloor >= FLOOR_GOAL, times(toFloor)),
-      goal(`${target.name}: at least 3 times nest-wechat`, toPeer >= PEER_GOAL, times(toPeer)),
+      goal(`${target.name}: at least half the floor`, toFloor >= FLOOR_GOAL, ratioText(toFloor)),
+      goal(`${target.name}: at least 3 times nest-wechat`, toPeer >= PEER_GOAL, ratioText(toPeer)),
     ];
   });
   return [
-    `32 connections, one message at a time on each; ${settings.rounds} rounds of ` +
+    `${date} UTC: 32 connections, one message at a time on each; ${settings.rounds} rounds of ` +
       `${settings.roundMs / 1000} s in turn, medians; load average ${number(loadBefore)} before. ` +
       'nest-wechat gets the messages by `pushTicket`, verifies and decrypts them and stores ' +
       'nothing. “Delivered” is until a subscriber has got all of the round; the next one waits for it.',
@@ -181,7 +181,7 @@ function mark(count) {
   return count === 0 ? '0' : `**${count}**`;
 }
 
-function times(value) {
+function ratioText(value) {
   return `${value.toFixed(2)}×`;
 }
 

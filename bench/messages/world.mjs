@@ -9,7 +9,10 @@ export async function startHub(name, databaseUrl, wechatUrl, env = {}) {
   const server = start({
     name,
     file: process.execPath,
-    args: [...(process.env.BENCH_NODE_OPTIONS ?? '').split(' ').filter(Boolean), projectFile('dist/main.js')],
+    args: [
+      ...(process.env.BENCH_NODE_OPTIONS ?? '').split(' ').filter(Boolean),
+      projectFile('dist/main.js'),
+    ],
     env: {
       ...hubEnvironment(port, databaseUrl, wechatUrl),
       DELIVERY_ALLOWED_TARGETS: '127.0.0.1',

@@ -17,11 +17,6 @@ export class CustomerMessageApi {
   async sendText(token: Secret, toUser: string, content: string): Promise<void> {
     const body = { touser: toUser, msgtype: 'text', text: { content } };
     const query = { access_token: token };
-    await this.client.post(
-      '/cgi-bin/message/custom/send',
-      body,
-      acknowledgement,
-      query,
-    );
+    await this.client.post('/cgi-bin/message/custom/send', body, acknowledgement, query);
   }
 }
