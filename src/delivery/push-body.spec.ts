@@ -107,6 +107,21 @@ describe('the raw format', () => {
   });
 });
 
+describe('a header of the raw format', () => {
+  it.each([
+    ['half a character', 'a\ud800', 'event.a\ufffd'],
+    ['the other half', '\udc00b', 'event.\ufffdb'],
+    ['a whole one', '😀', 'event.😀'],
+    ['20,000 characters', 'x'.repeat(20_000), `event.${'x'.repeat(58)}`],
+    ['a character cut in two', `${'x'.repeat(57)}😀`, `event.${'x'.repeat(57)}\ufffd`],
+  ])('can be sent with a name of %s', (_, event, sent) => {
+    const push = message({ kind: 'event', msgType: 'event', event });
+    const type = pushBody(push, 'raw').headers['x-hub-push-type'] ?? '';
+    expect(type).toMatch(/^[\x21-\x7e]+$/);
+    expect(decodeURIComponent(type)).toBe(sent);
+  });
+});
+
 describe('a code that the hub has used', () => {
   const code = 'queryauthcode@@@fake&<code>';
   const escaped = 'queryauthcode@@@fake&amp;&lt;code&gt;';

@@ -2,6 +2,9 @@ import type { ArrivedPush } from '../callback/arrived-push.js';
 import { eventSecretsOf, SECRET_MARK, withoutEventSecrets } from '../authorizer/event-secrets.js';
 import type { SubscriptionFormat } from './subscription.js';
 
+/** Longest name in a header, in characters: with longer ones, a target refuses the whole push. */
+const MAX_HEADER_TEXT = 64;
+
 /** What a target is sent, signature aside. */
 export interface PushBody {
   contentType: string;
@@ -57,9 +60,14 @@ function rawBody(push: ArrivedPush): PushBody {
   return { contentType: `${contentType}; charset=utf-8`, body: push.text, headers };
 }
 
-/** Names come from WeChat: what a header can't hold is escaped. */
+/**
+ * Names come from WeChat, and may be anything: what a header can't hold is escaped, and half a
+ * character, which can't be escaped, replaced.
+ */
 function headerText(text: string): string {
-  return /^[\x21-\x7e]*$/.test(text) ? text : encodeURIComponent(text);
+  const short = text.slice(0, MAX_HEADER_TEXT);
+  if (/^[\x21-\x7e]*$/.test(short)) return short;
+  return encodeURIComponent(short.replace(/[\ud800-\udfff]/gu, '\ufffd'));
 }
 
 function withoutCodes(push: ArrivedPush): ArrivedPush {

@@ -29,6 +29,8 @@ const PRIVATE_URLS = [
   'http://169.254.169.254/latest/meta-data/',
   'http://2852039166/',
   'http://100.64.0.1/',
+  'http://168.63.129.16/metadata',
+  'http://[::ffff:168.63.129.16]/',
   'http://192.0.0.1/',
   'http://192.0.2.1/',
   'http://198.18.0.1/',
@@ -126,6 +128,13 @@ describe('DELIVERY_ALLOWED_TARGETS', () => {
     ['::1', false],
   ])('decides of %s: %s', (address, permitted) => {
     expect(isAddressPermitted(address, allowed)).toBe(permitted);
+  });
+
+  it('permits the host of a cloud only where it is listed', () => {
+    const azure = '168.63.129.16';
+    expect(isAddressPermitted(azure, new AllowedTargets([azure]))).toBe(true);
+    expect(isAddressPermitted(azure, allowed)).toBe(false);
+    expect(isAddressPermitted('168.63.129.17', allowed)).toBe(true);
   });
 
   it('knows its hosts by name', () => {

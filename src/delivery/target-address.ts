@@ -7,6 +7,9 @@ const MAX_URL = 2048;
 /** Where IPv6 addresses that the whole Internet reaches are; what is outside is refused whole. */
 const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3');
 
+/** Public by its number, but every virtual machine of Azure reaches its host's agent there. */
+const CLOUD_HOSTS = new Set(['168.63.129.16']);
+
 type Address = ReturnType<typeof ipaddr.process>;
 
 /** A target that the hub does not call: its address is private, or its URL is no target's (400). */
@@ -53,7 +56,7 @@ export function isAddressPermitted(address: string, allowed: AllowedTargets): bo
   // An IPv4 address in IPv6's clothes (::ffff:127.0.0.1) is unwrapped.
   const parsed = ipaddr.process(address);
   if (allowed.hasAddress(parsed)) return true;
-  if (parsed.range() !== 'unicast') return false;
+  if (parsed.range() !== 'unicast' || CLOUD_HOSTS.has(parsed.toString())) return false;
   return parsed.kind() === 'ipv4' || parsed.match(GLOBAL_IPV6 as never);
 }
 

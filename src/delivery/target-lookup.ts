@@ -1,9 +1,9 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
-import { lookup as systemLookup } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
+import { Mutex } from '../common/mutex.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import {
@@ -12,13 +12,19 @@ import {
   parseTarget,
   refusedAddress,
 } from './target-address.js';
+import { NAME_SOURCES, ownAddresses, SYSTEM_NAMES, type NameSources } from './target-names.js';
 
-/** How long an answer of the resolver is used, in milliseconds. */
+/** How long an answer is used, in milliseconds. */
 const KEEP_MS = 10_000;
+/** How long a failure is: longer than it takes, so that most calls of a dead name end at once. */
+const KEEP_FAILURE_MS = 15_000;
 const MAX_KEPT = 1000;
 
-/** Asks for the addresses of a name. */
-export type Resolve = (host: string) => Promise<LookupAddress[]>;
+/** What was found of a name, or why nothing was. */
+interface Kept {
+  found: LookupAddress[] | Error;
+  at: number;
+}
 
 /**
  * Which addresses a target may be reached at. The connection is made to an address that was
@@ -27,20 +33,15 @@ export type Resolve = (host: string) => Promise<LookupAddress[]>;
 @Injectable()
 export class TargetLookup {
   private readonly allowed: AllowedTargets;
-  /**
-   * The system's resolver occupies a thread while it waits, and there are few: many calls of one
-   * dead name take one of them, and those that answer are asked rarely.
-   */
+  /** The system's lookup occupies a thread, and there are few. */
+  private readonly systemTurn = new Mutex();
   private readonly asking = new SingleFlight<LookupAddress[]>();
-  private readonly kept = new LRUCache<string, { found: LookupAddress[]; at: number }>({
-    max: MAX_KEPT,
-  });
-  /** Replaced by tests of names that they can't register. */
-  resolve: Resolve = (host) => systemLookup(host, { all: true });
+  private readonly kept = new LRUCache<string, Kept>({ max: MAX_KEPT });
 
   constructor(
     @Inject(APP_CONFIG) config: Pick<AppConfig, 'delivery'>,
     private readonly clock: Clock,
+    @Optional() @Inject(NAME_SOURCES) private readonly names: NameSources = SYSTEM_NAMES,
   ) {
     this.allowed = new AllowedTargets(config.delivery.allowedTargets);
   }
@@ -72,11 +73,33 @@ export class TargetLookup {
   }
 
   private async addressesOf(host: string): Promise<LookupAddress[]> {
+    const own = ownAddresses(host);
+    if (own) return own;
     const kept = this.kept.get(host);
-    const at = this.clock.now();
-    if (kept && Math.abs(at - kept.at) < KEEP_MS) return kept.found;
-    const found = await this.asking.run(host, () => this.resolve(host));
-    this.kept.set(host, { found, at });
+    if (!kept || this.isOld(kept)) return this.asking.run(host, () => this.ask(host));
+    if (kept.found instanceof Error) throw kept.found;
+    return kept.found;
+  }
+
+  private isOld({ found, at }: Kept): boolean {
+    const age = Math.abs(this.clock.now() - at);
+    return age >= (found instanceof Error ? KEEP_FAILURE_MS : KEEP_MS);
+  }
+
+  private async ask(host: string): Promise<LookupAddress[]> {
+    const found = await this.find(host).catch((error: Error) => error);
+    this.kept.set(host, { found, at: this.clock.now() });
+    if (found instanceof Error) throw found;
     return found;
+  }
+
+  private async find(host: string): Promise<LookupAddress[]> {
+    const found = await this.names.dns(host).catch((error: Error) => error);
+    if (!(found instanceof Error) && found.length > 0) return found;
+    if (this.allowed.hasHost(host.toLowerCase())) {
+      return this.systemTurn.run(() => this.names.system(host));
+    }
+    if (found instanceof Error) throw found;
+    throw Object.assign(new Error('The name has no address'), { code: 'ENOTFOUND' });
   }
 }

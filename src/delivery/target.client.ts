@@ -1,13 +1,19 @@
 import {
-  Agent as HttpAgent,
   request as httpRequest,
+  type Agent,
   type ClientRequest,
   type IncomingMessage,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { request as httpsRequest } from 'node:https';
+import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import type { TargetAnswer } from './responder-answers.js';
 import { TargetRefusedError } from './target-address.js';
+import {
+  KEPT_CONNECTIONS,
+  KEPT_LIMITS,
+  TargetAgents,
+  type KeptConnections,
+} from './target-agents.js';
 import { TargetLookup } from './target-lookup.js';
 
 /** Longest answer that is read, in bytes. */
@@ -15,13 +21,9 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** How long the end of an answer is awaited that nobody reads, to keep the connection, in milliseconds. */
 const DRAIN_MS = 1000;
-/** Connections to one host; those that are not in use are kept a while, and fewer of them. */
-const AGENT_OPTIONS = {
-  keepAlive: true,
-  maxSockets: 512,
-  maxFreeSockets: 128,
-  scheduling: 'lifo',
-} as const;
+/** Informational answers (1xx) that may come before the one that counts, and bytes of it all. */
+const MAX_INFORMATIONAL = 10;
+const MAX_BYTES_BEFORE_STATUS = 64 * 1024;
 
 /** No answer that is one: why, in words that hold nothing of what was sent or answered. */
 export class TargetCallError extends Error {}
@@ -52,12 +54,14 @@ export interface CalledTarget extends TargetAnswer {
  */
 @Injectable()
 export class TargetClient implements OnApplicationShutdown {
-  private readonly agents = {
-    http: new HttpAgent(AGENT_OPTIONS),
-    https: new HttpsAgent(AGENT_OPTIONS),
-  };
+  private readonly agents: TargetAgents;
 
-  constructor(private readonly targets: TargetLookup) {}
+  constructor(
+    private readonly targets: TargetLookup,
+    @Optional() @Inject(KEPT_LIMITS) kept: KeptConnections = KEPT_CONNECTIONS,
+  ) {
+    this.agents = new TargetAgents(kept);
+  }
 
   /** @throws {TargetRefusedError | TargetCallError} */
   async post(call: TargetCall): Promise<CalledTarget> {
@@ -73,15 +77,14 @@ export class TargetClient implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    this.agents.http.destroy();
-    this.agents.https.destroy();
+    this.agents.destroy();
   }
 
   /** @param agent false for a connection of its own. */
   private exchange(
     url: URL,
     call: TargetCall,
-    agent: HttpAgent | HttpsAgent | false,
+    agent: Agent | false,
     until: number,
   ): Promise<CalledTarget> {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -104,6 +107,21 @@ export class TargetClient implements OnApplicationShutdown {
 /** The target had closed a kept connection before this call reached it. */
 class StaleConnectionError extends TargetCallError {}
 
+/** Who is to be told when a signal is given: one listener for all, a signal goes through its list. */
+const enders = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** @returns what undoes it. */
+function onAbort(signal: AbortSignal, end: () => void): () => void {
+  const known = enders.get(signal);
+  const ends = known ?? new Set();
+  if (!known) {
+    enders.set(signal, ends);
+    signal.addEventListener('abort', () => ends.forEach((tell) => tell()), { once: true });
+  }
+  ends.add(end);
+  return () => ends.delete(end);
+}
+
 /** Ends the exchange with an error when its time is over, or when its caller wants no more. */
 async function limited(
   outgoing: ClientRequest,
@@ -117,7 +135,7 @@ async function limited(
   });
   const timer = setTimeout(() => end(`No answer within ${call.timeoutMs} ms`), Math.max(ms, 0));
   const abort = (): void => end('The call was ended');
-  call.signal?.addEventListener('abort', abort);
+  const forget = call.signal && onAbort(call.signal, abort);
   try {
     const answer = work();
     outgoing.end(call.body);
@@ -128,16 +146,50 @@ async function limited(
     throw error;
   } finally {
     clearTimeout(timer);
-    call.signal?.removeEventListener('abort', abort);
+    forget?.();
   }
 }
 
 function answerTo(outgoing: ClientRequest, call: TargetCall): Promise<CalledTarget> {
   return new Promise((resolve, reject) => {
+    limitBeforeStatus(outgoing);
     outgoing.on('error', (error) => reject(callError(error, outgoing)));
+    const switched = (response: IncomingMessage): void => {
+      response.socket.destroy();
+      reject(new TargetCallError('The target answered HTTP 101, and was not asked to'));
+    };
+    outgoing.on('upgrade', switched);
     outgoing.on('response', (response) => {
+      if (response.statusCode === 101) return switched(response);
       readAnswer(response, call.readBody).then(resolve, (error: Error) => reject(error));
     });
+  });
+}
+
+/** Ends an exchange whose answer never comes to its status: reading it would hold up all others. */
+function limitBeforeStatus(outgoing: ClientRequest): void {
+  let informational = 0;
+  let bytes = 0;
+  let over = false;
+  const refuse = (why: string): void => {
+    over = true;
+    outgoing.destroy(new TargetCallError(why));
+  };
+  outgoing.on('information', () => {
+    informational += 1;
+    if (!over && informational > MAX_INFORMATIONAL) refuse('Too many informational answers');
+  });
+  outgoing.on('socket', (socket) => {
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (!over && bytes > MAX_BYTES_BEFORE_STATUS) refuse('Too much came before the status');
+    };
+    const stop = (): void => {
+      over = true;
+      socket.off('data', count);
+    };
+    socket.on('data', count);
+    outgoing.once('response', stop).once('close', stop);
   });
 }
 
@@ -180,7 +232,7 @@ async function drain(response: IncomingMessage): Promise<void> {
 }
 
 function callError(error: Error, outgoing: ClientRequest): Error {
-  if (error instanceof TargetRefusedError) return error;
+  if (error instanceof TargetRefusedError || error instanceof TargetCallError) return error;
   const code = String((error as NodeJS.ErrnoException).code ?? 'unknown');
   const stale = outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
   if (stale) return new StaleConnectionError('The connection was closed');
