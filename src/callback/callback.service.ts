@@ -125,7 +125,8 @@ export class CallbackService {
     if (recorded.repeated) {
       return this.answers.repeat(recorded, mayReply?.(push) ?? false, arrived);
     }
-    return this.answers.find(push, recorded.outcome, () => reply(push), arrived);
+    const findReply = (leftMs: number) => reply(push, leftMs);
+    return this.answers.find(push, recorded.outcome, findReply, arrived);
   }
 
   /** A reply goes out under the Token and key that this push came in with. */

@@ -127,9 +127,10 @@ export class EventRecorder {
   private async insert(items: Arrival[], manager: EntityManager): Promise<void> {
     const rows = items.map((item) => Object.entries(this.columnsOf(item)));
     const names = rows[0]?.map(([name]) => name) ?? [];
+    const places = `(${marks(names.length)})`;
     await manager.query(
       `INSERT INTO callback_event (${names.join(', ')}) VALUES ` +
-        rows.map(() => `(${marks(names.length)})`).join(', '),
+        rows.map(() => places).join(', '),
       rows.flatMap((row) => row.map(([, value]) => value)),
     );
   }

@@ -8,7 +8,12 @@ import type { Recorded } from './event-recorder.js';
 import { EventReplies } from './event-replies.js';
 import type { Outcome } from './push-url.js';
 
-/** Milliseconds after its arrival until which a reply to a push is waited for: WeChat waits 5 s. */
+/**
+ * Milliseconds after its arrival until which a reply to a push counts, as whoever finds it is told:
+ * none that he takes for one in time may be missed here.
+ */
+const FOUND_BY_MS = 4500;
+/** … and until which it is waited for: WeChat waits 5 s. */
 const REPLY_BY_MS = 4600;
 /** … and until which it is waited that the reply is stored. */
 const STORED_BY_MS = 4750;
@@ -39,12 +44,13 @@ export class PushAnswers {
 
   /**
    * The answer to a push that is new: what `findReply` gives in time, else `outcome`.
+   * @param findReply is told the milliseconds that it has.
    * @param arrived when it arrived, by `performance.now()`.
    */
   find(
     push: ArrivedPush,
     outcome: Outcome,
-    findReply: () => Promise<string | undefined>,
+    findReply: (leftMs: number) => Promise<string | undefined>,
     arrived: number,
   ): Promise<PushAnswer> {
     const answer = this.findOnce(push.id, outcome, findReply, arrived);
@@ -70,11 +76,12 @@ export class PushAnswers {
   private async findOnce(
     id: string,
     outcome: Outcome,
-    findReply: () => Promise<string | undefined>,
+    findReply: (leftMs: number) => Promise<string | undefined>,
     arrived: number,
   ): Promise<PushAnswer> {
     try {
-      const reply = await within(left(arrived, REPLY_BY_MS), findReply(), () => undefined);
+      const finding = findReply(left(arrived, FOUND_BY_MS));
+      const reply = await within(left(arrived, REPLY_BY_MS), finding, () => undefined);
       if (reply === undefined) return { outcome };
       // What stands in the row is not kept here as well: replies may be large.
       if (await this.stored(id, reply, arrived)) this.answers.delete(id);

@@ -30,8 +30,9 @@ export interface PushUrl {
   /**
    * The passive reply to a push that is new and durable, as WeChat's XML; undefined for none.
    * Absent where every push is answered at once.
+   * @param leftMs milliseconds from now after which a reply is of no use.
    */
-  reply?: (push: ArrivedPush) => Promise<string | undefined>;
+  reply?: (push: ArrivedPush, leftMs: number) => Promise<string | undefined>;
   /** Whether such a push may get a reply: a repetition of it then waits for the first one's. */
   mayReply?: (push: ArrivedPush) => boolean;
 }

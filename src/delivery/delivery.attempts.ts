@@ -52,8 +52,11 @@ export class DeliveryAttempts {
     await this.results.save({ deliveryId, ending, lastError });
   }
 
-  /** The push can't be read: tried again like a failed attempt, a key may come back. */
-  async unreadable(deliveryId: string, attempts: number): Promise<void> {
+  /**
+   * The push can't be read: tried again like a failed attempt, a key may come back.
+   * @returns whether the delivery has ended.
+   */
+  async unreadable(deliveryId: string, attempts: number): Promise<boolean> {
     const delay = retryDelayMs(attempts + 1, Math.random());
     const error = "The stored push can't be decrypted";
     const attempt = {
@@ -65,6 +68,7 @@ export class DeliveryAttempts {
     } as const;
     const ending = this.after(delay);
     await this.results.save({ deliveryId, ending, attempt });
+    return ending.status !== 'pending';
   }
 
   private endingOf({ attempts }: DeliveryJob, { taken, retryAfterMs }: Sent): Ending {

@@ -54,4 +54,8 @@ export class DeliveryRow {
 
   @BigIntColumn({ name: 'finished_at', nullable: true })
   finishedAt!: number | null;
+
+  /** When the replay of a time range has begun it anew: its reply goes to no user. */
+  @BigIntColumn({ name: 'replayed_at', nullable: true })
+  replayedAt!: number | null;
 }

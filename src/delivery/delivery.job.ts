@@ -7,6 +7,8 @@ export interface DeliveryJob {
   orderKey: string | null;
   /** Attempts that were made before. */
   attempts: number;
+  /** Begun by a replay: the user was answered long ago, or never. */
+  replayed?: boolean;
   /** End of the lease, in Unix milliseconds: from then on others may take it. */
   leaseUntil: number;
   push: ArrivedPush;

@@ -10,7 +10,11 @@ export const LANE_LIMITS = {
   reserved: 4,
   /** Deliveries for one subscription that wait in memory for their turn. */
   queued: 500,
+  /** … and their texts in all, in characters. */
+  queuedText: 8 * 1024 * 1024,
 } as const;
+/** More than the largest push has, in characters. */
+const LARGEST_TEXT = 1024 * 1024;
 
 interface Lane {
   queue: DeliveryJob[];
@@ -28,6 +32,7 @@ export class DeliveryLanes {
   private readonly ids = new Set<string>();
   private readonly underWay = new Set<Promise<void>>();
   private running = 0;
+  private queuedText = 0;
 
   /**
    * @param run never rejects.
@@ -42,6 +47,7 @@ export class DeliveryLanes {
   add(job: DeliveryJob): void {
     this.ids.add(job.deliveryId);
     this.laneOf(job.subscriptionId).queue.push(job);
+    this.queuedText += job.push.text.length;
     this.waiting.add(job.subscriptionId);
     this.start();
   }
@@ -55,18 +61,30 @@ export class DeliveryLanes {
     return LANE_LIMITS.queued - (this.lanes.get(subscriptionId)?.queue.length ?? 0);
   }
 
+  /** How much more text may wait in all, in characters. */
+  get textRoom(): number {
+    return LANE_LIMITS.queuedText - this.queuedText;
+  }
+
   /** How many of a subscription could begin soon: what is worth being taken up. */
   appetite(subscriptionId: string): number {
+    const { reserved, perSubscription, total } = LANE_LIMITS;
     const lane = this.lanes.get(subscriptionId);
-    if (!lane) return LANE_LIMITS.perSubscription;
-    const places = LANE_LIMITS.perSubscription - lane.running;
-    return places + LANE_LIMITS.perSubscription / 2 - lane.queue.length;
+    const places = perSubscription - (lane?.running ?? 0);
+    const waiting = lane?.queue.length ?? 0;
+    if (this.textRoom < LARGEST_TEXT) {
+      // Only what begins at once: it does not wait in memory.
+      const left = Math.max(reserved - (lane?.running ?? 0), total - this.running);
+      return Math.min(places, left) - waiting;
+    }
+    return lane ? places + perSubscription / 2 - waiting : places;
   }
 
   /** Takes out all that has not begun. */
   clear(): DeliveryJob[] {
     const jobs = [...this.lanes.values()].flatMap(({ queue }) => queue.splice(0));
     this.waiting.clear();
+    this.queuedText = 0;
     for (const { deliveryId } of jobs) this.ids.delete(deliveryId);
     return jobs;
   }
@@ -93,6 +111,7 @@ export class DeliveryLanes {
 
   private begin(lane: Lane): void {
     const job = lane.queue.shift() as DeliveryJob;
+    this.queuedText -= job.push.text.length;
     lane.running += 1;
     this.running += 1;
     const work = this.runIn(lane, job);

@@ -13,6 +13,7 @@ import { DeliveryRetention } from './delivery.retention.js';
 import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
+import { LateReplies } from './late-replies.js';
 import { ResponderService } from './responder.service.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionController } from './subscription.controller.js';
@@ -32,6 +33,7 @@ import { TargetLookup } from './target-lookup.js';
     TargetLookup,
     TargetClient,
     AnswerReader,
+    LateReplies,
     SubscriptionStore,
     SubscriptionService,
     SubscriptionHealth,

@@ -19,6 +19,9 @@ interface Plan {
   handedOver: DeliveryJob[];
   /** Subscriptions whose deliveries are claimed from the database. */
   claimed: Set<string>;
+  /** How much more can be handed over: deliveries of each subscription, and text in all. */
+  room: Map<string, number>;
+  textRoom: number;
 }
 
 /** Begins a push's deliveries in the transaction that records it: there is no push without them. */
@@ -45,28 +48,30 @@ export class DeliveryRecorder {
   }
 
   private plan(pushes: ArrivedPush[], subscriptions: Subscription[]): Plan {
-    const plan: Plan = { rows: [], handedOver: [], claimed: new Set() };
-    const room = new Map<string, number>();
+    const { textRoom } = this.worker;
+    const plan: Plan = {
+      rows: [],
+      handedOver: [],
+      claimed: new Set(),
+      room: new Map(),
+      textRoom,
+    };
     for (const push of pushes) {
       for (const subscription of recipientsOf(subscriptions, push)) {
-        this.add(plan, push, subscription, room);
+        this.add(plan, push, subscription);
       }
     }
     return plan;
   }
 
-  private add(
-    plan: Plan,
-    push: ArrivedPush,
-    subscription: Subscription,
-    room: Map<string, number>,
-  ): void {
-    const { id: subscriptionId, mode } = subscription;
+  private add(plan: Plan, push: ArrivedPush, subscription: Subscription): void {
+    const { id: subscriptionId, mode, error } = subscription;
     const deliveryId = uuidv7();
     const orderKey = orderKeyOf(subscription, push);
-    const left = room.get(subscriptionId) ?? this.worker.room(subscriptionId);
-    const responder = mode === 'responder';
-    const inHand = responder || (orderKey === null && left > 0);
+    const left = plan.room.get(subscriptionId) ?? this.worker.room(subscriptionId);
+    const responder = mode === 'responder' && !error;
+    const fits = left > 0 && push.text.length <= plan.textRoom;
+    const inHand = responder || (orderKey === null && fits);
     const now = this.clock.now();
     const leaseUntil = this.worker.leaseEnd();
     plan.rows.push({
@@ -83,7 +88,8 @@ export class DeliveryRecorder {
     if (responder) this.responders.expect(job);
     else if (inHand) {
       plan.handedOver.push(job);
-      room.set(subscriptionId, left - 1);
+      plan.room.set(subscriptionId, left - 1);
+      plan.textRoom -= push.text.length;
     } else plan.claimed.add(subscriptionId);
   }
 }

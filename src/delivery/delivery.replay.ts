@@ -5,6 +5,7 @@ import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
 import { CallbackEvent } from '../callback/callback-event.entity.js';
+import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryResults } from './delivery.results.js';
 import { DeliverySender, type Sent } from './delivery.sender.js';
@@ -12,8 +13,14 @@ import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { marks } from './sql.js';
 import { StoredPushReader } from './stored-push.reader.js';
+import { SubscriptionRow } from './subscription.entity.js';
 import { SubscriptionService } from './subscription.service.js';
-import { matches, orderKeyOf, type Subscription } from './subscription.js';
+import {
+  orderKeyOf,
+  recipientsOf,
+  SubscriptionUnknownError,
+  type Subscription,
+} from './subscription.js';
 
 /** Pushes that one transaction looks at. */
 const BATCH = 200;
@@ -56,40 +63,53 @@ export class DeliveryReplay {
   /**
    * Attempts one delivery now. It moves no schedule: one that fails is tried again when it would
    * have been, one that is taken has come to its end.
-   * @throws {HubError} 404 `delivery_unknown` or `subscription_unknown`, 409 `push_gone`
+   * @throws {HubError} 404 `delivery_unknown` or `subscription_unknown`, 409 `push_gone` or
+   * `subscription_unreadable`
    */
   async one(deliveryId: string): Promise<Sent> {
     const row = await this.log.get(deliveryId);
-    const subscription = await this.subscriptions.get(row.subscriptionId);
+    const subscription = await this.subscriptions.getReadable(row.subscriptionId);
     const push = (await this.pushes.read([row.eventId])).get(row.eventId);
     if (!push) throw new HubError('push_gone', 'The push is no longer stored', { status: 409 });
     if (push instanceof Error) throw push;
     const sent = await this.sender.send({ deliveryId, push, subscription, cause: 'manual' });
     const { at, durationMs, status, error } = sent;
     const attempt = { at, durationMs, cause: 'manual', status, error } as const;
-    await this.results.saveManual(deliveryId, attempt, sent.taken ? this.clock.now() : undefined);
+    const takenAt = sent.taken ? this.clock.now() : undefined;
+    const orderKey = await this.results.saveManual(deliveryId, attempt, takenAt);
+    if (orderKey !== null) await this.worker.next(subscription.id, orderKey);
     return sent;
   }
 
   /**
-   * Begins anew the deliveries of all pushes of a time range that the subscription's filter means.
-   * What is pending stays as it is.
+   * Begins anew the deliveries of all pushes of a time range that the subscription would be told of
+   * if they arrived now and it were enabled. What is pending stays as it is.
    * @returns how many were begun.
-   * @throws {SubscriptionUnknownError}
+   * @throws {SubscriptionUnknownError | SubscriptionUnreadableError}
    */
   async range(subscriptionId: string, range: ReplayRange): Promise<number> {
-    const subscription = await this.subscriptions.get(subscriptionId);
+    const subscription = await this.subscriptions.getReadable(subscriptionId);
     let begun = 0;
     let after: RangePush | undefined;
     for (;;) {
       const page = await this.page(range, after);
-      const meant = page.filter((push) => matches(subscription, push));
+      const meant = await this.meantFor(subscription, page);
       begun += await this.begin(subscription, meant, range.status);
       after = page.at(-1);
       if (page.length < BATCH) break;
     }
     if (begun > 0) void this.worker.wake(subscriptionId);
     return begun;
+  }
+
+  private async meantFor(subscription: Subscription, pushes: RangePush[]): Promise<RangePush[]> {
+    const enabled = { ...subscription, enabled: true };
+    const others = (await this.subscriptions.list()).filter(({ id }) => id !== subscription.id);
+    const all = [...others, enabled];
+    return pushes.filter(
+      (push) =>
+        !isReleaseCheckAccount(push.authorizerAppId) && recipientsOf(all, push).includes(enabled),
+    );
   }
 
   private page({ from, to }: ReplayRange, after?: RangePush): Promise<RangePush[]> {
@@ -129,6 +149,7 @@ export class DeliveryReplay {
   ): Promise<number> {
     if (pushes.length === 0) return 0;
     return this.database.transaction(async (manager) => {
+      await this.lock(subscription.id, manager);
       const known = await deliveriesOf(subscription.id, pushes, manager);
       const again = known.filter((row) =>
         status === 'all' ? row.status !== 'pending' : row.status === status,
@@ -142,13 +163,20 @@ export class DeliveryReplay {
     });
   }
 
+  /** One replay at a time: what another one begins must be seen here. */
+  private async lock(id: string, manager: EntityManager): Promise<void> {
+    const options = { where: { id }, ...this.database.forUpdate };
+    if (!(await manager.findOne(SubscriptionRow, options))) throw new SubscriptionUnknownError(id);
+  }
+
   private async rearm(rows: { id: string }[], manager: EntityManager): Promise<void> {
     if (rows.length === 0) return;
+    const now = this.clock.now();
     await manager.query(
       `UPDATE delivery SET status = 'pending', attempts = 0, next_attempt_at = ?,
-       lease_owner = NULL, finished_at = NULL
+       lease_owner = NULL, finished_at = NULL, replayed_at = ?
        WHERE status <> 'pending' AND id IN (${marks(rows.length)})`,
-      [this.clock.now(), ...rows.map(({ id }) => id)],
+      [now, now, ...rows.map(({ id }) => id)],
     );
   }
 
@@ -162,6 +190,7 @@ export class DeliveryReplay {
       nextAttemptAt: now,
       leased: false,
       createdAt: now,
+      replayedAt: now,
     };
   }
 }

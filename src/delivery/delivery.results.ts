@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { Batcher } from '../common/batcher.js';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
+import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
 import { marks } from './sql.js';
 
@@ -84,16 +85,30 @@ export class DeliveryResults {
     this.gathering = undefined;
   }
 
-  /** Puts an attempt on record that a person asked for: it moves no schedule, but may end it. */
-  async saveManual(deliveryId: string, attempt: AttemptFacts, takenAt?: number): Promise<void> {
-    await this.database.transaction(async (manager) => {
+  /**
+   * Puts an attempt on record that a person asked for: it moves no schedule, but may end it.
+   * @returns the key of an order in which the next one can be taken up now.
+   */
+  async saveManual(
+    deliveryId: string,
+    attempt: AttemptFacts,
+    takenAt?: number,
+  ): Promise<string | null> {
+    return this.database.transaction(async (manager) => {
       await insertAttempts([{ deliveryId, attempt }], manager);
-      if (takenAt === undefined) return;
+      if (takenAt === undefined) return null;
+      const where = { id: deliveryId };
+      const lock = this.database.forUpdate;
+      const before = await manager.findOne(DeliveryRow, { where, ...lock });
       await manager.query(
         `UPDATE delivery SET status = 'delivered', next_attempt_at = NULL, lease_owner = NULL,
          last_error = NULL, finished_at = ? WHERE id = ? AND status <> 'delivered'`,
         [takenAt, deliveryId],
       );
+      const orderKey = before?.status === 'pending' ? before.orderKey : null;
+      if (orderKey === null) return null;
+      const behind = { id: deliveryId, orderKey };
+      return (await this.store.releaseBehind(behind, takenAt, manager)) ? orderKey : null;
     });
   }
 

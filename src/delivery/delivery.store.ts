@@ -10,6 +10,7 @@ const INSERT_BATCH = 500;
 const CANDIDATES = 3;
 /** Due deliveries of ordered subscriptions that one look takes in. */
 const ORDERED_PAGE = 200;
+const CLAIM_COLUMNS = 'id, event_id, order_key, attempts, replayed_at';
 
 /** A delivery that begins. */
 export interface NewDelivery {
@@ -21,6 +22,8 @@ export interface NewDelivery {
   /** Whether this process has it in hand until then. */
   leased: boolean;
   createdAt: number;
+  /** When a replay has begun it; absent where its push has. */
+  replayedAt?: number;
 }
 
 /** A delivery that was taken up. */
@@ -29,6 +32,8 @@ export interface ClaimedDelivery {
   eventId: string;
   orderKey: string | null;
   attempts: number;
+  /** Whether a replay has begun it. */
+  replayed: boolean;
 }
 
 /** What a claim has found. */
@@ -60,8 +65,8 @@ export class DeliveryStore {
     for (const piece of piecesOf(rows, INSERT_BATCH)) {
       await manager.query(
         'INSERT INTO delivery (id, event_id, subscription_id, order_key, status, attempts, ' +
-          'next_attempt_at, lease_owner, created_at) VALUES ' +
-          piece.map(() => `(?, ?, ?, ?, 'pending', 0, ?, ?, ?)`).join(', '),
+          'next_attempt_at, lease_owner, created_at, replayed_at) VALUES ' +
+          piece.map(() => `(?, ?, ?, ?, 'pending', 0, ?, ?, ?, ?)`).join(', '),
         piece.flatMap((row) => [
           row.id,
           row.eventId,
@@ -70,6 +75,7 @@ export class DeliveryStore {
           row.nextAttemptAt,
           row.leased ? this.owner : null,
           row.createdAt,
+          row.replayedAt ?? null,
         ]),
       );
     }
@@ -157,7 +163,7 @@ export class DeliveryStore {
     return this.database.transaction(async (manager) => {
       const head = await this.headOf(orderKey, manager);
       const rows: ClaimRow[] = await manager.query(
-        `SELECT id, event_id, order_key, attempts FROM delivery WHERE id = ?
+        `SELECT ${CLAIM_COLUMNS} FROM delivery WHERE id = ?
          AND status = 'pending' AND (lease_owner IS NULL OR next_attempt_at <= ?) ${lock}`,
         [head?.id ?? '', now],
       );
@@ -165,6 +171,32 @@ export class DeliveryStore {
       await this.lease(claimed, until, manager);
       return claimed;
     });
+  }
+
+  /**
+   * Makes those due that have waited for one that was delivered out of turn, if it was the first of
+   * its key.
+   * @returns whether the next one can be taken up at once.
+   */
+  async releaseBehind(
+    { id, orderKey }: { id: string; orderKey: string },
+    now: number,
+    manager: EntityManager,
+  ): Promise<boolean> {
+    // So many are enough to go on with: each takes up the next, whenever that one was to be tried.
+    const waiting: { id: string; attempts: number }[] = await manager.query(
+      `SELECT id, attempts FROM delivery WHERE order_key = ? AND status = 'pending'
+       ORDER BY id LIMIT ${ORDERED_PAGE}`,
+      [orderKey],
+    );
+    const [head] = waiting;
+    if (!head || head.id < id) return false;
+    await manager.query(
+      `UPDATE delivery SET next_attempt_at = ? WHERE status = 'pending' AND attempts = 0
+       AND lease_owner IS NULL AND next_attempt_at > ? AND id IN (${marks(waiting.length)})`,
+      [now, now, ...idsOf(waiting)],
+    );
+    return head.attempts === 0;
   }
 
   /** Ends deliveries that nobody is to have any more. */
@@ -212,7 +244,7 @@ export class DeliveryStore {
     if (ids.length === 0) return [];
     const lock = this.database.dialect === 'mysql' ? 'FOR UPDATE SKIP LOCKED' : '';
     const rows: ClaimRow[] = await manager.query(
-      `SELECT id, event_id, order_key, attempts FROM delivery WHERE id IN (${marks(ids.length)})
+      `SELECT ${CLAIM_COLUMNS} FROM delivery WHERE id IN (${marks(ids.length)})
        AND status = 'pending' AND next_attempt_at <= ? ORDER BY id LIMIT ${limit} ${lock}`,
       [...ids, now],
     );
@@ -256,12 +288,13 @@ interface ClaimRow {
   event_id: string;
   order_key: string | null;
   attempts: number;
+  replayed_at: number | string | null;
 }
 
 function idsOf(rows: { id: string }[]): string[] {
   return rows.map(({ id }) => id);
 }
 
-function toClaimed({ id, event_id, order_key, attempts }: ClaimRow): ClaimedDelivery {
-  return { id, eventId: event_id, orderKey: order_key, attempts };
+function toClaimed({ id, event_id, order_key, attempts, replayed_at }: ClaimRow): ClaimedDelivery {
+  return { id, eventId: event_id, orderKey: order_key, attempts, replayed: replayed_at !== null };
 }

@@ -1,16 +1,14 @@
-import { setMaxListeners } from 'node:events';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
-import { AnswerReader } from './answer-reader.js';
 import { DeliveryAttempts } from './delivery.attempts.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryLanes } from './delivery.lanes.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
+import { LateReplies } from './late-replies.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionService } from './subscription.service.js';
 
@@ -51,12 +49,9 @@ export class DeliveryWorker implements OnModuleDestroy {
     private readonly pushes: StoredPushReader,
     private readonly sender: DeliverySender,
     private readonly attempts: DeliveryAttempts,
-    private readonly answers: AnswerReader,
+    private readonly lateReplies: LateReplies,
     private readonly clock: Clock,
-  ) {
-    // Every call under way listens.
-    setMaxListeners(0, this.stop.signal);
-  }
+  ) {}
 
   /** When a lease that is taken now ends, in Unix milliseconds. */
   leaseEnd(): number {
@@ -67,8 +62,15 @@ export class DeliveryWorker implements OnModuleDestroy {
   room(subscriptionId: string): number {
     // What waits in the database has come before.
     if (this.stopping || this.due.has(subscriptionId)) return 0;
-    const failing = (this.subscriptions.find(subscriptionId)?.failingSince ?? null) !== null;
+    const subscription = this.subscriptions.find(subscriptionId);
+    if (subscription?.error) return 0;
+    const failing = (subscription?.failingSince ?? null) !== null;
     return this.lanes[failing ? 'appetite' : 'room'](subscriptionId);
+  }
+
+  /** How much text, in characters, {@link accept} may be given in all. */
+  get textRoom(): number {
+    return this.lanes.textRoom;
   }
 
   /** Takes deliveries that are leased to this process, and with them what they deliver. */
@@ -147,7 +149,7 @@ export class DeliveryWorker implements OnModuleDestroy {
 
   private async claim(id: string): Promise<void> {
     const subscription = this.subscriptions.find(id);
-    if (!subscription?.enabled) return;
+    if (!subscription?.enabled || subscription.error) return;
     const inHand = (deliveryId: string): boolean => this.lanes.has(deliveryId);
     const how = subscription.ordered ? 'claimOrdered' : 'claim';
     const time = this.claimTime();
@@ -167,18 +169,30 @@ export class DeliveryWorker implements OnModuleDestroy {
   ): Promise<void> {
     const pushes = await this.pushes.read(claimed.map(({ eventId }) => eventId));
     await Promise.all(
-      claimed.map(async ({ id: deliveryId, eventId, orderKey, attempts }) => {
-        const push = pushes.get(eventId);
-        if (!push) return this.attempts.cancel(deliveryId, 'The push is no longer stored');
-        if (push instanceof Error) return this.unreadable(deliveryId, attempts, push);
-        this.lanes.add({ deliveryId, subscriptionId, orderKey, attempts, leaseUntil, push });
+      claimed.map(async (delivery) => {
+        const push = pushes.get(delivery.eventId);
+        if (!push || push instanceof Error) return this.leave(subscriptionId, delivery, push);
+        const { id: deliveryId, orderKey, attempts, replayed } = delivery;
+        const job = { deliveryId, subscriptionId, orderKey, attempts, replayed, leaseUntil, push };
+        this.lanes.add(job);
       }),
     );
   }
 
-  private unreadable(deliveryId: string, attempts: number, error: Error): Promise<void> {
-    this.logger.error("A stored push can't be read", error, { deliveryId });
-    return this.attempts.unreadable(deliveryId, attempts);
+  /** There is nothing to send: it has ended, unless its push may be read some other time. */
+  private async leave(
+    subscriptionId: string,
+    { id, orderKey, attempts }: ClaimedDelivery,
+    error?: Error,
+  ): Promise<void> {
+    let ended = true;
+    if (error) {
+      this.logger.error("A stored push can't be read", error, { deliveryId: id });
+      ended = await this.attempts.unreadable(id, attempts);
+    } else {
+      await this.attempts.cancel(id, 'The push is no longer stored');
+    }
+    if (ended && orderKey !== null) await this.next(subscriptionId, orderKey);
   }
 
   /** Never rejects. */
@@ -194,25 +208,24 @@ export class DeliveryWorker implements OnModuleDestroy {
     const { deliveryId, push } = job;
     const subscription = this.subscriptions.find(job.subscriptionId);
     if (!subscription) return this.attempts.cancel(deliveryId, 'The subscription was removed');
-    if (!subscription.enabled || this.stopping) return this.attempts.giveBack(job);
+    const { enabled, error } = subscription;
+    if (!enabled || error || this.stopping) return this.attempts.giveBack(job);
     // It waited too long for its turn: another process may take it up while it is tried here.
     if (job.leaseUntil - this.clock.now() < this.sender.timeoutMs) return;
     const { signal } = this.stop;
     const cause = 'schedule';
     const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
     if (signal.aborted && !sent.taken) return this.attempts.giveBack(job);
-    const late = subscription.lateReply ? await this.sendLate(push, sent.replyXml) : undefined;
+    const { replyXml } = sent;
+    const late = replyXml && (await this.lateReplies.take(job, subscription, replyXml));
     const ended = await this.attempts.made(job, sent, cause, late);
     if (ended && job.orderKey !== null) await this.next(job.subscriptionId, job.orderKey);
   }
 
-  private async sendLate(push: ArrivedPush, replyXml?: string): Promise<string | undefined> {
-    return replyXml === undefined ? undefined : this.answers.sendLate(push, replyXml);
-  }
-
-  /** The one of the same account that has waited for this one. */
-  private async next(subscriptionId: string, orderKey: string): Promise<void> {
-    if (this.stopping) return;
+  /** Takes up the one of the same account that has waited for one that has ended. */
+  async next(subscriptionId: string, orderKey: string): Promise<void> {
+    const subscription = this.subscriptions.find(subscriptionId);
+    if (this.stopping || !subscription?.enabled || subscription.error) return;
     const time = this.claimTime();
     const claimed = await this.store.claimNext(orderKey, time);
     await this.takeUp(subscriptionId, claimed, time.until);

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { ArrivedPush } from '../callback/arrived-push.js';
@@ -9,6 +8,7 @@ import { DeliveryAttempts } from './delivery.attempts.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliverySender } from './delivery.sender.js';
+import { LateReplies, TOO_LATE } from './late-replies.js';
 import type { ResponderAnswers } from './responder-answers.js';
 import { SubscriptionService } from './subscription.service.js';
 import { responderOf, type FilteredPush, type Subscription } from './subscription.js';
@@ -19,7 +19,6 @@ const MAX_EXPECTED = 10_000;
 const STOP_LIMIT_MS = 4000;
 /** … and then for their leases to be given back. */
 const GIVE_BACK_LIMIT_MS = 1000;
-const TOO_LATE = 'The answer came too late for WeChat';
 
 /** Calls the responder of a message while WeChat waits for the answer. */
 @Injectable()
@@ -34,11 +33,9 @@ export class ResponderService implements OnModuleDestroy {
     private readonly sender: DeliverySender,
     private readonly attempts: DeliveryAttempts,
     private readonly answers: AnswerReader,
+    private readonly lateReplies: LateReplies,
     private readonly clock: Clock,
-  ) {
-    // Every call under way listens.
-    setMaxListeners(0, this.stop.signal);
-  }
+  ) {}
 
   /** Says who knows what the answers of responders mean. */
   useAnswers(answers: ResponderAnswers): void {
@@ -47,7 +44,8 @@ export class ResponderService implements OnModuleDestroy {
 
   /** Whether a responder is asked about such a push; from memory. */
   hasResponder(push: FilteredPush): boolean {
-    return responderOf(this.subscriptions.known, push) !== undefined;
+    const responder = responderOf(this.subscriptions.known, push);
+    return responder !== undefined && !responder.error;
   }
 
   /** A message is being recorded, and with it the delivery to its responder. */
@@ -59,17 +57,19 @@ export class ResponderService implements OnModuleDestroy {
    * Calls the responder of a push that was recorded just now. An answer that comes later than its
    * budget allows is put on record, and sent as a customer-service message where that is set; one
    * that does not come, or is of no use, is asked for again by the schedule.
+   * @param leftMs milliseconds from now for which anybody waits for the answer.
    * @returns the passive reply's XML; undefined where there is no responder, or no reply in time.
    * Never rejects.
    */
-  async respond(push: ArrivedPush): Promise<string | undefined> {
+  async respond(push: ArrivedPush, leftMs: number): Promise<string | undefined> {
     const job = this.expected.get(push.id);
     this.expected.delete(push.id);
     const subscription = job && this.subscriptions.find(job.subscriptionId);
     // What nobody calls is taken up when its lease ends.
     if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
+    if (subscription.error) return undefined;
     const budgetMs = Math.min(subscription.budgetMs, DELIVERY_POLICY.maxBudget);
-    const left = push.receivedAt + budgetMs - this.clock.now();
+    const left = Math.min(push.receivedAt + budgetMs - this.clock.now(), leftMs);
     return new Promise((resolve) => {
       const call = { answered: resolve, late: false };
       const tooLate = (): undefined => {
@@ -109,9 +109,9 @@ export class ResponderService implements OnModuleDestroy {
       const { late } = call;
       call.answered(sent.replyXml);
       if (signal.aborted && !sent.taken) return await this.attempts.giveBack(job);
-      const sendLate = late && subscription.lateReply && sent.replyXml !== undefined;
-      const problem = sendLate ? await this.answers.sendLate(push, sent.replyXml!) : undefined;
-      await this.attempts.made(job, sent, cause, late ? (problem ?? TOO_LATE) : undefined);
+      const { replyXml } = sent;
+      const remark = replyXml && late && (await this.lateReplies.take(job, subscription, replyXml));
+      await this.attempts.made(job, sent, cause, late ? remark || TOO_LATE : undefined);
     } catch (error) {
       this.logger.warn('The call of a responder went wrong; it is called again', error);
     }

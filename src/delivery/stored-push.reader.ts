@@ -29,6 +29,12 @@ export class StoredPushReader {
     return new Map(rows.map((row) => [row.id, this.open(row)]));
   }
 
+  /** Whether a push was answered with a passive reply. */
+  async hasReply(id: string): Promise<boolean> {
+    const where = { id, outcome: 'reply' as const };
+    return this.database.read((manager) => manager.existsBy(CallbackEvent, where));
+  }
+
   private open(row: CallbackEvent): ArrivedPush | Error {
     try {
       return this.toPush(row);

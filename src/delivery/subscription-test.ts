@@ -17,10 +17,10 @@ export class SubscriptionTest {
   /**
    * Sends a sample push now, as it would be delivered; nothing is stored.
    * @param kind the first kind that the subscription is for, unless told.
-   * @throws {SubscriptionUnknownError}
+   * @throws {SubscriptionUnknownError | SubscriptionUnreadableError}
    */
   async send(id: string, kind?: PushKind): Promise<Sent> {
-    const subscription = await this.subscriptions.get(id);
+    const subscription = await this.subscriptions.getReadable(id);
     const wanted = kind ?? subscription.kinds?.[0] ?? 'message';
     const push = samplePush(wanted, subscription, this.clock.now());
     return this.sender.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });

@@ -75,6 +75,8 @@ export class SubscriptionController {
     @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
     @Ip() ip: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
+    // A refusal changes nothing, and leaves no record of a change.
+    this.subscriptions.checkNew(body);
     await this.audit.record('subscription.add', body.name, ip);
     return toSecretView(await this.subscriptions.add(body));
   }
@@ -91,6 +93,7 @@ export class SubscriptionController {
     @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
     @Ip() ip: string,
   ): Promise<SubscriptionView> {
+    await this.subscriptions.checkChange(id, body);
     await this.audit.record('subscription.change', id, ip);
     return toSubscriptionView(await this.subscriptions.change(id, body));
   }
@@ -120,6 +123,7 @@ export class SubscriptionController {
 
   @Post(':id/test')
   @HttpCode(200)
+  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
   @ApiOperation({ summary: 'Send a sample push now and show how it went; nothing is stored' })
   @ApiJson(attemptOutcomeView, outcomeExample)
   async test(
@@ -133,6 +137,7 @@ export class SubscriptionController {
 
   @Post(':id/replay')
   @HttpCode(200)
+  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
   @ApiOperation({
     summary: 'Deliver the pushes of a time range again',
     description:

@@ -1,10 +1,14 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { SubscriptionStore, type SubscriptionValues } from './subscription.store.js';
-import { SubscriptionUnknownError, type Subscription } from './subscription.js';
+import {
+  SubscriptionUnknownError,
+  SubscriptionUnreadableError,
+  type Subscription,
+} from './subscription.js';
 import { TargetLookup } from './target-lookup.js';
 import { newWebhookSecret } from './webhook-signature.js';
 
@@ -15,7 +19,9 @@ const REFRESH_AFTER_MS = 5000;
 /** The subscriptions, read from memory, live on every host within 10 s. */
 @Injectable()
 export class SubscriptionService implements OnModuleInit {
+  private readonly logger = new Logger(SubscriptionService.name);
   private readonly copy: HeldCopy<Subscription[]>;
+  private readonly reportedUnreadable = new Set<string>();
   private loads = 0;
   private latest: { load: number; all: Subscription[] } = { load: 0, all: [] };
 
@@ -31,10 +37,14 @@ export class SubscriptionService implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.copy.reload();
+    try {
+      await this.copy.reload();
+    } catch (error) {
+      this.logger.error('The subscriptions could not be read; it is tried again', error);
+    }
   }
 
-  /** All, oldest first. */
+  /** All, oldest first, readable or not. */
   list(): Promise<Subscription[]> {
     return this.copy.get();
   }
@@ -49,7 +59,7 @@ export class SubscriptionService implements OnModuleInit {
     return this.latest.all.find((one) => one.id === id);
   }
 
-  /** @throws {SubscriptionUnknownError} */
+  /** Readable or not. @throws {SubscriptionUnknownError} */
   async get(id: string): Promise<Subscription> {
     const isIt = (one: Subscription): boolean => one.id === id;
     const found = (await this.list()).find(isIt) ?? (await this.reload()).find(isIt);
@@ -57,9 +67,26 @@ export class SubscriptionService implements OnModuleInit {
     return found;
   }
 
+  /** One that can be sent to. @throws {SubscriptionUnknownError | SubscriptionUnreadableError} */
+  async getReadable(id: string): Promise<Subscription> {
+    const subscription = await this.get(id);
+    if (subscription.error) throw new SubscriptionUnreadableError(id, subscription.error);
+    return subscription;
+  }
+
   /** Reads what is there now. */
   reload(): Promise<Subscription[]> {
     return this.copy.reload();
+  }
+
+  /** @throws {HubError} what {@link add} would throw. */
+  checkNew(values: SubscriptionValues): void {
+    this.check(values);
+  }
+
+  /** @throws {HubError} what {@link change} would throw, as things are now. */
+  async checkChange(id: string, change: Partial<SubscriptionValues>): Promise<void> {
+    this.check({ ...valuesOf(await this.get(id)), ...change });
   }
 
   /** @throws {HubError} 400 `target_refused` or `subscription_invalid` */
@@ -105,7 +132,24 @@ export class SubscriptionService implements OnModuleInit {
     const all = await this.store.all();
     // Loads overtake each other: the one that was begun last counts.
     if (load > this.latest.load) this.latest = { load, all };
+    this.report(all);
     return all;
+  }
+
+  /** What has become unreadable is reported once: a person must act. */
+  private report(all: Subscription[]): void {
+    const unreadable = new Set<string>();
+    for (const { id, name, error } of all) {
+      if (!error) continue;
+      unreadable.add(id);
+      if (this.reportedUnreadable.has(id)) continue;
+      this.reportedUnreadable.add(id);
+      const message = 'A subscription can not be read; nothing is sent to it';
+      this.logger.error(message, { subscriptionId: id, name, reason: error.message });
+    }
+    for (const id of this.reportedUnreadable) {
+      if (!unreadable.has(id)) this.reportedUnreadable.delete(id);
+    }
   }
 
   private check({ url, mode, ordered, kinds }: SubscriptionValues): void {

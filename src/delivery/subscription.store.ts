@@ -3,10 +3,15 @@ import { IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { PushKind } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
-import type { Secret } from '../common/secret.js';
+import { HubError } from '../common/hub-error.js';
+import { Secret } from '../common/secret.js';
 import { Database } from '../database/database.js';
-import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
-import { SecretBox } from '../secrets/secret-box.js';
+import {
+  encryptedColumns,
+  secretLocation,
+  type EncryptedColumn,
+} from '../secrets/encrypted-columns.js';
+import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
 import { DeliveryStore } from './delivery.store.js';
 import { SubscriptionRow } from './subscription.entity.js';
 import type { Subscription, SubscriptionFormat, SubscriptionMode } from './subscription.js';
@@ -42,7 +47,7 @@ export class SubscriptionStore {
     private readonly clock: Clock,
   ) {}
 
-  /** All, oldest first. */
+  /** All, oldest first; those that can't be read have their `error`. */
   async all(): Promise<Subscription[]> {
     const rows = await this.database.read((manager) =>
       manager.find(SubscriptionRow, { order: { createdAt: 'ASC', id: 'ASC' } }),
@@ -71,7 +76,7 @@ export class SubscriptionStore {
   }
 
   /**
-   * Changes a row under its lock.
+   * Changes a row under its lock. A list that can't be read stays until it is replaced.
    * @param decide gives the new values; what it throws undoes the change.
    * @returns whether there is such a row.
    */
@@ -84,22 +89,24 @@ export class SubscriptionStore {
       // What was disabled for its failures starts afresh when it is enabled.
       const afresh = { failingSince: null, disabledAt: null, disabledReason: null };
       const enabled = values.enabled && !before.enabled ? afresh : {};
-      const change = { ...columnsOf(values), ...enabled, updatedAt: this.clock.now() };
+      const lists = keptLists(row, before, values);
+      const change = { ...columnsOf(values), ...lists, ...enabled, updatedAt: this.clock.now() };
       await manager.update(SubscriptionRow, { id }, change);
       return true;
     });
   }
 
-  /** @returns whether there is such a row. */
+  /** A secret that can't be read is forgotten. @returns whether there is such a row. */
   async rotateSecret(id: string, secret: Secret): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const row = await this.lock(id, manager);
       if (!row) return false;
-      const before = this.toSubscription(row).secret.reveal();
+      const before = this.ifReadable(row.secret, subscriptionSecret, id);
       const now = this.clock.now();
       const change = {
         secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
-        previousSecret: this.box.seal(before, secretLocation(subscriptionPreviousSecret, id)),
+        previousSecret:
+          before && this.box.seal(before.reveal(), secretLocation(subscriptionPreviousSecret, id)),
         secretChangedAt: now,
         updatedAt: now,
       };
@@ -158,22 +165,38 @@ export class SubscriptionStore {
   }
 
   private toSubscription(row: SubscriptionRow): Subscription {
-    const { id, previousSecret } = row;
+    const { id } = row;
+    const [kinds, types] = [listOf('kinds', row.kinds), listOf('types', row.types)];
+    const secret = this.open(row.secret, subscriptionSecret, id);
+    const error = [kinds, types, secret].find((value) => value instanceof HubError);
     return {
       ...row,
       mode: row.mode as SubscriptionMode,
       format: row.format as SubscriptionFormat,
-      kinds: listOf(row.kinds) as PushKind[] | null,
-      types: listOf(row.types),
+      kinds: kinds instanceof HubError ? [] : (kinds as PushKind[] | null),
+      types: types instanceof HubError ? [] : types,
       ordered: Boolean(row.ordered),
       lateReply: Boolean(row.lateReply),
       enabled: Boolean(row.enabled),
-      secret: this.box.open(row.secret, secretLocation(subscriptionSecret, id)),
-      previousSecret:
-        previousSecret === null
-          ? null
-          : this.box.open(previousSecret, secretLocation(subscriptionPreviousSecret, id)),
+      secret: secret instanceof HubError ? new Secret('') : secret,
+      previousSecret: this.ifReadable(row.previousSecret, subscriptionPreviousSecret, id),
+      ...(error instanceof HubError && { error }),
     };
+  }
+
+  /** Null for one that can't be read: a secret on its way out is no reason to send nothing. */
+  private ifReadable(stored: string | null, column: EncryptedColumn, id: string): Secret | null {
+    const secret = stored === null ? null : this.open(stored, column, id);
+    return secret instanceof HubError ? null : secret;
+  }
+
+  private open(stored: string, column: EncryptedColumn, id: string): Secret | HubError {
+    try {
+      return this.box.open(stored, secretLocation(column, id));
+    } catch (error) {
+      if (error instanceof SecretUnreadableError) return error;
+      throw error;
+    }
   }
 }
 
@@ -189,6 +212,27 @@ function columnsOf(values: SubscriptionValues): Omit<SubscriptionValues, 'kinds'
   };
 }
 
-function listOf(stored: string | null): string[] | null {
-  return stored === null ? null : (JSON.parse(stored) as string[]);
+/** Lists that a change leaves as they are stand in the row as before, readable or not. */
+function keptLists(
+  row: SubscriptionRow,
+  before: Subscription,
+  values: SubscriptionValues,
+): Partial<Pick<SubscriptionRow, 'kinds' | 'types'>> {
+  return {
+    ...(values.kinds === before.kinds && { kinds: row.kinds }),
+    ...(values.types === before.types && { types: row.types }),
+  };
+}
+
+function listOf(column: string, stored: string | null): string[] | null | HubError {
+  if (stored === null) return null;
+  try {
+    const list: unknown = JSON.parse(stored);
+    if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
+  } catch {
+    // It is told below.
+  }
+  return new HubError('list_unreadable', `The list in subscription.${column} can't be read`, {
+    status: 500,
+  });
 }

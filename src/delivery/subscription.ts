@@ -45,6 +45,11 @@ export interface Subscription extends PushFilter {
   disabledReason: string | null;
   createdAt: number;
   updatedAt: number;
+  /**
+   * Why its row can't be read, where it can't: nothing is sent to it until it is mended. Without a
+   * readable secret what it is meant to have waits for it; without a readable filter it has none.
+   */
+  error?: HubError;
 }
 
 /** What a filter looks at. */
@@ -59,6 +64,16 @@ export class SubscriptionUnknownError extends HubError {
     super('subscription_unknown', 'There is no such subscription', {
       status: 404,
       details: { subscriptionId: id.slice(0, 64) },
+    });
+  }
+}
+
+/** It can't be read, so nothing can be sent to it (409). */
+export class SubscriptionUnreadableError extends HubError {
+  constructor(id: string, cause: HubError) {
+    super('subscription_unreadable', `The subscription can't be read: ${cause.message}`, {
+      status: 409,
+      details: { subscriptionId: id },
     });
   }
 }

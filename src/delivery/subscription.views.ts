@@ -75,6 +75,10 @@ export const subscriptionView = z.object({
   disabledReason: z.string().nullable().describe('Why the hub disabled it'),
   createdAt: isoTime,
   updatedAt: isoTime,
+  error: z
+    .object({ code: z.string(), message: z.string() })
+    .optional()
+    .describe('Why it can not be read, so that nothing is sent to it; absent where it can'),
 });
 export type SubscriptionView = z.infer<typeof subscriptionView>;
 
@@ -110,7 +114,7 @@ export const replayedView = z.object({
 });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {
-  const { secret: _, previousSecret: __, ...shown } = subscription;
+  const { secret: _, previousSecret: __, error, ...shown } = subscription;
   return {
     ...shown,
     secretChangedAt: iso(shown.secretChangedAt),
@@ -119,6 +123,7 @@ export function toSubscriptionView(subscription: Subscription): SubscriptionView
     disabledAt: isoOrNull(shown.disabledAt),
     createdAt: iso(shown.createdAt),
     updatedAt: iso(shown.updatedAt),
+    ...(error && { error: { code: error.code, message: error.message } }),
   };
 }
 

@@ -26,7 +26,7 @@ export class MessageService {
     return this.callback.receive(incoming, {
       json: true,
       read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
-      reply: (push) => this.reply(push),
+      reply: (push, leftMs) => this.reply(push, leftMs),
       mayReply: (push) => this.mayReply(push),
     });
   }
@@ -36,9 +36,9 @@ export class MessageService {
     return this.callback.checkUrl(componentAppId, query);
   }
 
-  private async reply(push: ArrivedPush): Promise<string | undefined> {
+  private async reply(push: ArrivedPush, leftMs: number): Promise<string | undefined> {
     const check = releaseCheckAnswer(push);
-    return check ? this.answerCheck(push, check) : this.responder.respond(push);
+    return check ? this.answerCheck(push, check) : this.responder.respond(push, leftMs);
   }
 
   private mayReply(push: ArrivedPush): boolean {

@@ -107,7 +107,9 @@ describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s
   ])('refuse a subscription with %s, new or changed', async (_, values, code) => {
     const { id } = await subscribe(test, receiver);
     const before = await subscriptionOf(test, id);
-    const body = { name: 'A service', url: receiver.url, ...values };
+    const name = `Refused with ${code}`;
+    const body = { name, url: receiver.url, ...values };
+    const records = (await audited(name)).length + (await audited(id)).length;
     for (const answer of [
       await post('/admin/subscriptions', body),
       await test.hub.patch(`/admin/subscriptions/${id}`, values),
@@ -118,6 +120,7 @@ describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s
       });
     }
     expect(await subscriptionOf(test, id)).toEqual(before);
+    expect((await audited(name)).length + (await audited(id)).length).toBe(records);
   });
 
   it('answer 404 for what is not there', async () => {

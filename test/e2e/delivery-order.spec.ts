@@ -12,7 +12,7 @@ import {
   unsubscribeAll,
 } from '../support/delivery-world.js';
 import type { TestApp } from '../support/test-app.js';
-import { MINUTE } from '../support/token-world.js';
+import { MINUTE, sql } from '../support/token-world.js';
 import { WebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.js';
 
 const FIRST = 'wx00000000000000a1';
@@ -42,6 +42,12 @@ describe.each(databaseKinds())('deliveries in order on %s', (kind) => {
     await test.close();
     await receiver.close();
   });
+
+  /** Moves time on to when the oldest that is pending is tried again. */
+  async function passToOldest(): Promise<void> {
+    const oldest = (await deliveries(test, { status: 'pending' })).at(-1);
+    test.clock.advance(Date.parse(oldest.nextAttemptAt) - test.clock.now());
+  }
 
   it('are made one after another for each account, as the messages arrived', async () => {
     await subscribe(test, receiver, { ordered: true });
@@ -149,6 +155,69 @@ describe.each(databaseKinds())('deliveries in order on %s', (kind) => {
     test.clock.advance(MINUTE);
     await deliverDue(test);
     expect(await deliveries(test, { status: 'pending' })).toEqual([]);
+  });
+
+  it('go on at once behind one that a manual replay has delivered', async () => {
+    await subscribe(test, receiver, { ordered: true });
+    receiver.answer({ status: 500 });
+    for (const content of ['a', 'b', 'c']) {
+      await arrives(test, { Content: content }, FIRST);
+      await settled(test);
+    }
+    await passToOldest();
+    await deliverDue(test);
+    receiver.clear();
+    receiver.answer({});
+    const waiting = await deliveries(test, { status: 'pending' });
+    // One that is not the first of its key changes nothing for the others.
+    await test.hub.post(`/admin/deliveries/${waiting.at(-2).id}/replay`);
+    await settled(test);
+    expect(contents(receiver.received)).toEqual(['b']);
+    await test.hub.post(`/admin/deliveries/${waiting.at(-1).id}/replay`);
+    await settled(test);
+    expect(contents(receiver.received)).toEqual(['b', 'a', 'c']);
+    expect(await deliveries(test, { status: 'pending' })).toEqual([]);
+  });
+
+  it('are due at once behind one that a manual replay has delivered', async () => {
+    const { id } = await subscribe(test, receiver, { ordered: true });
+    receiver.answer({ status: 500 });
+    for (const content of ['a', 'b', 'c']) await arrives(test, { Content: content }, FIRST);
+    await settled(test);
+    await passToOldest();
+    await deliverDue(test);
+    const head = (await deliveries(test, { status: 'pending' })).at(-1);
+    receiver.clear();
+    receiver.answer({});
+    // Nothing is sent while it is disabled; what the rows say shows when it is sent afterwards.
+    await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: false });
+    await test.hub.post(`/admin/deliveries/${head.id}/replay`);
+    await settled(test);
+    expect(contents(receiver.received)).toEqual(['a']);
+    await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: true });
+    await deliverDue(test);
+    expect(contents(receiver.received)).toEqual(['a', 'b', 'c']);
+  });
+
+  it.each([
+    ['is no longer stored', 'DELETE FROM callback_event WHERE id = ?'],
+    [
+      'can not be read any more, after its last attempt',
+      "UPDATE callback_event SET payload = 'enc:v1:t1:AAAA' WHERE id = ?",
+    ],
+  ])('go on at once behind one whose push %s', async (_, statement) => {
+    await subscribe(test, receiver, { ordered: true });
+    receiver.answer({ status: 500 });
+    for (const content of ['a', 'b', 'c']) await arrives(test, { Content: content }, FIRST);
+    await settled(test);
+    const head = (await deliveries(test, { status: 'pending' })).at(-1);
+    await sql(test).query(statement, [head.eventId]);
+    await sql(test).query('UPDATE delivery SET attempts = 9 WHERE id = ?', [head.id]);
+    receiver.clear();
+    receiver.answer({});
+    await passToOldest();
+    await deliverDue(test);
+    expect(contents(receiver.received)).toEqual(['b', 'c']);
   });
 
   it('are not asked for by other subscriptions: there one that fails holds back nothing', async () => {

@@ -227,10 +227,10 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     const responders = test.app.get(ResponderService);
     const seen: Record<string, unknown>[] = [];
     const respond = responders.respond.bind(responders);
-    responders.respond = (push) => {
+    responders.respond = (push, leftMs) => {
       seen.push({ id: push.id });
       test.clock.advance(BUDGET_MS);
-      return respond(push);
+      return respond(push, leftMs);
     };
     try {
       receiver.answer({ ...text('too late'), delayMs: 50 });

@@ -101,6 +101,7 @@ function deliveryTable(): Table {
       varchar('last_error', 255, nullable),
       bigint('created_at'),
       bigint('finished_at', nullable),
+      bigint('replayed_at', nullable),
     ],
     indices: [
       { name: 'delivery_event', columnNames: ['event_id'] },

@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { AnswerReader } from './answer-reader.js';
+import type { DeliveryJob } from './delivery.job.js';
+import { StoredPushReader } from './stored-push.reader.js';
+import type { Subscription } from './subscription.js';
+
+export const TOO_LATE = 'The answer came too late for WeChat';
+
+/** Sends the replies that WeChat did not wait for as customer-service messages, where that is set. */
+@Injectable()
+export class LateReplies {
+  constructor(
+    private readonly answers: AnswerReader,
+    private readonly pushes: StoredPushReader,
+  ) {}
+
+  /**
+   * The user of a push that is replayed, or that has had its reply, is sent nothing.
+   * @returns what is to be put on record.
+   */
+  async take(
+    { push, replayed }: DeliveryJob,
+    { lateReply }: Subscription,
+    replyXml: string,
+  ): Promise<string> {
+    if (!lateReply || replayed || (await this.pushes.hasReply(push.id))) return TOO_LATE;
+    return (await this.answers.sendLate(push, replyXml)) ?? TOO_LATE;
+  }
+}

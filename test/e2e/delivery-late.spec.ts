@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MessageService } from '../../src/message/message.service.js';
+import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
+import { databaseKinds } from '../support/databases.js';
+import {
+  deliverDue,
+  deliveries,
+  deliveryHub,
+  deliveryOf,
+  messagePush,
+  passToRetry,
+  settled,
+  subscribe,
+  unsubscribeAll,
+} from '../support/delivery-world.js';
+import { COMPONENT } from '../support/fake-settings.js';
+import { pushMessage, textFields } from '../support/message-pushes.js';
+import type { TestApp } from '../support/test-app.js';
+import { sql } from '../support/token-world.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+const TOO_LATE = 'The answer came too late for WeChat';
+const REPLY = { body: JSON.stringify({ MsgType: 'text', Content: 'late' }) };
+
+describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (kind) => {
+  let test: TestApp;
+  let receiver: WebhookReceiver;
+  let account: string;
+  beforeAll(async () => {
+    test = await deliveryHub({ database: kind });
+    receiver = await WebhookReceiver.start();
+    await test.simulator.pushTicket(COMPONENT.appid);
+    account = newAccount(test);
+    await authorizeByEvent(test, account);
+  });
+  beforeEach(async () => {
+    await settled(test);
+    await unsubscribeAll(test);
+    receiver.clear();
+    test.simulator.clearCustomMessages();
+  });
+  afterAll(async () => {
+    await test.close();
+    await receiver.close();
+  });
+
+  const respondWith = (values: Record<string, unknown>) =>
+    subscribe(test, receiver, { mode: 'responder', kinds: ['message'], ...values });
+
+  const history = async (): Promise<any[]> => {
+    const [first] = await deliveries(test, { limit: '1' });
+    return (await deliveryOf(test, first.id)).history;
+  };
+
+  /** A message whose body took so many milliseconds to come in. */
+  function slowly(elapsedMs: number): Promise<string> {
+    const { path, body } = messagePush(test, textFields(test), { account });
+    const query = Object.fromEntries(new URL(path, 'http://hub').searchParams);
+    const push = { query, body: Buffer.from(body), sourceAddress: '127.0.0.1', elapsedMs };
+    const incoming = { componentAppId: COMPONENT.appid, ...push };
+    return test.app.get(MessageService, { strict: false }).receive(incoming, account);
+  }
+
+  it.each([
+    [false, []],
+    [true, ['late']],
+  ])('as its message came in slowly is late (lateReply %s)', async (lateReply, sent) => {
+    await respondWith({ lateReply });
+    let release: () => void = () => undefined;
+    receiver.answer({ ...REPLY, until: new Promise<void>((resolve) => (release = resolve)) });
+    expect(await slowly(4300)).toBe('success');
+    release();
+    await settled(test);
+    expect(await history()).toMatchObject([{ cause: 'responder', status: 200, error: TOO_LATE }]);
+    const texts = test.simulator.customMessages().map(({ body }: any) => body.text.content);
+    expect(texts).toEqual(sent);
+  });
+
+  it.each([
+    [false, []],
+    [true, ['late']],
+  ])('as the first call failed is late (lateReply %s)', async (lateReply, sent) => {
+    await respondWith({ lateReply });
+    receiver.answer({ status: 500 });
+    await pushMessage(test, textFields(test), { account });
+    await settled(test);
+    await passToRetry(test);
+    receiver.answer(REPLY);
+    await deliverDue(test);
+    expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error: TOO_LATE });
+    const texts = test.simulator.customMessages().map(({ body }: any) => body.text.content);
+    expect(texts).toEqual(sent);
+  });
+
+  it('as the user has had one already is not sent again', async () => {
+    await respondWith({ lateReply: true });
+    receiver.answer(REPLY);
+    expect((await pushMessage(test, textFields(test), { account })).text).toMatch(/^<xml>/);
+    await settled(test);
+    // As if the process had died before the result was on record.
+    await sql(test).query(
+      `UPDATE delivery SET status = 'pending', attempts = 0, next_attempt_at = ?
+       WHERE id = ?`,
+      [test.clock.now(), receiver.received[0]?.id],
+    );
+    await deliverDue(test);
+    expect(receiver.received).toHaveLength(2);
+    expect(test.simulator.customMessages()).toEqual([]);
+  });
+});

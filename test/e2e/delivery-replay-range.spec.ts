@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
+import { databaseKinds } from '../support/databases.js';
+import {
+  arrives,
+  burst,
+  deliverDue,
+  deliveries,
+  deliveryHub,
+  deliveryOf,
+  settled,
+  subscribe,
+  unsubscribeAll,
+} from '../support/delivery-world.js';
+import { COMPONENT } from '../support/fake-settings.js';
+import { pushMessage, textFields } from '../support/message-pushes.js';
+import type { TestApp } from '../support/test-app.js';
+import { MINUTE } from '../support/token-world.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+const CHECK_ACCOUNT = 'wx570bc396a51b8ff8';
+const text = (content: string) => ({ body: JSON.stringify({ MsgType: 'text', Content: content }) });
+
+describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
+  let test: TestApp;
+  let receiver: WebhookReceiver;
+  let from: number;
+  beforeAll(async () => {
+    test = await deliveryHub({ database: kind });
+    receiver = await WebhookReceiver.start();
+    await test.simulator.pushTicket(COMPONENT.appid);
+  });
+  beforeEach(async () => {
+    await settled(test);
+    await unsubscribeAll(test);
+    receiver.clear();
+    receiver.answer({});
+    test.simulator.clearCustomMessages();
+    test.clock.advance(MINUTE);
+    from = test.clock.now();
+  });
+  afterAll(async () => {
+    await test.close();
+    await receiver.close();
+  });
+
+  async function replay(id: string, { hub }: Pick<TestApp, 'hub'> = test): Promise<number> {
+    const iso = (ms: number): string => new Date(ms).toISOString();
+    const range = { from: iso(from), to: iso(test.clock.now() + 1) };
+    const { json } = await hub.post(`/admin/subscriptions/${id}/replay`, range);
+    return json.replayed;
+  }
+
+  it('begins each delivery once, however often it is asked for at once', async () => {
+    const { database, clock } = test;
+    const other = await deliveryHub({ database, clock });
+    await burst(test, 30);
+    const { id } = await subscribe(test, receiver);
+    let release: () => void = () => undefined;
+    receiver.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    await other.hub.get(`/admin/subscriptions/${id}`);
+    const begun = await Promise.all([test, other, test, other].map((hub) => replay(id, hub)));
+    release();
+    await Promise.all([settled(test), settled(other)]);
+    await Promise.all([deliverDue(test), deliverDue(other)]);
+    await other.close();
+    expect(begun.toSorted((a, b) => a - b)).toEqual([0, 0, 0, 30]);
+    const events = receiver.received.map(({ json }) => json.data.id);
+    expect(events).toHaveLength(30);
+    expect(new Set(events).size).toBe(30);
+  });
+
+  it('tells a responder of what it was meant to answer, disabled or not', async () => {
+    const account = 'wx00000000000000a1';
+    await arrives(test, { Content: 'for all' });
+    await arrives(test, { Content: 'for the account' }, account);
+    const { id } = await subscribe(test, receiver, { mode: 'responder', enabled: false });
+    await subscribe(test, receiver, { mode: 'responder', authorizerAppId: account });
+    expect(await replay(id)).toBe(1);
+    await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: true });
+    await deliverDue(test);
+    expect(receiver.received.map(({ json }) => json.data.fields.Content)).toEqual(['for all']);
+  });
+
+  it('tells nobody of the release check', async () => {
+    const fields = textFields(test, { ToUserName: 'gh_3c884a361561', Content: 'QUERY_AUTH_CODE:' });
+    await pushMessage(test, fields, { account: CHECK_ACCOUNT });
+    const { id } = await subscribe(test, receiver);
+    expect(await replay(id)).toBe(0);
+    await deliverDue(test);
+    expect(receiver.received).toEqual([]);
+  });
+
+  it('sends no late reply: neither for what was never delivered, nor for what is again', async () => {
+    const account = newAccount(test);
+    await authorizeByEvent(test, account);
+    await settled(test);
+    test.clock.advance(MINUTE);
+    from = test.clock.now();
+    await arrives(test, {}, account);
+    const values = { mode: 'responder', lateReply: true, kinds: ['message'] };
+    const { id } = await subscribe(test, receiver, values);
+    receiver.answer({ ...text('never') });
+    expect(await replay(id)).toBe(1);
+    await deliverDue(test);
+    expect(await replay(id)).toBe(1);
+    await deliverDue(test);
+    expect(receiver.received).toHaveLength(2);
+    expect(test.simulator.customMessages()).toEqual([]);
+    const [delivery] = await deliveries(test, { subscription: id });
+    const { history } = await deliveryOf(test, delivery.id);
+    expect(history.map(({ error }: any) => error)).toEqual([
+      'The answer came too late for WeChat',
+      'The answer came too late for WeChat',
+    ]);
+  });
+});
