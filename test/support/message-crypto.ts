@@ -1,6 +1,18 @@
 import { createDecipheriv } from 'node:crypto';
+import { createRequire } from 'node:module';
+import wecom from '@wecom/crypto';
 import { signMessage } from '../../simulator/wechat-push-crypto.js';
 import { COMPONENT } from './fake-settings.js';
+
+/** The untyped library, as far as it is used. */
+const WXBizMsgCrypt = createRequire(import.meta.url)('wechat-crypto') as new (
+  token: string,
+  encodingAesKey: string,
+  id: string,
+) => {
+  decrypt(encrypt: string): { message: string; id: string };
+  getSignature(timestamp?: string, nonce?: string, encrypt?: string): string;
+};
 
 /** A passive reply as WeChat reads it. */
 export interface OpenedReply {
@@ -37,12 +49,33 @@ export function openReply(body: string, secrets: ReplySecrets = COMPONENT): Open
   if (padded.length % 32 !== 0) throw new Error('The reply is not padded to 32');
   const plain = padded.subarray(0, padded.length - (padded.at(-1) ?? 0));
   const end = 20 + plain.readUInt32BE(16);
-  return {
-    xml: plain.subarray(20, end).toString('utf8'),
-    tailId: plain.subarray(end).toString('utf8'),
-    timeStamp,
-    nonce,
+  const xml = plain.subarray(20, end).toString('utf8');
+  const tailId = plain.subarray(end).toString('utf8');
+  checkWithPeers({ encrypt, signature, timeStamp, nonce }, secrets, { message: xml, id: tailId });
+  return { xml, tailId, timeStamp, nonce };
+}
+
+/** Two libraries that others use must read the same: every reply of every test goes through both. */
+function checkWithPeers(
+  { encrypt, signature, timeStamp, nonce }: Record<string, string | undefined>,
+  { token, encodingAesKey }: ReplySecrets,
+  expected: { message: string; id: string },
+): void {
+  const old = new WXBizMsgCrypt(token, encodingAesKey, expected.id);
+  const sealed = encrypt ?? '';
+  const readings = {
+    'wechat-crypto': [old.decrypt(sealed), old.getSignature(timeStamp, nonce, sealed)],
+    '@wecom/crypto': [
+      wecom.decrypt(encodingAesKey, sealed),
+      wecom.getSignature(token, timeStamp ?? '', nonce ?? '', sealed),
+    ],
   };
+  for (const [library, [read, sign]] of Object.entries(readings)) {
+    const { message, id } = read as { message: string; id: string };
+    if (message !== expected.message || id !== expected.id || sign !== signature) {
+      throw new Error(`${library} reads the reply otherwise`);
+    }
+  }
 }
 
 /** The text of an element, without CDATA; undefined where there is none. */
