@@ -1,6 +1,6 @@
 import { createDecipheriv } from 'node:crypto';
 import { createRequire } from 'node:module';
-import wecom from '@wecom/crypto';
+import { decrypt, getSignature } from '@wecom/crypto';
 import { signMessage } from '../../simulator/wechat-push-crypto.js';
 import { COMPONENT } from './fake-settings.js';
 
@@ -66,8 +66,8 @@ function checkWithPeers(
   const readings = {
     'wechat-crypto': [old.decrypt(sealed), old.getSignature(timeStamp, nonce, sealed)],
     '@wecom/crypto': [
-      wecom.decrypt(encodingAesKey, sealed),
-      wecom.getSignature(token, timeStamp ?? '', nonce ?? '', sealed),
+      decrypt(encodingAesKey, sealed),
+      getSignature(token, timeStamp ?? '', nonce ?? '', sealed),
     ],
   };
   for (const [library, [read, sign]] of Object.entries(readings)) {
