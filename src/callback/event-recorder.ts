@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Batcher } from '../common/batcher.js';
 import { Database, DatabaseUnavailableError, isDuplicateKey } from '../database/database.js';
+import { marks } from '../database/sql.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import type { ArrivedPush } from './arrived-push.js';
@@ -176,8 +177,4 @@ interface KeyRow {
 
 function keysOf({ replayKey, dedupKey }: Pick<CallbackEvent, 'replayKey' | 'dedupKey'>): string[] {
   return dedupKey === null ? [`replay ${replayKey}`] : [`replay ${replayKey}`, `dedup ${dedupKey}`];
-}
-
-function marks(count: number): string {
-  return Array.from({ length: count }, () => '?').join(', ');
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Batcher } from '../common/batcher.js';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
+import { marks } from '../database/sql.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import type { Outcome } from './push-url.js';
@@ -46,7 +47,7 @@ export class EventReplies {
     await this.database.write((manager) =>
       manager.query(
         `UPDATE callback_event SET outcome = 'reply', reply = CASE id ${cases} END
-         WHERE id IN (${ids.map(() => '?').join(', ')})`,
+         WHERE id IN (${marks(ids.length)})`,
         [...items.flatMap(({ id, reply }) => [id, reply]), ...ids],
       ),
     );

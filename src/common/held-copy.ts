@@ -33,6 +33,11 @@ export class HeldCopy<T> {
     private readonly limits: HeldCopyLimits,
   ) {}
 
+  /** The copy, however old, without waiting; undefined before the first load. */
+  get last(): T | undefined {
+    return this.copy?.value;
+  }
+
   /** The copy, if it is so fresh that {@link get} would give it and do nothing else. */
   peek(): T | undefined {
     const { copy } = this;

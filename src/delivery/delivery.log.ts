@@ -4,7 +4,7 @@ import { Database } from '../database/database.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import type { DeliveryListQuery } from './delivery.views.js';
-import { marks } from './sql.js';
+import { marks } from '../database/sql.js';
 
 /** No delivery of that id (404). */
 export class DeliveryUnknownError extends HubError {

@@ -11,7 +11,7 @@ import { DeliveryResults } from './delivery.results.js';
 import { DeliverySender, type Sent } from './delivery.sender.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
-import { marks } from './sql.js';
+import { marks } from '../database/sql.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionRow } from './subscription.entity.js';
 import { SubscriptionService } from './subscription.service.js';

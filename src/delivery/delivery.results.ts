@@ -7,7 +7,7 @@ import { Database, DatabaseUnavailableError } from '../database/database.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
-import { marks } from './sql.js';
+import { marks } from '../database/sql.js';
 
 /** Most results that one transaction writes. */
 const MAX_BATCH = 200;

@@ -7,7 +7,7 @@ import { Database } from '../database/database.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
-import { marks } from './sql.js';
+import { marks } from '../database/sql.js';
 import { SubscriptionService } from './subscription.service.js';
 
 /** Deliveries that one look takes in, and one transaction removes at the most. */

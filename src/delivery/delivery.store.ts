@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import { Database } from '../database/database.js';
-import { marks, piecesOf } from './sql.js';
+import { marks, piecesOf } from '../database/sql.js';
 
 /** Rows that one statement inserts. */
 const INSERT_BATCH = 500;

@@ -22,8 +22,6 @@ export class SubscriptionService implements OnModuleInit {
   private readonly logger = new Logger(SubscriptionService.name);
   private readonly copy: HeldCopy<Subscription[]>;
   private readonly reportedUnreadable = new Set<string>();
-  private loads = 0;
-  private latest: { load: number; all: Subscription[] } = { load: 0, all: [] };
 
   constructor(
     private readonly store: SubscriptionStore,
@@ -51,12 +49,12 @@ export class SubscriptionService implements OnModuleInit {
 
   /** What {@link list} gave last, without waiting. */
   get known(): Subscription[] {
-    return this.latest.all;
+    return this.copy.last ?? [];
   }
 
   /** One of {@link known}, enabled or not. */
   find(id: string): Subscription | undefined {
-    return this.latest.all.find((one) => one.id === id);
+    return this.known.find((one) => one.id === id);
   }
 
   /** Readable or not. @throws {SubscriptionUnknownError} */
@@ -127,11 +125,7 @@ export class SubscriptionService implements OnModuleInit {
   }
 
   private async load(): Promise<Subscription[]> {
-    this.loads += 1;
-    const load = this.loads;
     const all = await this.store.all();
-    // Loads overtake each other: the one that was begun last counts.
-    if (load > this.latest.load) this.latest = { load, all };
     this.report(all);
     return all;
   }

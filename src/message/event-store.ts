@@ -8,7 +8,7 @@ import { Database } from '../database/database.js';
 import type { DeliveryStatus } from '../delivery/delivery.entity.js';
 import { DeliveryLog } from '../delivery/delivery.log.js';
 import { toAttemptView, toDeliveryView } from '../delivery/delivery.views.js';
-import { marks } from '../delivery/sql.js';
+import { marks } from '../database/sql.js';
 import { EventContents } from './event-store.contents.js';
 import {
   toEventView,

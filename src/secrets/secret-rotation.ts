@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { APP_CONFIG, ConfigError, type AppConfig } from '../config/app-config.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
+import { marks } from '../database/sql.js';
 import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
 import { SecretBox, SecretUnreadableError } from './secret-box.js';
 
@@ -78,8 +79,7 @@ export class SecretRotation {
   private nextRows({ table, column, identity }: EncryptedColumn, after?: Row): Promise<Row[]> {
     const prefix = this.box.currentPrefix;
     const key = identity.join(', ');
-    const marks = identity.map(() => '?').join(', ');
-    const paging = after ? `AND (${key}) > (${marks})` : '';
+    const paging = after ? `AND (${key}) > (${marks(identity.length)})` : '';
     return this.database.read(
       (manager) =>
         manager.query(

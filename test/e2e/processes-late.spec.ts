@@ -9,8 +9,8 @@ import { TcpGate } from '../support/process-gate.js';
 const WAITING_READERS = 5;
 /** A host hands out what another has got within this time. */
 const NEWS_LIMIT_MS = 5000;
-/** Time for a test to close the gate before WeChat's answer comes. */
-const ANSWER_DELAY_MS = 500;
+/** Time for a test to set the gate before WeChat's answer comes. */
+const ANSWER_DELAY_MS = 1500;
 
 /** Both hosts fall silent at once, so that one lease's time passes for both. */
 describe.each(mysqlOnly())('a host that comes back after its lease has ended on %s', (kind) => {
@@ -112,9 +112,9 @@ async function closeGateBeforeSave(
   });
   hub.post(`/admin/tokens/${appid}/refresh`).catch(() => undefined);
   await fleet.simulator.waitForCall(EXCHANGE_PATH, { count: 2 });
-  gate.close();
+  const saving = gate.closeAt('UPDATE `component_access_token`');
   await fleet.age(appid, 'due');
-  await poll('the save', async () => gate.holds('UPDATE `component_access_token`') || undefined);
+  await saving;
 }
 
 /** What WeChat issued last. */

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /**
@@ -7,8 +7,10 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
  */
 export class TcpGate {
   private readonly sockets = new Set<Socket>();
+  private readonly events = new EventEmitter();
   private readonly held: { to: Socket; bytes: Buffer }[] = [];
   private closed = false;
+  private closesAt: string | undefined;
 
   private constructor(private readonly server: Server) {}
 
@@ -32,11 +34,17 @@ export class TcpGate {
   /** Holds what comes from the hub from now on. */
   close(): void {
     this.closed = true;
+    this.closesAt = undefined;
+    this.events.emit('closed');
   }
 
-  /** Whether anything is held that has the text in it. */
-  holds(text: string): boolean {
-    return this.held.some(({ bytes }) => bytes.includes(text));
+  /**
+   * Holds what comes from the hub from the first piece on that has the text in it, which is awaited.
+   * What came before goes through, so that no connection waits for anything else.
+   */
+  async closeAt(text: string): Promise<void> {
+    this.closesAt = text;
+    await once(this.events, 'closed');
   }
 
   /** Passes on what was held, in order. */
@@ -68,6 +76,7 @@ export class TcpGate {
     }
     to.on('data', (bytes) => from.write(bytes));
     from.on('data', (bytes: Buffer) => {
+      if (this.closesAt !== undefined && bytes.includes(this.closesAt)) this.close();
       if (this.closed) this.held.push({ to, bytes });
       else to.write(bytes);
     });
