@@ -156,6 +156,7 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     stop();
     for (const answer of answers) expectSuccess(answer);
     expect(seconds).toHaveLength(50);
+    service.hangUp();
     const slowest = Math.max(...seconds) * 1000;
     const stalled = lag.max / 1e6;
     console.log(

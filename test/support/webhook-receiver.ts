@@ -97,10 +97,15 @@ export class WebhookReceiver {
     this.mostOpen = this.open;
   }
 
+  /** Ends every call that is under way without an answer. */
+  hangUp(): void {
+    this.server.closeAllConnections();
+  }
+
   async close(): Promise<void> {
     if (!this.server.listening) return;
     this.server.close();
-    this.server.closeAllConnections();
+    this.hangUp();
     await once(this.server, 'close');
   }
 
