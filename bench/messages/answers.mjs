@@ -2,7 +2,7 @@ import { newDatabase } from '../authorizers/mysql-world.mjs';
 import { sqliteDatabase } from '../lib/hub.mjs';
 import { cpuMs, kill } from '../lib/processes.mjs';
 import { Worker } from './worker.mjs';
-import { startHub, subscribe, tally, troubles } from './world.mjs';
+import { settle, startHub, subscribe, tally, troubles } from './world.mjs';
 
 const ACCOUNTS = 100;
 const CONNECTIONS = 4000;
@@ -37,7 +37,7 @@ export async function measureAnswers({ mysql, settings }) {
 
 async function measureHub({ wechat, responder, settings }, name, databaseUrl) {
   const hub = await startHub(name, databaseUrl, await wechat.order('url'));
-  await wechat.order('prime', { port: hub.port });
+  await settle(hub, wechat, ACCOUNTS);
   const { secret } = await subscribe(hub, await responder.order('url'), { mode: 'responder' });
   await responder.order('verify', { secret });
   const send = async (perSecond, seconds) => {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { newDatabase } from '../authorizers/mysql-world.mjs';
 import { kill } from '../lib/processes.mjs';
 import { Worker } from './worker.mjs';
-import { startHub, subscribe, tally, troubles } from './world.mjs';
+import { settle, startHub, subscribe, tally, troubles } from './world.mjs';
 
 const ACCOUNTS = 100;
 /** Connections of WeChat to the load balancer. */
@@ -31,7 +31,7 @@ export async function measureLossless({ mysql, settings }) {
     const wechatUrl = await wechat.order('url');
     const victim = await startHub('hub-victim', database.url, wechatUrl);
     const survivor = await startHub('hub-survivor', database.url, wechatUrl);
-    await wechat.order('prime', { port: survivor.port });
+    await settle(survivor, wechat, ACCOUNTS);
     const { secret } = await subscribe(victim, await target.order('url'));
     await target.order('verify', { secret });
     await target.order('behave', { delayMs: ANSWER_MS });

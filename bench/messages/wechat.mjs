@@ -1,11 +1,16 @@
 /** WeChat, and the load balancer of the platform that it sends its messages to. */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WechatSimulator } from '../../dist/simulator/wechat-simulator.js';
 import { COMPONENT } from '../lib/settings.mjs';
 import { obey } from './worker.mjs';
 
 const simulator = await WechatSimulator.start({ components: [COMPONENT] });
+const SETTLE_POLL_MS = 100;
+/** What a hub asks for every account that is new to it. */
+const ASKED = ['api_get_authorizer_info', 'api_authorizer_token'];
+const arrived = (call) => simulator.callSummary().paths[`/cgi-bin/component/${call}`]?.arrived ?? 0;
 let succeeded = [];
 
 /** Spreads connections over hubs; what cannot connect to one is given to the next. */
@@ -44,7 +49,12 @@ obey({
   prime: async ({ port }) => {
     const pushUrl = `http://127.0.0.1:${port}/callback/${COMPONENT.appid}/events`;
     simulator.updateComponent(COMPONENT.appid, { pushUrl });
+    simulator.clearCalls();
     await simulator.pushTicket(COMPONENT.appid);
+  },
+  /** Until a hub that was primed has asked for the information and token of so many accounts. */
+  settled: async ({ count }) => {
+    while (ASKED.some((call) => arrived(call) < count)) await delay(SETTLE_POLL_MS);
   },
   balance: ({ ports }) => new Balancer(ports).listen(),
   load: ({ port, ...options }) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hubEnvironment } from '../lib/hub.mjs';
 import { freePort, start, untilReady } from '../lib/processes.mjs';
-import { ADMIN_TOKEN, projectFile } from '../lib/settings.mjs';
+import { ADMIN_TOKEN, COMPONENT, projectFile } from '../lib/settings.mjs';
 
 /** A hub as in production (`node dist/main.js`) that may deliver to this machine. */
 export async function startHub(name, databaseUrl, wechatUrl, env = {}) {
@@ -24,15 +24,29 @@ export async function startHub(name, databaseUrl, wechatUrl, env = {}) {
   return hub;
 }
 
+/**
+ * Gives a hub its first ticket and WeChat's accounts, and waits until it has the tokens of all: what
+ * a hub does once in its life is over before anything is measured.
+ */
+export async function settle(hub, wechat, count) {
+  await wechat.order('prime', { port: hub.port });
+  await request(hub, `/admin/components/${COMPONENT.appid}/authorizers/resync`);
+  await wechat.order('settled', { count });
+}
+
 /** Adds a subscription; with its secret. */
 export async function subscribe(hub, url, values = {}) {
-  const answer = await fetch(`${hub.url}/admin/subscriptions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'A service', url, kinds: ['message', 'event'], ...values }),
-  });
+  const body = { name: 'A service', url, kinds: ['message', 'event'], ...values };
+  return request(hub, '/admin/subscriptions', body);
+}
+
+async function request(hub, path, body) {
+  const authorization = `Bearer ${ADMIN_TOKEN}`;
+  const headers = body ? { authorization, 'content-type': 'application/json' } : { authorization };
+  const options = { method: 'POST', headers, body: JSON.stringify(body) };
+  const answer = await fetch(hub.url + path, options);
   const text = await answer.text();
-  if (answer.status !== 201) throw new Error(`Adding a subscription answered ${text}`);
+  if (!answer.ok) throw new Error(`${path} answered ${text}`);
   return JSON.parse(text);
 }
 

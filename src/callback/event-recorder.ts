@@ -13,6 +13,8 @@ import type { Outcome, PushContent } from './push-url.js';
 
 /** Most pushes that one transaction takes. */
 const MAX_BATCH = 200;
+/** Least time between two of them, in milliseconds. */
+const PERIOD_MS = 5;
 /** Length of the columns for InfoType, MsgType, Event and openids. */
 const NAME_LENGTH = 64;
 
@@ -48,6 +50,7 @@ export class EventRecorder {
     (items) => this.write(items),
     MAX_BATCH,
     (error) => error instanceof DatabaseUnavailableError,
+    PERIOD_MS,
   );
 
   constructor(

@@ -8,6 +8,8 @@ import type { Outcome } from './push-url.js';
 
 /** Most replies that one statement writes. */
 const MAX_BATCH = 200;
+/** Least time between two of them, in milliseconds. */
+const PERIOD_MS = 5;
 
 /** The passive replies in `callback_event`: a repetition is answered with the same. */
 @Injectable()
@@ -16,6 +18,7 @@ export class EventReplies {
     (items) => this.write(items),
     MAX_BATCH,
     (error) => error instanceof DatabaseUnavailableError,
+    PERIOD_MS,
   );
 
   constructor(

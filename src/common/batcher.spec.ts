@@ -4,7 +4,11 @@ import { Batcher } from './batcher.js';
 class Outage extends Error {}
 
 /** A batcher whose batches can be seen, and a write that refuses some items. */
-function batcherOf(maxItems: number, write: (items: string[]) => Promise<string[]>) {
+function batcherOf(
+  maxItems: number,
+  write: (items: string[]) => Promise<string[]>,
+  periodMs?: number,
+) {
   const batches: string[][] = [];
   const batcher = new Batcher<string, string>(
     async (items) => {
@@ -13,6 +17,7 @@ function batcherOf(maxItems: number, write: (items: string[]) => Promise<string[
     },
     maxItems,
     (error) => error instanceof Outage,
+    periodMs,
   );
   return { batcher, batches };
 }
@@ -53,6 +58,23 @@ describe('Batcher', () => {
     await batcher.add('a');
     await batcher.add('b');
     expect(batches).toEqual([['a'], ['b']]);
+  });
+
+  it('gathers what comes within its period of the last batch, and keeps nobody waiting after it', async () => {
+    const begun: number[] = [];
+    const write = async (items: string[]): Promise<string[]> => {
+      begun.push(performance.now());
+      return echo(items);
+    };
+    const { batcher, batches } = batcherOf(200, write, 50);
+    const first = performance.now();
+    await batcher.add('a');
+    expect(begun[0]! - first).toBeLessThan(50);
+    const soon = batcher.add('b');
+    await new Promise(setImmediate);
+    await Promise.all([soon, batcher.add('c')]);
+    expect(batches).toEqual([['a'], ['b', 'c']]);
+    expect(begun[1]! - begun[0]!).toBeGreaterThanOrEqual(49);
   });
 
   it('makes no batch larger than it may be', async () => {

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /**
  * Group commit: items that come while one batch is being written are written together in the
  * next, so that a burst costs few transactions and a single item waits for nobody.
@@ -5,16 +7,21 @@
 export class Batcher<T, R> {
   private waiting: Entry<T, R>[] = [];
   private writing = false;
+  /** When the last batch was begun, by `performance.now()`. */
+  private begun = -Infinity;
 
   /**
    * @param write gives one result per item, in order.
    * @param concernsAll whether a failure is the whole batch's; after any other, each item is
    * written alone, so that one bad item fails alone.
+   * @param periodMs least time between the beginnings of two batches, in milliseconds: what comes
+   * steadily shares transactions, and what comes now and then still waits for nothing.
    */
   constructor(
     private readonly write: (items: T[]) => Promise<R[]>,
     private readonly maxItems: number,
     private readonly concernsAll: (error: unknown) => boolean,
+    private readonly periodMs = 0,
   ) {}
 
   /** Resolves when the item's batch is written. */
@@ -30,6 +37,9 @@ export class Batcher<T, R> {
     // Items of the same turn of the event loop belong together.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
+      const early = this.begun + this.periodMs - performance.now();
+      if (early > 0) await delay(early);
+      this.begun = performance.now();
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
         for (const entry of batch) await this.alone(entry);

@@ -29,6 +29,8 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
       supportBigNumbers: true,
       bigNumberStrings: false,
       poolSize: MYSQL_POOL_SIZE,
+      // A stack of every query's call, which no error shows behind TypeORM's own.
+      trace: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       extra: {
         enableKeepAlive: true,

@@ -4,18 +4,18 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Batcher } from '../common/batcher.js';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
+import { marks } from '../database/sql.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
-import { marks } from '../database/sql.js';
 
 /** Most results that one transaction writes. */
 const MAX_BATCH = 200;
 /** A target has taken it, perhaps: what is not put on record is delivered twice. */
 const SAVE_TRIES = 60;
 const SAVE_RETRY_MS = 500;
-/** Nobody waits for a result: those of so many milliseconds share a transaction. */
-const GATHER_MS = 10;
+/** Nobody but the next one of an order waits for a result: those of so many milliseconds share a transaction. */
+const PERIOD_MS = 20;
 
 /** An attempt, for its row. */
 export interface AttemptFacts {
@@ -51,9 +51,8 @@ export class DeliveryResults {
     (items) => this.write(items),
     MAX_BATCH,
     (error) => error instanceof DatabaseUnavailableError,
+    PERIOD_MS,
   );
-
-  private gathering?: Promise<void>;
 
   constructor(
     private readonly database: Database,
@@ -65,8 +64,6 @@ export class DeliveryResults {
    * taken over meanwhile stays as it is; the attempt was made all the same.
    */
   async save(result: Result): Promise<void> {
-    this.gathering ??= this.gather();
-    await this.gathering;
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.batcher.add(result);
@@ -78,11 +75,6 @@ export class DeliveryResults {
         await delay(SAVE_RETRY_MS);
       }
     }
-  }
-
-  private async gather(): Promise<void> {
-    await delay(GATHER_MS);
-    this.gathering = undefined;
   }
 
   /**

@@ -14,3 +14,10 @@ export const FORCE_INTERVAL_MS = 10_000;
 
 /** After a token of a tiny life the next exchange is not made before this, unless it is forced. */
 export const EXCHANGE_INTERVAL_MS = 5000;
+/** Longest that a caller waits for another process, in milliseconds; a lease ends before that. */
+export const MAX_WAIT_MS = 15_000;
+/**
+ * Refreshes that are claimed together begin so many milliseconds apart: readers and pushes have
+ * their turn in between.
+ */
+export const START_GAP_MS = 3;

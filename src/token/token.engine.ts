@@ -11,7 +11,7 @@ import { emitTelemetry } from '../common/telemetry.js';
 import { ClockDoubts } from './clock-doubts.js';
 import { LeasedExchange } from './leased-exchange.js';
 import { attemptDecision, isServable, refreshDecision } from './refresh-decision.js';
-import { FORCE_INTERVAL_MS, LEASE_MS } from './token-limits.js';
+import { FORCE_INTERVAL_MS, LEASE_MS, MAX_WAIT_MS, START_GAP_MS } from './token-limits.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import { refreshInProgress, refreshTooSoon, rememberedError } from './token-state.js';
 import type { ServableState, TokenState } from './token-state.js';
@@ -21,8 +21,6 @@ import type { Lease, TokenStore } from './token.store.js';
 
 /** How often a caller without a token looks whether whoever holds the lease has got one. */
 const POLL_MS = 200;
-/** Longest that a caller waits for another process; a lease ends before that. */
-const MAX_WAIT_MS = 15_000;
 /** Tokens held in memory; there may be far more rows. */
 const COPIES = 10_000;
 /** Other hosts see a new token within 5 s. */
@@ -114,9 +112,8 @@ export class TokenEngine {
   }
 
   /**
-   * Claims rows of `scope` that are due and refreshes them, up to `concurrency` at once, until nothing more
-   * is due or `mayGoOn` says no. Any number of hosts may do this at once.
-   * @returns how many were claimed.
+   * Claims rows of `scope` that are due and refreshes them, up to `concurrency` at once, until
+   * nothing is due or `mayGoOn` says no; on any number of hosts. Gives how many it claimed.
    */
   async refreshClaimed(
     scope: Partial<TokenColumns>,
@@ -131,8 +128,10 @@ export class TokenEngine {
       const until = this.clock.now() + LEASE_MS;
       const { claims, more } = await this.rows.claimDue(until, room, scope);
       claimed += claims.length;
-      for (const claim of claims) {
-        const work = this.refreshUnderClaim(claim).finally(() => running.delete(work));
+      for (const [place, claim] of claims.entries()) {
+        const work = this.refreshUnderClaim(claim, place * START_GAP_MS).finally(() =>
+          running.delete(work),
+        );
         running.add(work);
       }
       if (!more) break;
@@ -160,7 +159,8 @@ export class TokenEngine {
   }
 
   /** A claim is a lease that was taken with many others; its failures stand in the row. */
-  private async refreshUnderClaim({ key, state, lease }: Claim): Promise<void> {
+  private async refreshUnderClaim({ key, state, lease }: Claim, inMs: number): Promise<void> {
+    await delay(inMs);
     try {
       const exchange = await this.prepared(key, state, lease);
       if (exchange) await this.exchanges.run(key, lease, exchange, state.attempts + 1);
