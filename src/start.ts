@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { configureApp, createAdapter } from './app.setup.js';
 import { HubLogger } from './common/hub-logger.js';
-import { ConfigError, type AppConfig } from './config/app-config.js';
+import { ConfigError, listenProblem, type AppConfig } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
 import { TicketPushService } from './ticket/ticket-push.service.js';
 
@@ -24,7 +24,9 @@ async function listen(config: AppConfig): Promise<void> {
   );
   stop.app = app;
   configureApp(app);
-  await app.listen(config.port, config.host);
+  await app.listen(config.port, config.host).catch((error: unknown) => {
+    throw listenProblem(error) ?? error;
+  });
   new Logger('Main').log('Listening', { url: await app.getUrl(), publicUrl: config.publicUrl });
   // Only now: the push that this may ask for must find the port open.
   void app.get(TicketPushService).watch();

@@ -86,6 +86,21 @@ export function missingComponentProblems(
   );
 }
 
+/** What PORT or HOST must be changed for when listening failed; undefined where neither helps. */
+export function listenProblem(error: unknown): ConfigError | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new ConfigError([problem('PORT', 'another program listens on it')]);
+    case 'EACCES':
+      return new ConfigError([problem('PORT', 'this user may not listen on it')]);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new ConfigError([problem('HOST', 'this machine has no such address')]);
+    default:
+      return undefined;
+  }
+}
+
 /**
  * Parses environment variables; an empty one counts as unset.
  * @throws {ConfigError} naming every variable that is missing or malformed.

@@ -68,6 +68,7 @@ export class DeliveryController {
     @Param('id', { schema: idParam }) id: string,
     @Ip() ip: string,
   ): Promise<z.infer<typeof attemptOutcomeView>> {
+    await this.log.get(id);
     await this.audit.record('delivery.replay', id, ip);
     return toOutcomeView(await this.replays.one(id));
   }

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AnswerReader } from './answer-reader.js';
+import { ReplyModule } from '../reply/reply.module.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryAttempts } from './delivery.attempts.js';
 import { DeliveryController } from './delivery.controller.js';
@@ -10,6 +10,7 @@ import { DeliveryRecorder } from './delivery.recorder.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryResults } from './delivery.results.js';
 import { DeliveryRetention } from './delivery.retention.js';
+import { DeliveryRun } from './delivery.run.js';
 import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
@@ -27,12 +28,11 @@ import { TargetLookup } from './target-lookup.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
-  imports: [TypeOrmModule.forFeature([SubscriptionRow, DeliveryRow, DeliveryAttempt])],
+  imports: [TypeOrmModule.forFeature([SubscriptionRow, DeliveryRow, DeliveryAttempt]), ReplyModule],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
     TargetLookup,
     TargetClient,
-    AnswerReader,
     LateReplies,
     SubscriptionStore,
     SubscriptionService,
@@ -43,6 +43,7 @@ import { TargetLookup } from './target-lookup.js';
     DeliveryResults,
     DeliverySender,
     DeliveryAttempts,
+    DeliveryRun,
     DeliveryWorker,
     DeliveryRecorder,
     DeliveryReplay,

@@ -3,7 +3,7 @@ import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { AnswerReader } from './answer-reader.js';
+import { ResponderAnswers } from '../reply/responder-answers.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DELIVERY_POLICY, parseRetryAfter } from './delivery-policy.js';
 import { pushBody } from './push-body.js';
@@ -48,7 +48,7 @@ export interface Sent {
 export class DeliverySender {
   constructor(
     private readonly client: TargetClient,
-    private readonly answers: AnswerReader,
+    private readonly answers: ResponderAnswers,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
@@ -111,7 +111,7 @@ export class DeliverySender {
     // To a push that is JSON there is no passive reply, whatever is answered.
     const mayReply = subscription.mode === 'responder' && push.format === 'xml';
     if (!mayReply) return { status, error: null, taken: true, gone: false };
-    const { replyXml, error } = this.answers.read(push, answer);
+    const { replyXml, error } = this.answers.read(push, answer.body);
     const taken = error === undefined;
     return { status, error: error?.slice(0, ERROR_LENGTH) ?? null, taken, gone: false, replyXml };
   }

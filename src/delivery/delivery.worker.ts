@@ -6,9 +6,9 @@ import { DeliveryAttempts } from './delivery.attempts.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryLanes } from './delivery.lanes.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
+import { DeliveryRun } from './delivery.run.js';
 import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
-import { LateReplies } from './late-replies.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionService } from './subscription.service.js';
 
@@ -49,7 +49,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     private readonly pushes: StoredPushReader,
     private readonly sender: DeliverySender,
     private readonly attempts: DeliveryAttempts,
-    private readonly lateReplies: LateReplies,
+    private readonly attempt: DeliveryRun,
     private readonly clock: Clock,
   ) {}
 
@@ -205,7 +205,7 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   private async deliver(job: DeliveryJob): Promise<void> {
-    const { deliveryId, push } = job;
+    const { deliveryId } = job;
     const subscription = this.subscriptions.find(job.subscriptionId);
     if (!subscription) return this.attempts.cancel(deliveryId, 'The subscription was removed');
     const { enabled, error } = subscription;
@@ -213,12 +213,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     // It waited too long for its turn: another process may take it up while it is tried here.
     if (job.leaseUntil - this.clock.now() < this.sender.timeoutMs) return;
     const { signal } = this.stop;
-    const cause = 'schedule';
-    const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
-    if (signal.aborted && !sent.taken) return this.attempts.giveBack(job);
-    const { replyXml } = sent;
-    const late = replyXml && (await this.lateReplies.take(job, subscription, replyXml));
-    const ended = await this.attempts.made(job, sent, cause, late);
+    const ended = await this.attempt.make(job, subscription, { cause: 'schedule', signal });
     if (ended && job.orderKey !== null) await this.next(job.subscriptionId, job.orderKey);
   }
 

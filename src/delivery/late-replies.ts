@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AnswerReader } from './answer-reader.js';
+import { ResponderAnswers } from '../reply/responder-answers.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import type { Subscription } from './subscription.js';
@@ -10,7 +10,7 @@ export const TOO_LATE = 'The answer came too late for WeChat';
 @Injectable()
 export class LateReplies {
   constructor(
-    private readonly answers: AnswerReader,
+    private readonly answers: ResponderAnswers,
     private readonly pushes: StoredPushReader,
   ) {}
 

@@ -3,13 +3,9 @@ import { LRUCache } from 'lru-cache';
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
-import { AnswerReader } from './answer-reader.js';
-import { DeliveryAttempts } from './delivery.attempts.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
-import { DeliverySender } from './delivery.sender.js';
-import { LateReplies, TOO_LATE } from './late-replies.js';
-import type { ResponderAnswers } from './responder-answers.js';
+import { DeliveryRun } from './delivery.run.js';
 import { SubscriptionService } from './subscription.service.js';
 import { responderOf, type FilteredPush, type Subscription } from './subscription.js';
 
@@ -30,17 +26,9 @@ export class ResponderService implements OnModuleDestroy {
 
   constructor(
     private readonly subscriptions: SubscriptionService,
-    private readonly sender: DeliverySender,
-    private readonly attempts: DeliveryAttempts,
-    private readonly answers: AnswerReader,
-    private readonly lateReplies: LateReplies,
+    private readonly run: DeliveryRun,
     private readonly clock: Clock,
   ) {}
-
-  /** Says who knows what the answers of responders mean. */
-  useAnswers(answers: ResponderAnswers): void {
-    this.answers.use(answers);
-  }
 
   /** Whether a responder is asked about such a push; from memory. */
   hasResponder(push: FilteredPush): boolean {
@@ -71,13 +59,17 @@ export class ResponderService implements OnModuleDestroy {
     const budgetMs = Math.min(subscription.budgetMs, DELIVERY_POLICY.maxBudget);
     const left = Math.min(push.receivedAt + budgetMs - this.clock.now(), leftMs);
     return new Promise((resolve) => {
-      const call = { answered: resolve, late: false };
+      let inTime = true;
       const tooLate = (): undefined => {
-        call.late = true;
+        inTime = false;
         resolve(undefined);
       };
       const timer = setTimeout(tooLate, Math.max(left, 0));
-      const work = this.call(job, subscription, call).finally(() => {
+      const answered = (replyXml?: string): boolean => {
+        resolve(replyXml);
+        return inTime;
+      };
+      const work = this.call(job, subscription, answered).finally(() => {
         clearTimeout(timer);
         resolve(undefined);
         this.underWay.delete(work);
@@ -99,19 +91,11 @@ export class ResponderService implements OnModuleDestroy {
   private async call(
     job: DeliveryJob,
     subscription: Subscription,
-    call: { answered: (replyXml?: string) => void; late: boolean },
+    answered: (replyXml?: string) => boolean,
   ): Promise<void> {
-    const { deliveryId, push } = job;
     const { signal } = this.stop;
     try {
-      const cause = 'responder';
-      const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
-      const { late } = call;
-      call.answered(sent.replyXml);
-      if (signal.aborted && !sent.taken) return await this.attempts.giveBack(job);
-      const { replyXml } = sent;
-      const remark = replyXml && late && (await this.lateReplies.take(job, subscription, replyXml));
-      await this.attempts.made(job, sent, cause, late ? remark || TOO_LATE : undefined);
+      await this.run.make(job, subscription, { cause: 'responder', signal, answered });
     } catch (error) {
       this.logger.warn('The call of a responder went wrong; it is called again', error);
     }

@@ -105,6 +105,7 @@ export class SubscriptionController {
     @Param('id', { schema: idParam }) id: string,
     @Ip() ip: string,
   ): Promise<SubscriptionView> {
+    await this.subscriptions.get(id);
     await this.audit.record('subscription.delete', id, ip);
     return toSubscriptionView(await this.subscriptions.remove(id));
   }
@@ -117,6 +118,7 @@ export class SubscriptionController {
     @Param('id', { schema: idParam }) id: string,
     @Ip() ip: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
+    await this.subscriptions.get(id);
     await this.audit.record('subscription.rotate_secret', id, ip);
     return toSecretView(await this.subscriptions.rotateSecret(id));
   }
@@ -131,6 +133,7 @@ export class SubscriptionController {
     @Body({ schema: testBody }) body: z.output<typeof testBody>,
     @Ip() ip: string,
   ): Promise<z.infer<typeof attemptOutcomeView>> {
+    await this.subscriptions.get(id);
     await this.audit.record('subscription.test', id, ip);
     return toOutcomeView(await this.tests.send(id, body?.kind));
   }
@@ -150,6 +153,7 @@ export class SubscriptionController {
     @Body({ schema: replayBody }) body: z.output<typeof replayBody>,
     @Ip() ip: string,
   ): Promise<z.infer<typeof replayedView>> {
+    await this.subscriptions.get(id);
     await this.audit.record('subscription.replay', id, ip);
     const range = { ...body, from: Date.parse(body.from), to: Date.parse(body.to) };
     return { replayed: await this.replays.range(id, range) };

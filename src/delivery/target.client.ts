@@ -6,7 +6,6 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
-import type { TargetAnswer } from './responder-answers.js';
 import { TargetRefusedError } from './target-address.js';
 import {
   KEPT_CONNECTIONS,
@@ -42,7 +41,13 @@ export interface TargetCall {
 }
 
 /** An answer, whatever its status. */
-export interface CalledTarget extends TargetAnswer {
+export interface CalledTarget {
+  /** HTTP status. */
+  status: number;
+  /** Content-Type as it came; empty without one. */
+  contentType: string;
+  /** Read as UTF-8, 256 KiB at the most. */
+  body: string;
   retryAfter?: string;
 }
 

@@ -13,7 +13,7 @@ import type { FastifyReply } from 'fastify';
 import { ApiHubError } from '../common/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
-import { passiveReplyDocs } from './passive-reply.js';
+import { passiveReplyDocs } from '../reply/passive-reply.js';
 
 /** The URL for messages and events of the accounts: 消息与事件接收URL, written with `$APPID$`. */
 @ApiTags('callback')

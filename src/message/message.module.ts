@@ -3,17 +3,15 @@ import { AuthorizerModule } from '../authorizer/authorizer.module.js';
 import { CallbackModule } from '../callback/callback.module.js';
 import { ComponentModule } from '../component/component.module.js';
 import { DeliveryModule } from '../delivery/delivery.module.js';
+import { ReplyModule } from '../reply/reply.module.js';
 import { TicketModule } from '../ticket/ticket.module.js';
-import { CustomerMessageApi } from '../wechat-api/customer-message-api.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
 import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
 import { AccountNames } from './account-names.js';
-import { CustomerMessages } from './customer-messages.js';
 import { EventContents } from './event-store.contents.js';
 import { EventStoreController } from './event-store.controller.js';
 import { EventStoreKeeper } from './event-store.keeper.js';
 import { EventStore } from './event-store.js';
-import { MessageAnswers } from './message-answers.js';
 import { MessageController } from './message.controller.js';
 import { MessageReader } from './message-reader.js';
 import { MessageService } from './message.service.js';
@@ -29,6 +27,7 @@ import { SelfPush } from './self-push.js';
     CallbackModule,
     ComponentModule,
     DeliveryModule,
+    ReplyModule,
     TicketModule,
     WechatApiModule,
     WechatCryptoModule,
@@ -36,12 +35,9 @@ import { SelfPush } from './self-push.js';
   controllers: [EventStoreController, MessageController, ReleaseCheckController],
   providers: [
     AccountNames,
-    CustomerMessageApi,
-    CustomerMessages,
     EventContents,
     EventStore,
     EventStoreKeeper,
-    MessageAnswers,
     MessageReader,
     MessageService,
     ReleaseCheckService,

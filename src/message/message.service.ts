@@ -4,10 +4,10 @@ import { CallbackService, type IncomingPush } from '../callback/callback.service
 import { Clock } from '../common/clock.js';
 import { ResponderService } from '../delivery/responder.service.js';
 import { checkAuthorizerAppId, MessageReader } from './message-reader.js';
-import { replyXml } from './passive-reply-xml.js';
+import { replyXml } from '../reply/passive-reply-xml.js';
 import { releaseCheckAnswer, type ReleaseCheckAnswer } from './release-check.js';
 import { ReleaseCheckService } from './release-check.service.js';
-import { replyHead } from './reply-head.js';
+import { replyHead } from '../reply/reply-head.js';
 
 /** Messages and events of the accounts (消息与事件接收URL): received, and answered in time. */
 @Injectable()

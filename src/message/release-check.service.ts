@@ -6,7 +6,7 @@ import { AuthorizationCodeService } from '../authorizer/authorization-code.servi
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret, sha256Hex } from '../common/secret.js';
-import { CustomerMessages } from './customer-messages.js';
+import { CustomerMessages } from '../reply/customer-messages.js';
 import { SELF_CHECK_CODE_PREFIX } from './release-check.js';
 
 /** Waits before further tries, in milliseconds: WeChat looks for the message within seconds. */

@@ -109,7 +109,12 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
   async function crash(victim: HubProcess): Promise<string[]> {
     await untilSent(KILL_AFTER);
     const release = target.hold();
-    await poll('calls under way', async () => (target.open >= UNDER_WAY ? true : undefined));
+    const owners =
+      "SELECT COUNT(DISTINCT lease_owner) FROM delivery WHERE status = 'pending' " +
+      `AND lease_owner IS NOT NULL AND created_at > ${Date.now()}`;
+    await poll('calls of both hosts under way', async () =>
+      target.open >= UNDER_WAY && (await count(fleet, owners)) === 2 ? true : undefined,
+    );
     const killedAt = Date.now();
     await victim.kill();
     release();

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { onTelemetry } from '../../src/common/telemetry.js';
-import { passiveReplyExamples } from '../../src/message/passive-reply.js';
+import { passiveReplyExamples } from '../../src/reply/passive-reply.js';
 import { expectSuccess } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';
 import { deliveries, deliveryOf, settled, subscribe } from '../support/delivery-world.js';

@@ -103,9 +103,15 @@ describe('a hub that can not start ends with code 1 and one message, when', () =
     const first = await spawn();
     await first.ready();
     const PORT = new URL(first.url).port;
-    const { code, stdout, stderr } = await (await spawn({ PORT })).end();
+    const { code, stderr } = await (await spawn({ PORT })).end();
     expect(code).toBe(1);
-    expect(stdout + stderr).toContain('EADDRINUSE');
+    expect(stderr).toMatch(/^Configuration is not usable:\n  PORT: another program listens on it /);
+  });
+
+  it('it is to listen on an address that is not of this machine', async () => {
+    const { code, stderr } = await (await spawn({ HOST: '192.0.2.1', PORT: '39999' })).end();
+    expect(code).toBe(1);
+    expect(namedIn(stderr)).toEqual(['HOST']);
   });
 });
 

@@ -1,9 +1,7 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-import { ResponderAnswers, type TargetAnswer } from '../delivery/responder-answers.js';
-import { ResponderService } from '../delivery/responder.service.js';
 import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import { CustomerMessages } from './customer-messages.js';
 import {
@@ -14,24 +12,47 @@ import {
 } from './passive-reply-xml.js';
 import { replyHead } from './reply-head.js';
 
+/** What a responder's answer comes to. */
+export interface ReadAnswer {
+  /** The passive reply (被动回复); undefined for an empty answer, which is `success`. */
+  replyXml?: string;
+  /** What is wrong with it; nothing of what it holds. */
+  error?: string;
+}
+
 /** What the answers of responders mean to WeChat (protocol section G). */
 @Injectable()
-export class MessageAnswers extends ResponderAnswers implements OnModuleInit {
+export class ResponderAnswers {
   constructor(
-    private readonly responder: ResponderService,
     private readonly messages: CustomerMessages,
     private readonly clock: Clock,
-  ) {
-    super();
+  ) {}
+
+  /** Reads the body of an answer of 2xx. */
+  read(push: ArrivedPush, body: string): ReadAnswer {
+    try {
+      return { replyXml: this.interpret(push, body.trim()) };
+    } catch (error) {
+      return { error: error instanceof HubError ? error.message : 'The answer is not usable' };
+    }
   }
 
-  onModuleInit(): void {
-    this.responder.useAnswers(this);
+  /**
+   * Sends a reply that came too late for WeChat as a customer-service message; only a text can be.
+   * @returns what kept it from being sent; undefined when it was.
+   */
+  async sendLate(push: ArrivedPush, xml: string): Promise<string | undefined> {
+    try {
+      await this.sendText(push, xml);
+      return undefined;
+    } catch (error) {
+      const why = error instanceof HubError ? error.message : 'it failed';
+      return `The late reply could not be sent as a customer-service message: ${why}`;
+    }
   }
 
   /** Told apart by content, as types are often wrong: empty or `success`, JSON, XML. */
-  override interpret(push: ArrivedPush, { body }: TargetAnswer): string | undefined {
-    const text = body.trim();
+  private interpret(push: ArrivedPush, text: string): string | undefined {
     // Where a shop sends JSON there are no passive replies: what it is answered changes nothing.
     if (text === '' || text === 'success' || push.format === 'json') return undefined;
     const head = replyHead(push, this.clock.now());
@@ -42,8 +63,7 @@ export class MessageAnswers extends ResponderAnswers implements OnModuleInit {
     );
   }
 
-  /** Only a text can be sent. @throws {HubError} */
-  override async late(push: ArrivedPush, xml: string): Promise<void> {
+  private async sendText(push: ArrivedPush, xml: string): Promise<void> {
     const { MsgType: type, Content: content } = parseWechatXml(xml);
     const { componentAppId, authorizerAppId, fromUser } = push;
     if (type !== 'text' || typeof content !== 'string' || !authorizerAppId || !fromUser) {

@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import type { AttemptCause } from './delivery-attempt.entity.js';
+import { DeliveryAttempts } from './delivery.attempts.js';
+import type { DeliveryJob } from './delivery.job.js';
+import { DeliverySender } from './delivery.sender.js';
+import { LateReplies, TOO_LATE } from './late-replies.js';
+import type { Subscription } from './subscription.js';
+
+/** Who has a delivery attempted, and why. */
+export interface RunCause {
+  cause: AttemptCause;
+  /** Cuts the call. */
+  signal: AbortSignal;
+  /** Told of the reply as soon as it is there; whether anybody has waited for it that long. */
+  answered?: (replyXml?: string) => boolean;
+}
+
+/** One attempt of a delivery that this process has leased, from the call to its record. */
+@Injectable()
+export class DeliveryRun {
+  constructor(
+    private readonly sender: DeliverySender,
+    private readonly attempts: DeliveryAttempts,
+    private readonly lateReplies: LateReplies,
+  ) {}
+
+  /** @returns whether the delivery has ended. */
+  async make(
+    job: DeliveryJob,
+    subscription: Subscription,
+    { cause, signal, answered }: RunCause,
+  ): Promise<boolean> {
+    const { deliveryId, push } = job;
+    const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
+    const inTime = answered?.(sent.replyXml);
+    if (signal.aborted && !sent.taken) {
+      await this.attempts.giveBack(job);
+      return false;
+    }
+    const remark = inTime ? undefined : await this.tooLate(job, subscription, sent.replyXml);
+    // The schedule's calls are nobody's to wait for: without a reply none of them is late.
+    return this.attempts.made(
+      job,
+      sent,
+      cause,
+      remark ?? (inTime === false ? TOO_LATE : undefined),
+    );
+  }
+
+  private async tooLate(
+    job: DeliveryJob,
+    subscription: Subscription,
+    replyXml?: string,
+  ): Promise<string | undefined> {
+    return replyXml && this.lateReplies.take(job, subscription, replyXml);
+  }
+}

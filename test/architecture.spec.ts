@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+/** Folders of `src`; each may import from those before it. */
+const ORDER = [
+  'common',
+  'config',
+  'database',
+  'secrets',
+  'auth',
+  'wechat-crypto',
+  'wechat-api',
+  'component',
+  'callback',
+  'ticket',
+  'token',
+  'authorizer',
+  'reply',
+  'delivery',
+  'message',
+  'health',
+  'metrics',
+];
+/** Folders that know of less than those before them. */
+const ONLY: Record<string, string[]> = {
+  'wechat-crypto': ['common'],
+  'wechat-api': ['common', 'config'],
+};
+/** Features report through `common/telemetry.ts` and do not know who counts. */
+const NOBODY_IMPORTS = ['health', 'metrics'];
+
+function mayImport(folder: string): string[] {
+  const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));
+  return before.filter((other) => !NOBODY_IMPORTS.includes(other));
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+    .map((name) => `${folder}/${name}`);
+}
+
+/** Folders outside its own that a file of `src/<folder>` imports from; '' is `src` itself. */
+function importedBy(path: string): string[] {
+  const depth = path.split('/').length - 3;
+  const way = new RegExp(`from '(?:\\.\\./){${depth + 1}}(?:([\\w-]+)/)?[^/']+(?:/[^']+)?'`, 'g');
+  return [...readFileSync(path, 'utf8').matchAll(way)].map(([, folder = '']) => folder);
+}
+
+describe('the folders of src', () => {
+  it('are all in the order', () => {
+    const entries = readdirSync('src', { withFileTypes: true });
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    expect(folders.toSorted()).toEqual(ORDER.toSorted());
+  });
+
+  it.each(ORDER)('%s imports from nothing that comes behind it', (folder) => {
+    const wrong = sources(`src/${folder}`).flatMap((path) =>
+      importedBy(path)
+        .filter((other) => !mayImport(folder).includes(other))
+        .map((other) => `${path} imports from ${other || 'src'}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+it('hub and simulator share no code: an error of one can not hide behind the same of the other', () => {
+  const crossing = [
+    ...sources('src').filter((path) => readFileSync(path, 'utf8').includes('/simulator/')),
+    ...sources('simulator').filter((path) => readFileSync(path, 'utf8').includes('/src/')),
+  ];
+  expect(crossing).toEqual([]);
+});
