@@ -3,19 +3,18 @@
  * beside other receivers, in one run on loopback. `--quick` is a short run that keeps no figures.
  * `npm run bench -- authorizers` and `-- messages` are other benchmarks: see their `main.mjs`.
  */
-import { readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { WechatSimulator } from '../dist/simulator/wechat-simulator.js';
+import { runBounded } from './lib/bounded.mjs';
 import { Hub, mysqlDatabase, sqliteDatabase } from './lib/hub.mjs';
 import { keep } from './lib/keep.mjs';
 import { LoadClient } from './lib/load-client.mjs';
 import { describeMachine } from './lib/machine.mjs';
 import { measure, measureInTurn } from './lib/measure.mjs';
 import { startMysql } from './lib/mysql.mjs';
-import { freePort, killAll, start, untilReady } from './lib/processes.mjs';
+import { freePort, start, untilReady } from './lib/processes.mjs';
 import { report } from './lib/report.mjs';
-import { COMPONENT, dataFolder, plan, projectFile } from './lib/settings.mjs';
+import { COMPONENT, plan, projectFile } from './lib/settings.mjs';
 
 /** A run that takes longer hangs. */
 const LIMIT_MS = 240_000;
@@ -118,36 +117,17 @@ async function bench(settings) {
   }
 }
 
-function cleanUp() {
-  killAll();
-  for (const name of readdirSync(dataFolder())) {
-    if (!name.endsWith('.log')) rmSync(join(dataFolder(), name), { recursive: true, force: true });
-  }
-}
-
-function fail(error) {
-  console.error(error);
-  cleanUp();
-  process.exit(1);
-}
-
 /** The run that `bench/results.md` tells of. */
 async function run(args) {
   const settings = plan(args);
   const started = performance.now();
-  setTimeout(() => fail(new Error('The benchmark took too long')), LIMIT_MS).unref();
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => fail(new Error(signal)));
-  try {
+  await runBounded(LIMIT_MS, async () => {
     const results = await bench(settings);
     const seconds = Math.round((performance.now() - started) / 1000);
-    const { text, sound } = report({ ...results, seconds });
-    console.log(`\n${text}`);
-    if (!settings.quick) await keep(text);
-    if (!sound) throw new Error('Not all that was answered is stored');
-    cleanUp();
-  } catch (error) {
-    fail(error);
-  }
+    const result = report({ ...results, seconds });
+    if (!settings.quick) await keep(result.text);
+    return result;
+  });
 }
 
 const [which, ...args] = process.argv.slice(2);

@@ -2,13 +2,12 @@
  * `npm run bench -- authorizers`: how the hub keeps the tokens of many accounts alive, on a
  * throw-away MySQL. `--quick` is a short run that keeps no figures.
  */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
+import { runBounded } from '../lib/bounded.mjs';
 import { describeMachine } from '../lib/machine.mjs';
 import { startMysql } from '../lib/mysql.mjs';
-import { killAll } from '../lib/processes.mjs';
-import { dataFolder, projectFile } from '../lib/settings.mjs';
+import { projectFile } from '../lib/settings.mjs';
 import { measureLife } from './life.mjs';
 import { measureRate } from './rate.mjs';
 import { picture, report } from './report.mjs';
@@ -59,33 +58,13 @@ async function keep(text, ticks) {
   writeFileSync(projectFile('bench/results-authorizers.svg'), picture(ticks));
 }
 
-function cleanUp() {
-  killAll();
-  for (const name of readdirSync(dataFolder())) {
-    if (!name.endsWith('.log')) rmSync(join(dataFolder(), name), { recursive: true, force: true });
-  }
-}
-
-function fail(error) {
-  // Without its fields: an error of the database driver repeats the whole statement.
-  console.error(error.stack.slice(0, 2000));
-  cleanUp();
-  process.exit(1);
-}
-
 const quick = process.argv.includes('--quick');
 const settings = quick ? QUICK : FULL;
 const started = performance.now();
-setTimeout(() => fail(new Error('The benchmark took too long')), settings.limitMs).unref();
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => fail(new Error(signal)));
-try {
+await runBounded(settings.limitMs, async () => {
   const results = await bench(settings);
   const seconds = (performance.now() - started) / 1000;
-  const { text, sound } = report({ ...results, seconds });
-  console.log(`\n${text}`);
-  if (!quick) await keep(text, results.ticks);
-  if (!sound) throw new Error('Not everything holds that must');
-  cleanUp();
-} catch (error) {
-  fail(error);
-}
+  const result = report({ ...results, seconds });
+  if (!quick) await keep(result.text, results.ticks);
+  return result;
+});

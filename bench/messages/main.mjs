@@ -3,14 +3,11 @@
  * a throw-away MySQL. `--quick` is a short run that keeps no figures; the letters of parts
  * (`a b c`) have only these run.
  */
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadavg } from 'node:os';
+import { runBounded } from '../lib/bounded.mjs';
 import { keep } from '../lib/keep.mjs';
 import { describeMachine } from '../lib/machine.mjs';
 import { startMysql } from '../lib/mysql.mjs';
-import { killAll } from '../lib/processes.mjs';
-import { dataFolder } from '../lib/settings.mjs';
 import { measureAnswers } from './answers.mjs';
 import { measureLossless } from './lossless.mjs';
 import { measureRate } from './rate.mjs';
@@ -63,33 +60,13 @@ async function bench(settings, wanted) {
   return { ...results, durability: await mysql.durability() };
 }
 
-function cleanUp() {
-  killAll();
-  for (const name of readdirSync(dataFolder())) {
-    if (!name.endsWith('.log')) rmSync(join(dataFolder(), name), { recursive: true, force: true });
-  }
-}
-
-function fail(error) {
-  // Without its fields: an error of the database driver repeats the whole statement.
-  console.error(error.stack.slice(0, 2000));
-  cleanUp();
-  process.exit(1);
-}
-
 const args = process.argv.slice(3);
 const quick = args.includes('--quick');
 const wanted = args.filter((arg) => /^[abc]$/.test(arg));
 const settings = quick ? QUICK : FULL;
-setTimeout(() => fail(new Error('The benchmark took too long')), settings.limitMs).unref();
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => fail(new Error(signal)));
-try {
+await runBounded(settings.limitMs, async () => {
   const results = await bench(settings, wanted.length > 0 ? wanted : ['a', 'b', 'c']);
-  const { text, sound } = report(results);
-  console.log(`\n${text}`);
-  if (!quick) await keep(text, { sections: wanted.length > 0 });
-  if (!sound) throw new Error('Not everything holds that must');
-  cleanUp();
-} catch (error) {
-  fail(error);
-}
+  const result = report(results);
+  if (!quick) await keep(result.text, { sections: wanted.length > 0 });
+  return result;
+});

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/swagger';
 import { ApiHubError } from '../common/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
+import { ApiUrlCheck } from './api-url-check.js';
 import { authorizationUrl } from './authorization-url.js';
 import { CallbackService } from './callback.service.js';
 
@@ -55,19 +56,7 @@ export class CallbackController {
   }
 
   @Get()
-  @ApiOperation({
-    summary: 'Answer the URL check: echostr as it came',
-    description: 'Query: signature, timestamp, nonce, echostr.',
-  })
-  @ApiProduces('text/plain')
-  @ApiResponse({
-    status: 200,
-    description: 'The echostr',
-    schema: { type: 'string', example: '5927782489442352469' },
-  })
-  @ApiComponentAppId()
-  @ApiHubError(400, 'parameter_missing', 'A query parameter is missing; also parameter_invalid')
-  @ApiHubError(403, 'signature_invalid', 'The signature does not match')
+  @ApiUrlCheck()
   checkUrl(
     @Param('componentAppId') componentAppId: string,
     @Query() query: Record<string, unknown>,

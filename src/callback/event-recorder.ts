@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Batcher } from '../common/batcher.js';
-import { Database, DatabaseUnavailableError, isDuplicateKey } from '../database/database.js';
+import { Database, isDuplicateKey } from '../database/database.js';
 import { marks } from '../database/sql.js';
+import { writeBatcher } from '../database/write-batcher.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import type { ArrivedPush } from './arrived-push.js';
@@ -11,9 +11,7 @@ import { EventDispatcher } from './event-dispatcher.js';
 import type { AfterCommit } from './on-info-type.js';
 import type { Outcome, PushContent } from './push-url.js';
 
-/** Most pushes that one transaction takes. */
-const MAX_BATCH = 200;
-/** Least time between two of them, in milliseconds. */
+/** Least time between two transactions, in milliseconds. */
 const PERIOD_MS = 5;
 /** Length of the columns for InfoType, MsgType, Event and openids. */
 const NAME_LENGTH = 64;
@@ -46,10 +44,8 @@ type Known = Map<string, Recorded>;
 @Injectable()
 export class EventRecorder {
   private readonly logger = new Logger(EventRecorder.name);
-  private readonly batcher = new Batcher<Arrival, Recorded>(
+  private readonly batcher = writeBatcher<Arrival, Recorded>(
     (items) => this.write(items),
-    MAX_BATCH,
-    (error) => error instanceof DatabaseUnavailableError,
     PERIOD_MS,
   );
 

@@ -1,23 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { Batcher } from '../common/batcher.js';
-import { Database, DatabaseUnavailableError } from '../database/database.js';
+import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
+import { writeBatcher } from '../database/write-batcher.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import type { Outcome } from './push-url.js';
 
-/** Most replies that one statement writes. */
-const MAX_BATCH = 200;
-/** Least time between two of them, in milliseconds. */
+/** Least time between two statements, in milliseconds. */
 const PERIOD_MS = 5;
 
 /** The passive replies in `callback_event`: a repetition is answered with the same. */
 @Injectable()
 export class EventReplies {
-  private readonly batcher = new Batcher<StoredReply, void>(
+  private readonly batcher = writeBatcher<StoredReply, void>(
     (items) => this.write(items),
-    MAX_BATCH,
-    (error) => error instanceof DatabaseUnavailableError,
     PERIOD_MS,
   );
 

@@ -2,15 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { Batcher } from '../common/batcher.js';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
 import { marks } from '../database/sql.js';
+import { writeBatcher } from '../database/write-batcher.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
 
-/** Most results that one transaction writes. */
-const MAX_BATCH = 200;
 /** A target has taken it, perhaps: what is not put on record is delivered twice. */
 const SAVE_TRIES = 60;
 const SAVE_RETRY_MS = 500;
@@ -47,12 +45,7 @@ export interface Result {
 @Injectable()
 export class DeliveryResults {
   private readonly logger = new Logger(DeliveryResults.name);
-  private readonly batcher = new Batcher<Result, void>(
-    (items) => this.write(items),
-    MAX_BATCH,
-    (error) => error instanceof DatabaseUnavailableError,
-    PERIOD_MS,
-  );
+  private readonly batcher = writeBatcher<Result, void>((items) => this.write(items), PERIOD_MS);
 
   constructor(
     private readonly database: Database,

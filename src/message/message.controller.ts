@@ -10,6 +10,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { ApiUrlCheck } from '../callback/api-url-check.js';
 import { ApiHubError } from '../common/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
@@ -69,20 +70,8 @@ export class MessageController {
   }
 
   @Get()
-  @ApiOperation({
-    summary: 'Answer the URL check: echostr as it came',
-    description: 'Query: signature, timestamp, nonce, echostr.',
-  })
-  @ApiProduces('text/plain')
-  @ApiResponse({
-    status: 200,
-    description: 'The echostr',
-    schema: { type: 'string', example: '5927782489442352469' },
-  })
-  @ApiComponentAppId()
+  @ApiUrlCheck()
   @ApiAuthorizerAppId()
-  @ApiHubError(400, 'parameter_missing', 'A query parameter is missing; also parameter_invalid')
-  @ApiHubError(403, 'signature_invalid', 'The signature does not match')
   checkUrl(
     @Param('componentAppId') componentAppId: string,
     @Query() query: Record<string, unknown>,

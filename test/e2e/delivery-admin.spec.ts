@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
   deliveries,
-  deliveryHub,
   settled,
   subscribe,
   subscriptionOf,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { TestApp } from '../support/test-app.js';
@@ -15,22 +14,10 @@ import { sql } from '../support/token-world.js';
 import { isSignedBy, WebhookReceiver } from '../support/webhook-receiver.js';
 
 describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
-  });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-    receiver.answer({});
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
-  });
+  beforeAll(() => void ({ test, receiver } = world));
 
   const post = (path: string, body?: unknown) => test.hub.post(path, body);
   const audited = async (target: string): Promise<string[]> => {

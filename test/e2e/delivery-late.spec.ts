@@ -1,47 +1,39 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MessageService } from '../../src/message/message.service.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   deliverDue,
   deliveries,
-  deliveryHub,
   deliveryOf,
   messagePush,
   passToRetry,
   settled,
   subscribe,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
 import { sql } from '../support/token-world.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const TOO_LATE = 'The answer came too late for WeChat';
 const REPLY = { body: JSON.stringify({ MsgType: 'text', Content: 'late' }) };
 
 describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
   let account: string;
   beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
+    ({ test, receiver } = world);
     await test.simulator.pushTicket(COMPONENT.appid);
     account = newAccount(test);
     await authorizeByEvent(test, account);
   });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
+  beforeEach(() => {
     test.simulator.clearCustomMessages();
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
   });
 
   const respondWith = (values: Record<string, unknown>) =>

@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
   burst,
   deliverDue,
   deliveries,
-  deliveryHub,
   passToRetry,
   settled,
   subscribe,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import type { TestApp } from '../support/test-app.js';
 import { MINUTE, sql } from '../support/token-world.js';
-import { WebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.js';
+import type { WebhookReceiver, ReceivedWebhook } from '../support/webhook-receiver.js';
 
 const FIRST = 'wx00000000000000a1';
 const SECOND_ACCOUNT = 'wx00000000000000a2';
@@ -26,22 +25,10 @@ function contents(calls: ReceivedWebhook[], account?: string): string[] {
 }
 
 describe.each(databaseKinds())('deliveries in order on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
-  });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-    receiver.answer({});
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
-  });
+  beforeAll(() => void ({ test, receiver } = world));
 
   /** Moves time on to when the oldest that is pending is tried again. */
   async function passToOldest(): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -10,38 +10,30 @@ import {
   deliveryOf,
   settled,
   subscribe,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
 import { MINUTE } from '../support/token-world.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const CHECK_ACCOUNT = 'wx570bc396a51b8ff8';
 const text = (content: string) => ({ body: JSON.stringify({ MsgType: 'text', Content: content }) });
 
 describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
   let from: number;
   beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
+    ({ test, receiver } = world);
     await test.simulator.pushTicket(COMPONENT.appid);
   });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-    receiver.answer({});
+  beforeEach(() => {
     test.simulator.clearCustomMessages();
     test.clock.advance(MINUTE);
     from = test.clock.now();
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
   });
 
   async function replay(id: string, { hub }: Pick<TestApp, 'hub'> = test): Promise<number> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { DeliveryRetention } from '../../src/delivery/delivery.retention.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -6,34 +6,21 @@ import {
   burst,
   deliverDue,
   deliveries,
-  deliveryHub,
   deliveryOf,
   eventArrives,
   settled,
   subscribe,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import type { TestApp } from '../support/test-app.js';
 import { HOUR, MINUTE, sql } from '../support/token-world.js';
-import { WebhookReceiver } from '../support/webhook-receiver.js';
+import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 describe.each(databaseKinds())('/admin/deliveries on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
-  });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-    receiver.answer({});
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
-  });
+  beforeAll(() => void ({ test, receiver } = world));
 
   const post = (path: string, body?: unknown) => test.hub.post(path, body);
   const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ResponderService } from '../../src/delivery/responder.service.js';
 import { WechatCryptoService } from '../../src/wechat-crypto/wechat-crypto.service.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
@@ -6,12 +6,11 @@ import { databaseKinds } from '../support/databases.js';
 import {
   deliverDue,
   deliveries,
-  deliveryHub,
   deliveryOf,
   passToRetry,
   settled,
   subscribe,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import {
@@ -33,22 +32,10 @@ const text = (content: string): WebhookAnswer => ({
 });
 
 describe.each(databaseKinds())('a responder on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
-  });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-    receiver.answer({});
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
-  });
+  beforeAll(() => void ({ test, receiver } = world));
 
   const respondWith = (values: Record<string, unknown> = {}) =>
     subscribe(test, receiver, { mode: 'responder', budgetMs: BUDGET_MS, ...values });

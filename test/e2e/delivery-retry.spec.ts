@@ -1,22 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { onTelemetry } from '../../src/common/telemetry.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
   deliverDue,
   deliveries,
-  deliveryHub,
   deliveryOf,
   passToRetry,
   settled,
   subscribe,
   subscriptionOf,
   TIMEOUT_MS,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import type { TestApp } from '../support/test-app.js';
 import { HOUR, MINUTE, SECOND, sql } from '../support/token-world.js';
-import { WebhookReceiver, type WebhookAnswer } from '../support/webhook-receiver.js';
+import type { WebhookReceiver, WebhookAnswer } from '../support/webhook-receiver.js';
 
 const SCHEDULE = [
   5 * SECOND,
@@ -32,22 +31,10 @@ const SCHEDULE = [
 const FIVE_DAYS = 120 * HOUR;
 
 describe.each(databaseKinds())('deliveries that fail on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
-  });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-    receiver.answer({});
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
-  });
+  beforeAll(() => void ({ test, receiver } = world));
 
   const onlyDelivery = async (): Promise<any> => {
     const [first] = await deliveries(test, { limit: '1' });

@@ -1,16 +1,15 @@
 import { Webhook } from 'standardwebhooks';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
   burst,
   deliveries,
-  deliveryHub,
   deliveryOf,
   eventArrives,
   settled,
   subscribe,
-  unsubscribeAll,
+  useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { ACCOUNT, eventFields, pushMessage, USER } from '../support/message-pushes.js';
@@ -19,21 +18,10 @@ import { HOUR, sql } from '../support/token-world.js';
 import { isSignedBy, WebhookReceiver } from '../support/webhook-receiver.js';
 
 describe.each(databaseKinds())('deliveries on %s', (kind) => {
+  const world = useDeliveryWorld(kind);
   let test: TestApp;
   let receiver: WebhookReceiver;
-  beforeAll(async () => {
-    test = await deliveryHub({ database: kind });
-    receiver = await WebhookReceiver.start();
-  });
-  beforeEach(async () => {
-    await settled(test);
-    await unsubscribeAll(test);
-    receiver.clear();
-  });
-  afterAll(async () => {
-    await test.close();
-    await receiver.close();
-  });
+  beforeAll(() => void ({ test, receiver } = world));
 
   it('bring a message, decrypted and signed, to the service that wants it', async () => {
     const { id, secret } = await subscribe(test, receiver);

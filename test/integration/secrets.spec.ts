@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { databaseKinds } from '../support/databases.js';
 import { COMPONENT, MASTER_KEY } from '../support/fake-settings.js';
-import { createTestApp, type TestApp } from '../support/test-app.js';
-import { addPlatform, issued, MINUTE, prime, SECOND, sql } from '../support/token-world.js';
+import { useRestartableHub } from '../support/restartable-hub.js';
+import type { TestApp } from '../support/test-app.js';
+import { addPlatform, issued, MINUTE, prime, sql } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
 const SECOND_KEY = `t2:${Buffer.from('fake-second-master-key-32-bytes!').toString('base64')}`;
@@ -14,24 +14,12 @@ const CHANGE = {
 };
 
 describe.each(databaseKinds())('secrets at rest on %s', (kind) => {
-  let database: TestDatabase;
-  let clock: FakeClock;
+  const world = useRestartableHub(kind);
   let test: TestApp;
-  beforeEach(async () => {
-    database = await createTestDatabase(kind);
-    clock = new FakeClock();
-    test = await createTestApp({ database, clock });
-  });
-  afterEach(async () => {
-    await test.close();
-    await database.drop();
-  });
+  beforeEach(() => void ({ test } = world));
 
-  /** Starts the hub again, with nothing in memory. */
-  async function restart(env: Record<string, string> = {}): Promise<void> {
-    await test.close();
-    clock.advance(SECOND);
-    test = await createTestApp({ database, clock, env });
+  async function restart(env?: Record<string, string>): Promise<void> {
+    test = await world.restart(env);
   }
 
   const query = (statement: string, parameters: unknown[] = []) =>
@@ -151,7 +139,7 @@ describe.each(databaseKinds())('secrets at rest on %s', (kind) => {
       `<xml><AppId>${appid}</AppId><CreateTime>${createTime}</CreateTime>` +
         `<ComponentVerifyTicket><![CDATA[${ticket}]]></ComponentVerifyTicket></xml>`,
     ]);
-    clock.advance(MINUTE);
+    test.clock.advance(MINUTE);
     await test.simulator.pushTicket(appid, { issued: false });
     expect((await test.hub.post(`/admin/tokens/${appid}/refresh`)).status).toBe(200);
   });
@@ -168,7 +156,7 @@ describe.each(databaseKinds())('secrets at rest on %s', (kind) => {
       expect(text.includes(secret as string)).toBe(false);
     }
     await restart();
-    clock.advance(MINUTE);
+    test.clock.advance(MINUTE);
     await test.simulator.pushTicket(appid);
     expect(await storedTicket()).toMatch(/^enc:v1:t1:/);
   });

@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
-import { createTestApp, type TestApp } from '../support/test-app.js';
+import { useRestartableHub } from '../support/restartable-hub.js';
+import type { TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
-import { addPlatform, MINUTE, prime, SECOND, sql } from '../support/token-world.js';
+import { addPlatform, MINUTE, prime, sql } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
 const DAMAGED = 'enc:v1:t1:AAAA';
@@ -17,24 +17,12 @@ const CREDENTIALS = {
 };
 
 describe.each(databaseKinds())('a value on %s that can not be read', (kind) => {
-  let database: TestDatabase;
-  let clock: FakeClock;
+  const world = useRestartableHub(kind);
   let test: TestApp;
-  beforeEach(async () => {
-    database = await createTestDatabase(kind);
-    clock = new FakeClock();
-    test = await createTestApp({ database, clock });
-  });
-  afterEach(async () => {
-    await test.close();
-    await database.drop();
-  });
+  beforeEach(() => void ({ test } = world));
 
-  /** Starts the hub again, with nothing in memory. */
-  async function restart(env: Record<string, string> = {}): Promise<void> {
-    await test.close();
-    clock.advance(SECOND);
-    test = await createTestApp({ database, clock, env });
+  async function restart(env?: Record<string, string>): Promise<void> {
+    test = await world.restart(env);
   }
 
   const write = (statement: string, ...parameters: string[]): Promise<unknown> =>
@@ -81,7 +69,7 @@ describe.each(databaseKinds())('a value on %s that can not be read', (kind) => {
     expect((await test.hub.get('/health/ready')).json.status).toBe('degraded');
 
     for (let reads = 0; reads < 3; reads += 1) {
-      clock.advance(MINUTE);
+      test.clock.advance(MINUTE);
       expect((await test.hub.accessToken(other.appid)).status).toBe(503);
     }
     const errors = logLines(other.appid).filter(({ level }) => level === 'error');

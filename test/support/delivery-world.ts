@@ -1,6 +1,8 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { DeliveryWorker } from '../../src/delivery/delivery.worker.js';
 import { ResponderService } from '../../src/delivery/responder.service.js';
 import { expectSuccess } from './callback-state.js';
+import type { DatabaseKind } from './databases.js';
 import { COMPONENT } from './fake-settings.js';
 import {
   ACCOUNT,
@@ -11,7 +13,7 @@ import {
   type Fields,
 } from './message-pushes.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './test-app.js';
-import type { WebhookReceiver } from './webhook-receiver.js';
+import { WebhookReceiver } from './webhook-receiver.js';
 
 /** Milliseconds that an attempt may take in these tests. */
 export const TIMEOUT_MS = 1000;
@@ -26,6 +28,33 @@ export function deliveryHub(options: TestAppOptions): Promise<TestApp> {
     ...options.env,
   };
   return createTestApp({ ...options, env });
+}
+
+/** What the tests of a file share; there from their first `beforeAll` on. */
+export interface DeliveryWorld {
+  test: TestApp;
+  receiver: WebhookReceiver;
+}
+
+/** Gives the tests of a file a hub and a service; each begins with no subscription, no call. */
+export function useDeliveryWorld(kind: DatabaseKind): DeliveryWorld {
+  const world = {} as DeliveryWorld;
+  beforeAll(async () => {
+    world.test = await deliveryHub({ database: kind });
+    world.receiver = await WebhookReceiver.start();
+  });
+  beforeEach(async () => {
+    const { test, receiver } = world;
+    await settled(test);
+    await unsubscribeAll(test);
+    receiver.clear();
+    receiver.answer({});
+  });
+  afterAll(async () => {
+    await world.test.close();
+    await world.receiver.close();
+  });
+  return world;
 }
 
 /** Adds a subscription; what REST answers, with its secret. */
