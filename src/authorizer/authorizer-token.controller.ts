@@ -32,9 +32,8 @@ export class AuthorizerTokenController {
     private readonly clock: Clock,
     reads: MemoryReads,
   ) {
-    reads.add('/api/authorizers/:authorizerAppId/access-token', ({ params, query }) => {
-      const named = Object.keys(query).length > 0;
-      const state = named ? undefined : tokens.peek(params.authorizerAppId ?? '');
+    reads.add('/api/authorizers/:authorizerAppId/access-token', (appid) => {
+      const state = tokens.peek(appid);
       return state && this.toView(state);
     });
   }

@@ -26,8 +26,8 @@ export class TokenController {
     private readonly clock: Clock,
     reads: MemoryReads,
   ) {
-    reads.add('/api/components/:componentAppId/access-token', ({ params }) => {
-      const state = tokens.peek(params.componentAppId ?? '');
+    reads.add('/api/components/:componentAppId/access-token', (appid) => {
+      const state = tokens.peek(appid);
       return state && toAccessTokenView(state, clock.now());
     });
   }
