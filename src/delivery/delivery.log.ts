@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
+import { marks } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import type { DeliveryListQuery } from './delivery.views.js';
-import { marks } from '../database/sql.js';
 
 /** No delivery of that id (404). */
 export class DeliveryUnknownError extends HubError {

@@ -4,10 +4,10 @@ import { Cron, CronExpression } from '@nestjs/schedule';
 import { In } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { Database } from '../database/database.js';
+import { marks } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
-import { marks } from '../database/sql.js';
 import { SubscriptionService } from './subscription.service.js';
 
 /** Deliveries that one look takes in, and one transaction removes at the most. */
