@@ -9,6 +9,7 @@ import {
   SIMULATOR_COMPONENT,
 } from './defaults.js';
 import type { ComponentOptions } from './fake-component.js';
+import type { SimulatorOptions } from './simulator-types.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
 /**
@@ -61,12 +62,23 @@ function componentFromEnvironment(): ComponentOptions {
   };
 }
 
+/** Starts it, or says in one line that its port is taken. */
+async function started(options: SimulatorOptions): Promise<WechatSimulator> {
+  try {
+    return await WechatSimulator.start(options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    console.error(`SIM_PORT: another program listens on ${options.port} (example: SIM_PORT=3101)`);
+    process.exit(1);
+  }
+}
+
 const component = componentFromEnvironment();
 const pushBaseUrl = setting('push-url', 'SIM_PUSH_URL');
 const interval = numberSetting('push-interval-seconds', 'SIM_PUSH_INTERVAL_SECONDS');
 if (pushBaseUrl) component.pushIntervalSeconds = interval ?? DEFAULT_PUSH_INTERVAL_SECONDS;
 
-const simulator = await WechatSimulator.start({
+const simulator = await started({
   host: setting('host', 'SIM_HOST'),
   port: numberSetting('port', 'SIM_PORT') ?? DEFAULT_PORT,
   tokenLifeSeconds: numberSetting('token-life-seconds', 'SIM_TOKEN_LIFE_SECONDS'),

@@ -5,6 +5,7 @@ import { StoredPushReader } from './stored-push.reader.js';
 import type { Subscription } from './subscription.js';
 
 export const TOO_LATE = 'The answer came too late for WeChat';
+const SENT_LATE = `${TOO_LATE}; it was sent as a customer-service message`;
 
 /** Sends the replies that WeChat did not wait for as customer-service messages, where that is set. */
 @Injectable()
@@ -15,15 +16,17 @@ export class LateReplies {
   ) {}
 
   /**
-   * The user of a push that is replayed, or that has had its reply, is sent nothing.
+   * The user of a push that is replayed, or that has had its reply, is sent nothing, and misses
+   * nothing.
    * @returns what is to be put on record.
    */
   async take(
     { push, replayed }: DeliveryJob,
     { lateReply }: Subscription,
     replyXml: string,
-  ): Promise<string> {
-    if (!lateReply || replayed || (await this.pushes.hasReply(push.id))) return TOO_LATE;
-    return (await this.answers.sendLate(push, replyXml)) ?? TOO_LATE;
+  ): Promise<string | undefined> {
+    if (replayed || (await this.pushes.hasReply(push.id))) return undefined;
+    if (!lateReply) return TOO_LATE;
+    return (await this.answers.sendLate(push, replyXml)) ?? SENT_LATE;
   }
 }

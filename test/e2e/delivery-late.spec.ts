@@ -19,6 +19,7 @@ import { sql } from '../support/token-world.js';
 import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const TOO_LATE = 'The answer came too late for WeChat';
+const SENT_LATE = `${TOO_LATE}; it was sent as a customer-service message`;
 const REPLY = { body: JSON.stringify({ MsgType: 'text', Content: 'late' }) };
 
 describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (kind) => {
@@ -54,24 +55,24 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
   }
 
   it.each([
-    [false, []],
-    [true, ['late']],
-  ])('as its message came in slowly is late (lateReply %s)', async (lateReply, sent) => {
+    [false, [], TOO_LATE],
+    [true, ['late'], SENT_LATE],
+  ])('as its message came in slowly is late (lateReply %s)', async (lateReply, sent, error) => {
     await respondWith({ lateReply });
     let release: () => void = () => undefined;
     receiver.answer({ ...REPLY, until: new Promise<void>((resolve) => (release = resolve)) });
     expect(await slowly(4300)).toBe('success');
     release();
     await settled(test);
-    expect(await history()).toMatchObject([{ cause: 'responder', status: 200, error: TOO_LATE }]);
+    expect(await history()).toMatchObject([{ cause: 'responder', status: 200, error }]);
     const texts = test.simulator.customMessages().map(({ body }: any) => body.text.content);
     expect(texts).toEqual(sent);
   });
 
   it.each([
-    [false, []],
-    [true, ['late']],
-  ])('as the first call failed is late (lateReply %s)', async (lateReply, sent) => {
+    [false, [], TOO_LATE],
+    [true, ['late'], SENT_LATE],
+  ])('as the first call failed is late (lateReply %s)', async (lateReply, sent, error) => {
     await respondWith({ lateReply });
     receiver.answer({ status: 500 });
     await pushMessage(test, textFields(test), { account });
@@ -79,7 +80,7 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     await passToRetry(test);
     receiver.answer(REPLY);
     await deliverDue(test);
-    expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error: TOO_LATE });
+    expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error });
     const texts = test.simulator.customMessages().map(({ body }: any) => body.text.content);
     expect(texts).toEqual(sent);
   });
@@ -98,5 +99,6 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     await deliverDue(test);
     expect(receiver.received).toHaveLength(2);
     expect(test.simulator.customMessages()).toEqual([]);
+    expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error: null });
   });
 });
