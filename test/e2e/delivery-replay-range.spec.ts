@@ -101,9 +101,7 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     expect(test.simulator.customMessages()).toEqual([]);
     const [delivery] = await deliveries(test, { subscription: id });
     const { history } = await deliveryOf(test, delivery.id);
-    expect(history.map(({ error }: any) => error)).toEqual([
-      'The answer came too late for WeChat',
-      'The answer came too late for WeChat',
-    ]);
+    // Nobody waits for the answer to a push of long ago, so it is not too late.
+    expect(history.map(({ error }: any) => error)).toEqual([null, null]);
   });
 });
