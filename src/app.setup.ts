@@ -52,7 +52,7 @@ export function configureApp(
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   useRequestHooks(fastify);
-  const isClosing = refuseRequestsOnClose(fastify);
+  const isClosing = refuseRequestsOnClose(app, fastify);
   answerFromMemory(fastify, app.get(MemoryReads), isClosing);
   useRequestContext(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
@@ -114,15 +114,25 @@ function useRequestContext(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _, done) => runWithRequestId(request.id, done));
 }
 
-/** Fastify sets `Connection: close` itself. @returns whether it does so already. */
-function refuseRequestsOnClose(fastify: FastifyInstance): () => boolean {
+/**
+ * From the first moment of a stop: Nest has everything finish what is under way before it closes
+ * the server, and with requests coming on that would never be done.
+ * @returns whether requests are refused.
+ */
+function refuseRequestsOnClose(
+  app: NestFastifyApplication,
+  fastify: FastifyInstance,
+): () => boolean {
   let closing = false;
-  fastify.addHook('preClose', (done) => {
+  const close = app.close.bind(app);
+  app.close = () => {
     closing = true;
-    done();
-  });
-  fastify.addHook('onRequest', (_request, _reply, done) => {
-    done(closing ? stopping() : undefined);
+    return close();
+  };
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    if (!closing) return done();
+    void reply.header('connection', 'close');
+    return done(stopping());
   });
   return () => closing;
 }

@@ -46,6 +46,11 @@ export class DeliveryAttempts {
     await this.results.save({ deliveryId, ending });
   }
 
+  /** This process takes up nothing more: whoever has room does, at once. */
+  async leaveNext(deliveryId: string, orderKey: string): Promise<void> {
+    await this.results.releaseBehind({ id: deliveryId, orderKey }, this.clock.now());
+  }
+
   /** There is nothing to deliver, or nobody to deliver it to. */
   async cancel(deliveryId: string, lastError: string): Promise<void> {
     const ending: Ending = { status: 'cancelled', at: this.clock.now() };

@@ -15,6 +15,8 @@ import { orderKeyOf, recipientsOf, type Subscription } from './subscription.js';
 /** Deliveries of pushes that are being recorded, and who has them in hand. */
 interface Plan {
   rows: NewDelivery[];
+  /** WeChat waits for what their responder answers. */
+  awaited: DeliveryJob[];
   /** Handed over from memory as soon as they are durable: no claim, no reading of what was sent. */
   handedOver: DeliveryJob[];
   /** Subscriptions whose deliveries are claimed from the database. */
@@ -38,10 +40,12 @@ export class DeliveryRecorder {
   @OnRecorded(true)
   async begin(pushes: ArrivedPush[], manager: EntityManager): Promise<AfterCommit | void> {
     const subscriptions = await this.subscriptions.list();
-    const { rows, handedOver, claimed } = this.plan(pushes, subscriptions);
+    const { rows, awaited, handedOver, claimed } = this.plan(pushes, subscriptions);
     if (rows.length === 0) return undefined;
     await this.store.insert(rows, manager);
     return async () => {
+      // Not before: what is a repetition, or is not recorded, is never asked about.
+      for (const job of awaited) this.responders.expect(job);
       this.worker.accept(handedOver);
       await Promise.all([...claimed].map((id) => this.worker.wake(id)));
     };
@@ -51,6 +55,7 @@ export class DeliveryRecorder {
     const { textRoom } = this.worker;
     const plan: Plan = {
       rows: [],
+      awaited: [],
       handedOver: [],
       claimed: new Set(),
       room: new Map(),
@@ -84,8 +89,7 @@ export class DeliveryRecorder {
       createdAt: now,
     });
     const job = { deliveryId, subscriptionId, orderKey, attempts: 0, leaseUntil, push };
-    // The row of a push whose recording fails is gone, and nobody asks for its answer.
-    if (responder) this.responders.expect(job);
+    if (responder) plan.awaited.push(job);
     else if (inHand) {
       plan.handedOver.push(job);
       plan.room.set(subscriptionId, left - 1);

@@ -97,6 +97,11 @@ export class DeliveryResults {
     });
   }
 
+  /** Makes those due that have waited for a delivery that has ended, for whoever takes them up. */
+  async releaseBehind(ended: { id: string; orderKey: string }, now: number): Promise<void> {
+    await this.database.transaction((manager) => this.store.releaseBehind(ended, now, manager));
+  }
+
   private async write(results: Result[]): Promise<void[]> {
     await this.database.transaction(async (manager) => {
       await this.endTaken(results, manager);

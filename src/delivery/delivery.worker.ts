@@ -214,7 +214,9 @@ export class DeliveryWorker implements OnModuleDestroy {
     if (job.leaseUntil - this.clock.now() < this.sender.timeoutMs) return;
     const { signal } = this.stop;
     const ended = await this.attempt.make(job, subscription, { cause: 'schedule', signal });
-    if (ended && job.orderKey !== null) await this.next(job.subscriptionId, job.orderKey);
+    if (!ended || job.orderKey === null) return;
+    if (this.stopping) await this.attempts.leaveNext(deliveryId, job.orderKey);
+    else await this.next(job.subscriptionId, job.orderKey);
   }
 
   /** Takes up the one of the same account that has waited for one that has ended. */

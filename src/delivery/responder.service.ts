@@ -36,7 +36,7 @@ export class ResponderService implements OnModuleDestroy {
     return responder !== undefined && !responder.error;
   }
 
-  /** A message is being recorded, and with it the delivery to its responder. */
+  /** A message has been recorded, and with it the delivery to its responder, which is awaited. */
   expect(job: DeliveryJob): void {
     this.expected.set(job.push.id, job);
   }

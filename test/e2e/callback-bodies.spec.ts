@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BuiltPush } from '../../simulator/push-builder.js';
 import {
@@ -19,6 +17,7 @@ import {
   type StoredState,
 } from '../support/callback-state.js';
 import { COMPONENT } from '../support/fake-settings.js';
+import { heapUsed } from '../support/heap.js';
 import type { Answer } from '../support/hub-client.js';
 import { databasesAndUrls, EVENTS_URL } from '../support/message-pushes.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
@@ -149,13 +148,3 @@ describe.each(databasesAndUrls())(refused, (kind, url) => {
     expect(growth).toBeLessThan(8);
   });
 });
-
-/** Bytes of live objects, after what is garbage is gone. */
-function heapUsed(): number {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  gc();
-  gc();
-  const { heapUsed: live, external, arrayBuffers } = process.memoryUsage();
-  return live + external + arrayBuffers;
-}

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DeliveryWorker } from '../../src/delivery/delivery.worker.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -106,6 +106,26 @@ describe.each(databaseKinds())('two hubs on one %s', (kind) => {
     await arrives(atSecond());
     expect(await deliveries(second, { subscription: id })).toHaveLength(1);
     expect((await subscriptionOf(second, id)).enabled).toBe(false);
+  });
+
+  it('leave the next of an order to others when they stop, at once', async () => {
+    const { id } = await subscribe(first, receiver, { ordered: true });
+    for (const Content of ['0', '1', '2']) await arrives(first, { Content });
+    await receiver.arrived(1);
+    await vi.waitFor(async () => {
+      // Behind the one that is under way, the others wait for the end of its lease.
+      const waiting = await deliveries(first, { subscription: id, status: 'pending' });
+      const now = first.clock.now();
+      for (const { nextAttemptAt } of waiting.filter(({ inHand }) => !inHand)) {
+        expect(Date.parse(nextAttemptAt)).toBeGreaterThan(now);
+      }
+    });
+    receiver.answer({});
+    const stopping = first.app.get(DeliveryWorker).onModuleDestroy();
+    release();
+    await stopping;
+    await deliverDue(second);
+    expect(receiver.received.map(({ json }) => json.data.fields.Content)).toEqual(['0', '1', '2']);
   });
 
   it('give back what they have not begun when they stop', async () => {

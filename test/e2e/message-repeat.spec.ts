@@ -9,6 +9,7 @@ import {
 } from '../support/databases.js';
 import { settled, subscribe } from '../support/delivery-world.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { heapUsed } from '../support/heap.js';
 import type { Answer } from '../support/hub-client.js';
 import {
   eventFields,
@@ -142,6 +143,20 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
     open();
     for (const answer of answers) expectSuccess(answer);
     expect(responder.received).toHaveLength(1);
+  });
+
+  it('is not kept in memory, however often it comes', async () => {
+    const large = messagePush(test, textFields(test, { Content: 'x'.repeat(300_000) }));
+    const again = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time += 1) expectSuccess(await send(large));
+    };
+    await again(10);
+    await settled(test);
+    const before = heapUsed();
+    await again(100);
+    const growth = (heapUsed() - before) / 1024 / 1024;
+    console.log(`Heap after 100 repetitions of 300 KB on ${kind}: ${growth.toFixed(1)} MiB more`);
+    expect(growth).toBeLessThan(8);
   });
 });
 
