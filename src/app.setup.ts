@@ -11,6 +11,7 @@ import { HubErrorFilter, sendHubError } from './common/hub-error.filter.js';
 import { RequestPipe, useJsonBodies } from './common/json-body.js';
 import { emitTelemetry } from './common/telemetry.js';
 import { runWithRequestId } from './common/request-context.js';
+import { Stopping } from './common/stopping.js';
 
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
@@ -52,8 +53,9 @@ export function configureApp(
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   useRequestHooks(fastify);
-  const isClosing = refuseRequestsOnClose(app, fastify);
-  answerFromMemory(fastify, app.get(MemoryReads), isClosing);
+  const stop = app.get(Stopping);
+  refuseRequestsAtStop(fastify, stop);
+  answerFromMemory(fastify, app.get(MemoryReads), stop);
   useRequestContext(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
@@ -79,16 +81,12 @@ function useRequestHooks(fastify: FastifyInstance): void {
 }
 
 /** In front of Fastify, whose answers these look like in every respect. */
-function answerFromMemory(
-  { server }: FastifyInstance,
-  reads: MemoryReads,
-  isClosing: () => boolean,
-): void {
+function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop: Stopping): void {
   const usual = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
     const started = performance.now();
-    const answer = isClosing() ? undefined : reads.answer(request);
+    const answer = stop.begun ? undefined : reads.answer(request);
     if (!answer) {
       for (const listener of usual) listener.call(server, request, response);
       return;
@@ -114,27 +112,16 @@ function useRequestContext(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _, done) => runWithRequestId(request.id, done));
 }
 
-/**
- * From the first moment of a stop: Nest has everything finish what is under way before it closes
- * the server, and with requests coming on that would never be done.
- * @returns whether requests are refused.
- */
-function refuseRequestsOnClose(
-  app: NestFastifyApplication,
-  fastify: FastifyInstance,
-): () => boolean {
-  let closing = false;
-  const close = app.close.bind(app);
-  app.close = () => {
-    closing = true;
-    return close();
-  };
+function refuseRequestsAtStop(fastify: FastifyInstance, stop: Stopping): void {
+  fastify.addHook('preClose', (done) => {
+    stop.begin();
+    done();
+  });
   fastify.addHook('onRequest', (_request, reply, done) => {
-    if (!closing) return done();
+    if (!stop.begun) return done();
     void reply.header('connection', 'close');
     return done(stopping());
   });
-  return () => closing;
 }
 
 function stopping(): HubError {

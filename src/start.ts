@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { configureApp, createAdapter } from './app.setup.js';
 import { HubLogger } from './common/hub-logger.js';
+import { Stopping } from './common/stopping.js';
 import { ConfigError, listenProblem, type AppConfig } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
 import { TicketPushService } from './ticket/ticket-push.service.js';
@@ -42,6 +43,7 @@ function stopOnSignal(): { app?: NestFastifyApplication } {
       logger.error('Stopping took too long');
       process.exit(1);
     }, SHUTDOWN_LIMIT_MS).unref();
+    target.app?.get(Stopping).begin();
     await target.app?.close();
     process.exit(0);
   };

@@ -1,10 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { Clock, SystemClock } from './clock.js';
+import { Stopping } from './stopping.js';
 
-/** What every feature may use: time. */
+/** What every feature may use: time, and whether there is any left. */
 @Global()
 @Module({
-  providers: [{ provide: Clock, useClass: SystemClock }],
-  exports: [Clock],
+  providers: [{ provide: Clock, useClass: SystemClock }, Stopping],
+  exports: [Clock, Stopping],
 })
 export class CommonModule {}

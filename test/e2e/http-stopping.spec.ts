@@ -1,27 +1,71 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { expectRefusal } from '../support/callback-state.js';
-import { createTestDatabase, databaseKinds } from '../support/databases.js';
-import { hubEnvironment } from '../support/fake-settings.js';
-import type { Answer } from '../support/hub-client.js';
+import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
+import { subscribe } from '../support/delivery-world.js';
+import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
+import { FakeClock } from '../support/fake-clock.js';
+import type { Answer, HubClient } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
+import { pushMessage, textFields } from '../support/message-pushes.js';
+import { eventsUrlOf } from '../support/process-fleet.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+const STOPPING = { status: 503, code: 'stopping' };
 
 describe.each(databaseKinds())('a hub that stops on %s', (kind) => {
-  it('refuses requests that are on their way in the form that all errors have', async () => {
-    const database = await createTestDatabase(kind);
-    const host = await HubProcess.start(
-      hubEnvironment({ DATABASE_URL: database.url, WECHAT_API_BASE_URL: 'http://127.0.0.1:9' }),
+  let database: TestDatabase;
+  let simulator: WechatSimulator;
+  let host: HubProcess;
+  let hub: HubClient;
+  beforeEach(async () => {
+    database = await createTestDatabase(kind);
+    simulator = await WechatSimulator.start({ components: [COMPONENT] });
+    const own = { DATABASE_URL: database.url, WECHAT_API_BASE_URL: simulator.url };
+    host = await HubProcess.start(
+      hubEnvironment({ ...own, DELIVERY_ALLOWED_TARGETS: '127.0.0.1' }),
     );
-    try {
-      expect((await host.hub.get('/health/live')).status).toBe(200);
-      const stopped = host.stop();
-      const refusal = await firstRefusal(() => host.hub.get('/health/live'));
-      expectRefusal(refusal, { status: 503, code: 'stopping' });
-      expect(refusal.headers.get('connection')).toBe('close');
-      expect(await stopped).toBe(0);
-    } finally {
-      await host.kill();
-      await database.drop();
-    }
+    hub = host.hub;
+    simulator.updateComponent(COMPONENT.appid, { pushUrl: eventsUrlOf(host, COMPONENT.appid) });
+    await simulator.pushTicket(COMPONENT.appid);
+  });
+  afterEach(async () => {
+    await host.kill();
+    await simulator.stop();
+    await database.drop();
+  });
+
+  it('refuses requests that are on their way in the form that all errors have', async () => {
+    expect((await hub.get('/health/live')).status).toBe(200);
+    const stopped = host.stop();
+    const refusal = await firstRefusal(() => hub.get('/health/live'));
+    expectRefusal(refusal, STOPPING);
+    expect(refusal.headers.get('connection')).toBe('close');
+    expect(await stopped).toBe(0);
+  });
+
+  it('takes nothing new while it gives the reply that is under way', async () => {
+    const receiver = await WebhookReceiver.start();
+    await subscribe(host, receiver, { mode: 'responder', kinds: ['message'] });
+    await hub.accessToken(COMPONENT.appid);
+    let release: () => void = () => undefined;
+    receiver.answer({
+      body: JSON.stringify({ MsgType: 'text', Content: 'in time' }),
+      until: new Promise<void>((resolve) => (release = resolve)),
+    });
+    const wechat = { hub, simulator, clock: new FakeClock() };
+    const send = (): Promise<Answer> => pushMessage(wechat, textFields(wechat));
+    const underWay = send();
+    await receiver.arrived(1);
+    const stopped = host.stop();
+    await firstRefusal(() => hub.get('/health/live'));
+    const refusals = [await send(), await hub.accessToken(COMPONENT.appid)];
+    for (const refusal of refusals) expectRefusal(refusal, STOPPING);
+    release();
+    expect((await underWay).text).toMatch(/^<xml>/);
+    expect(await stopped).toBe(0);
+    expect(receiver.received).toHaveLength(1);
+    await receiver.close();
   });
 });
 

@@ -96,6 +96,8 @@ async function waitForToken(fleet: ProcessFleet, at: HubProcess, agent: Agent): 
     agent,
   );
   await burst.sent;
+  // What was sent before these has been taken up when they are answered.
+  for (let turn = 0; turn < 3; turn += 1) await at.hub.get('/health/live');
   return burst;
 }
 
