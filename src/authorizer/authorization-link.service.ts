@@ -8,7 +8,7 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
-import { ClickLimit, STRAY_CODES_PER_MINUTE } from './authorization-link-limit.js';
+import { CLICKS_PER_MINUTE, MinuteLimit, STRAY_CODES_PER_MINUTE } from './authorization-limit.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 
 /** 3: official accounts and mini programs. */
@@ -54,8 +54,8 @@ export interface AuthorizationLinks {
 /** Makes authorization links and remembers where their return leads. */
 @Injectable()
 export class AuthorizationLinkService {
-  private readonly clicks: ClickLimit;
-  private readonly strays: ClickLimit;
+  private readonly clicks: MinuteLimit;
+  private readonly strays: MinuteLimit;
   /** Requests that have brought a code: one brings one. */
   private readonly answered = new LRUCache<string, true>({ max: 10_000 });
 
@@ -67,13 +67,13 @@ export class AuthorizationLinkService {
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
-    this.clicks = new ClickLimit(clock);
-    this.strays = new ClickLimit(clock, STRAY_CODES_PER_MINUTE);
+    this.clicks = new MinuteLimit(clock, CLICKS_PER_MINUTE);
+    this.strays = new MinuteLimit(clock, STRAY_CODES_PER_MINUTE);
   }
 
   /**
    * Whether a code that nobody knows may be tried; call what it gives when it was a real one.
-   * @throws {TooManyClicksError} when too many were made up.
+   * @throws {TooManyAuthorizationsError} when too many were made up.
    */
   admitCode(componentAppId: string, request: AuthorizationRequest | undefined): () => void {
     if (!request || this.answered.has(request.id)) return this.strays.count(componentAppId);
@@ -104,7 +104,7 @@ export class AuthorizationLinkService {
 
   /**
    * The link that somebody has clicked on, with a code of its own.
-   * @throws {TooManyClicksError} and what `create` throws.
+   * @throws {TooManyAuthorizationsError} and what `create` throws.
    */
   async open(kind: LinkKind, wish: LinkWish): Promise<string> {
     await this.check(wish);

@@ -2,7 +2,7 @@ import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HubError } from '../common/hub-error.js';
 import { currentRequestId } from '../common/request-context.js';
-import { TooManyClicksError } from './authorization-link-limit.js';
+import { TooManyAuthorizationsError } from './authorization-limit.js';
 import { preferredLanguage, refusedPage, sendPage } from './authorize-page.js';
 
 /** Answers the hub's errors with a page: it is a customer who reads them. */
@@ -17,7 +17,7 @@ export class AuthorizePageFilter implements ExceptionFilter {
     const { code, status, level, details } = error;
     const route = request.routeOptions.url;
     this.logger[level](`Page refused: ${error.message}`, { code, status, route, ...details });
-    if (error instanceof TooManyClicksError) {
+    if (error instanceof TooManyAuthorizationsError) {
       void reply.header('retry-after', String(error.retryAfterSeconds));
     }
     const language = preferredLanguage(request.headers['accept-language']);

@@ -10,7 +10,7 @@ const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {
 };
 
 /**
- * Rests of the background work, by third-party platform: after 45009, 45011 or 61004 every further
+ * Rests of the background work, by third-party platform: after a failure of kind quota, rate or ip every further
  * call would fail the same way. Each host keeps its own, in memory: an address is refused to one
  * host, and a limit that others have not met yet costs them the few calls that they have under
  * way. What a service waits for is still tried.

@@ -78,7 +78,7 @@ export class Authorizer extends TokenColumns {
   @BigIntColumn({ name: 'used_at', nullable: true })
   usedAt!: number | null;
 
-  /** Number of the resync that last saw it in WeChat's list. */
+  /** Id of the resync that last saw it in WeChat's list. */
   @Column({ name: 'resync_id', type: 'varchar', length: 36, nullable: true })
   resyncId!: string | null;
 

@@ -19,7 +19,7 @@ const CODE_BY_STATUS: Record<number, string> = {
   415: 'unsupported_media_type',
 };
 
-/** Turns whatever was thrown into `{"error":{"code","message","id"}}`; the one place that does. */
+/** Turns whatever controllers throw into `{"error":{"code","message","id"}}`. */
 @Catch()
 export class HubErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');

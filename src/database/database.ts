@@ -23,7 +23,7 @@ export const LONG_WORK_LIMIT_MS = 60_000;
 const CHANGE_OF_NOTHING = 'UPDATE migrations SET name = name WHERE id = 1';
 
 /**
- * The way to the database for features. Every write goes through {@link transaction}:
+ * The way to the database for features. Every write goes through {@link transaction} or {@link write}:
  * on SQLite all callers share one connection, and a statement sent while somebody else's
  * transaction is open would be rolled back with it. Reads go through {@link read}.
  */

@@ -3,7 +3,7 @@ import { BigIntColumn } from '../database/column-types.js';
 
 /**
  * `pending` until it is `delivered`, or `dead` after the last retry, or `cancelled` because its
- * subscription is gone.
+ * subscription or its push is gone.
  */
 export type DeliveryStatus = 'pending' | 'delivered' | 'dead' | 'cancelled';
 

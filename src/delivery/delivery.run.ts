@@ -3,7 +3,7 @@ import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DeliveryAttempts } from './delivery.attempts.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliverySender } from './delivery.sender.js';
-import { LateReplies, TOO_LATE } from './late-replies.js';
+import { LateReplies } from './late-replies.js';
 import type { Subscription } from './subscription.js';
 
 /** Who has a delivery attempted, and why. */
@@ -32,26 +32,15 @@ export class DeliveryRun {
   ): Promise<boolean> {
     const { deliveryId, push } = job;
     const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
-    const inTime = answered?.(sent.replyXml);
+    const { replyXml } = sent;
+    const inTime = answered?.(replyXml);
     if (signal.aborted && !sent.taken) {
       await this.attempts.giveBack(job);
       return false;
     }
-    const remark = inTime ? undefined : await this.tooLate(job, subscription, sent.replyXml);
     // The schedule's calls are nobody's to wait for: without a reply none of them is late.
-    return this.attempts.made(
-      job,
-      sent,
-      cause,
-      remark ?? (inTime === false ? TOO_LATE : undefined),
-    );
-  }
-
-  private async tooLate(
-    job: DeliveryJob,
-    subscription: Subscription,
-    replyXml?: string,
-  ): Promise<string | undefined> {
-    return replyXml && this.lateReplies.take(job, subscription, replyXml);
+    const late = inTime === false || (inTime === undefined && replyXml !== undefined);
+    const remark = late ? await this.lateReplies.remarkOn(job, subscription, replyXml) : undefined;
+    return this.attempts.made(job, sent, cause, remark);
   }
 }

@@ -49,7 +49,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     private readonly pushes: StoredPushReader,
     private readonly sender: DeliverySender,
     private readonly attempts: DeliveryAttempts,
-    private readonly attempt: DeliveryRun,
+    private readonly runs: DeliveryRun,
     private readonly clock: Clock,
   ) {}
 
@@ -213,7 +213,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     // It waited too long for its turn: another process may take it up while it is tried here.
     if (job.leaseUntil - this.clock.now() < this.sender.timeoutMs) return;
     const { signal } = this.stop;
-    const ended = await this.attempt.make(job, subscription, { cause: 'schedule', signal });
+    const ended = await this.runs.make(job, subscription, { cause: 'schedule', signal });
     if (!ended || job.orderKey === null) return;
     if (this.stopping) await this.attempts.leaveNext(deliveryId, job.orderKey);
     else await this.next(job.subscriptionId, job.orderKey);

@@ -26,7 +26,7 @@ export class ResponderService implements OnModuleDestroy {
 
   constructor(
     private readonly subscriptions: SubscriptionService,
-    private readonly run: DeliveryRun,
+    private readonly runs: DeliveryRun,
     private readonly clock: Clock,
   ) {}
 
@@ -95,7 +95,7 @@ export class ResponderService implements OnModuleDestroy {
   ): Promise<void> {
     const { signal } = this.stop;
     try {
-      await this.run.make(job, subscription, { cause: 'responder', signal, answered });
+      await this.runs.make(job, subscription, { cause: 'responder', signal, answered });
     } catch (error) {
       this.logger.warn('The call of a responder went wrong; it is called again', error);
     }

@@ -32,7 +32,6 @@ export class LeasedExchange {
     private readonly rows: TokenStore<TokenColumns>,
     private readonly source: TokenSource,
     private readonly clock: Clock,
-    private readonly random: () => number,
   ) {}
 
   /**
@@ -114,7 +113,7 @@ export class LeasedExchange {
     attempts: number,
   ): Promise<boolean> {
     const lastError = this.toLastError(error, inputs);
-    const next = nextAttemptAt(lastError.kind, attempts, lastError.at, this.random());
+    const next = nextAttemptAt(lastError.kind, attempts, lastError.at, Math.random());
     // Without a word from WeChat it may have issued a token, which ends the present one soon.
     const replaced = !(error instanceof WechatApiError && error.errcode !== undefined);
     try {

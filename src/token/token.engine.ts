@@ -54,9 +54,8 @@ export class TokenEngine {
     private readonly rows: TokenStore<TokenColumns>,
     private readonly source: TokenSource,
     private readonly clock: Clock,
-    random: () => number = Math.random,
   ) {
-    this.exchanges = new LeasedExchange(rows, source, clock, random);
+    this.exchanges = new LeasedExchange(rows, source, clock);
     this.doubts = new ClockDoubts(clock);
   }
 

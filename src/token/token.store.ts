@@ -46,7 +46,7 @@ export interface Failure {
 }
 
 /**
- * Rows of tokens. Every write is one conditional UPDATE: it takes effect only while what the
+ * Rows of tokens. Every write here is one conditional UPDATE: it takes effect only while what the
  * caller saw still holds, whoever else writes.
  *
  * ```

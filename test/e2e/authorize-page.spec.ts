@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLICKS_PER_MINUTE } from '../../src/authorizer/authorization-link-limit.js';
+import { CLICKS_PER_MINUTE } from '../../src/authorizer/authorization-limit.js';
 import { authorizerHub, breakPath, calls, PLATFORM } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { Answer } from '../support/hub-client.js';

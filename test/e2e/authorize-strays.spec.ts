@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { STRAY_CODES_PER_MINUTE } from '../../src/authorizer/authorization-link-limit.js';
+import { STRAY_CODES_PER_MINUTE } from '../../src/authorizer/authorization-limit.js';
 import {
   authorizerHub,
   calls,

@@ -40,17 +40,6 @@ export class HubProcess {
   }
 }
 
-/** Runs a hub that is expected to end by itself. */
-export async function runHubToEnd(
-  env: Record<string, string>,
-): Promise<{ code: number | null; stderr: string }> {
-  const { child, exited } = spawnHub(env);
-  let stderr = '';
-  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
-  await exited;
-  return { code: child.exitCode, stderr };
-}
-
 function spawnHub(env: Record<string, string>): {
   child: ChildProcess;
   exited: Promise<unknown[]>;

@@ -15,8 +15,8 @@ const MINUTE_MS = 60_000;
  */
 export const STRAY_CODES_PER_MINUTE = 60;
 
-/** Too many people clicked, or one did too often. */
-export class TooManyClicksError extends HubError {
+/** Too many people clicked or came back, or one did too often. */
+export class TooManyAuthorizationsError extends HubError {
   constructor(readonly retryAfterSeconds: number) {
     super('too_many_authorizations', 'Too many authorizations were begun within a minute', {
       status: 429,
@@ -26,29 +26,29 @@ export class TooManyClicksError extends HubError {
   }
 }
 
-/** Counts the clicks of the last minute, by platform. */
-export class ClickLimit {
-  private readonly clicks = new Map<string, number[]>();
+/** Counts what happened within the last minute, by platform. */
+export class MinuteLimit {
+  private readonly counted = new Map<string, number[]>();
 
   constructor(
     private readonly clock: Clock,
-    private readonly perMinute = CLICKS_PER_MINUTE,
+    private readonly perMinute: number,
   ) {}
 
-  /** Counts one, and gives the function that takes it back. @throws {TooManyClicksError} */
+  /** Counts one, and gives the function that takes it back. @throws {TooManyAuthorizationsError} */
   count(componentAppId: string): () => void {
     const now = this.clock.now();
-    const recent = (this.clicks.get(componentAppId) ?? []).filter((at) => at > now - MINUTE_MS);
-    this.clicks.set(componentAppId, recent);
+    const recent = (this.counted.get(componentAppId) ?? []).filter((at) => at > now - MINUTE_MS);
+    this.counted.set(componentAppId, recent);
     const [oldest] = recent;
     if (oldest !== undefined && recent.length >= this.perMinute) {
-      throw new TooManyClicksError(Math.ceil((oldest + MINUTE_MS - now) / 1000));
+      throw new TooManyAuthorizationsError(Math.ceil((oldest + MINUTE_MS - now) / 1000));
     }
     recent.push(now);
     return () => {
-      const counted = this.clicks.get(componentAppId) ?? [];
-      const index = counted.indexOf(now);
-      if (index >= 0) counted.splice(index, 1);
+      const recorded = this.counted.get(componentAppId) ?? [];
+      const index = recorded.indexOf(now);
+      if (index >= 0) recorded.splice(index, 1);
     };
   }
 }
