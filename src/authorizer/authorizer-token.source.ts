@@ -7,8 +7,8 @@ import type { Exchange, Inputs, TokenSource } from '../token/token-source.js';
 import type { FreshToken } from '../token/token.store.js';
 import type { TokenState } from '../token/token-state.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
-import { WechatApiError } from '../wechat-api/wechat-api.error.js';
-import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import { isRefusal } from '../wechat-api/first-accepted.js';
+import type { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { Authorizer } from './authorizer.entity.js';
 import {
   AuthorizerRevokedError,
@@ -83,8 +83,8 @@ export class AuthorizerTokenSource implements TokenSource {
     try {
       return await this.refresh(id, refreshToken);
     } catch (error) {
-      if (isKind(error, 'withdrawn')) return this.withdrawn(begun, error);
-      if (!isKind(error, 'refresh_token')) throw error;
+      if (isRefusal(error, ['withdrawn'])) return this.withdrawn(begun, error);
+      if (!isRefusal(error, ['refresh_token'])) throw error;
       await stillMine();
       return this.refreshWithRecorded(begun, error);
     }
@@ -100,8 +100,8 @@ export class AuthorizerTokenSource implements TokenSource {
         return await this.refresh(id, recorded);
       }
     } catch (error) {
-      if (isKind(error, 'withdrawn')) return this.withdrawn(begun, error);
-      if (!isKind(error, 'refresh_token')) throw error;
+      if (isRefusal(error, ['withdrawn'])) return this.withdrawn(begun, error);
+      if (!isRefusal(error, ['refresh_token'])) throw error;
       last ??= error;
     }
     const what = refreshToken ? 'refresh_token_void' : 'refresh_token_unreadable';
@@ -156,8 +156,4 @@ export class AuthorizerTokenSource implements TokenSource {
     const query = new URLSearchParams({ biz_appid: authorizerAppId });
     return `${this.config.publicUrl}/authorize/${componentAppId}?${query}`;
   }
-}
-
-function isKind(error: unknown, kind: FailureKind): error is WechatApiError {
-  return error instanceof WechatApiError && error.kind === kind;
 }

@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import type { ArrivedPush } from './arrived-push.js';
+import { markedMethods } from './marked-methods.js';
 import { OnInfoType, type AfterCommit, type InfoTypeHandler } from './on-info-type.js';
 import { OnRecorded, type RecordedHandler } from './on-recorded.js';
 
@@ -9,7 +10,7 @@ import { OnRecorded, type RecordedHandler } from './on-recorded.js';
 @Injectable()
 export class EventDispatcher implements OnModuleInit {
   private readonly byInfoType = new Map<string, InfoTypeHandler[]>();
-  private readonly forAll: RecordedHandler[] = [];
+  private forAll: RecordedHandler[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -17,18 +18,16 @@ export class EventDispatcher implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    for (const wrapper of this.discovery.getProviders()) {
-      const instance = wrapper.instance as Record<string, RecordedHandler> | null;
-      if (!instance || !wrapper.isDependencyTreeStatic()) continue;
-      for (const name of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance))) {
-        const infoType = this.discovery.getMetadataByDecorator(OnInfoType, wrapper, name);
-        const takesAll = this.discovery.getMetadataByDecorator(OnRecorded, wrapper, name);
-        if (infoType === undefined && !takesAll) continue;
-        const handler = (instance[name] as RecordedHandler).bind(instance);
-        if (infoType) this.add(infoType, handler as InfoTypeHandler);
-        if (takesAll) this.forAll.push(handler);
-      }
+    const { discovery, scanner } = this;
+    for (const { handler, value } of markedMethods<InfoTypeHandler, string>(
+      discovery,
+      scanner,
+      OnInfoType,
+    )) {
+      this.byInfoType.set(value, [...(this.byInfoType.get(value) ?? []), handler]);
     }
+    const all = markedMethods<RecordedHandler, true>(discovery, scanner, OnRecorded);
+    this.forAll = all.map(({ handler }) => handler);
   }
 
   /**
@@ -54,9 +53,5 @@ export class EventDispatcher implements OnModuleInit {
     if (forOthers.length === 0) return later;
     for (const handler of this.forAll) keep(await handler(forOthers, manager));
     return later;
-  }
-
-  private add(infoType: string, handler: InfoTypeHandler): void {
-    this.byInfoType.set(infoType, [...(this.byInfoType.get(infoType) ?? []), handler]);
   }
 }

@@ -7,6 +7,7 @@ import { Clock } from '../common/clock.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { CallbackEvent } from './callback-event.entity.js';
+import { markedMethods } from './marked-methods.js';
 
 const DAY_MS = 24 * 3_600_000;
 /** Rows that one look takes in, and one statement removes: pushes do not wait for more. */
@@ -34,7 +35,7 @@ type Place = Pick<CallbackEvent, 'id' | 'receivedAt'>;
 @Injectable()
 export class EventRetention implements OnModuleInit {
   private readonly logger = new Logger(EventRetention.name);
-  private readonly keepers: EventKeeper[] = [];
+  private keepers: EventKeeper[] = [];
 
   constructor(
     private readonly database: Database,
@@ -45,14 +46,9 @@ export class EventRetention implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    for (const wrapper of this.discovery.getProviders()) {
-      const instance = wrapper.instance as Record<string, EventKeeper> | null;
-      if (!instance || !wrapper.isDependencyTreeStatic()) continue;
-      for (const name of this.scanner.getAllMethodNames(Object.getPrototypeOf(instance))) {
-        if (!this.discovery.getMetadataByDecorator(KeepsEvents, wrapper, name)) continue;
-        this.keepers.push((instance[name] as EventKeeper).bind(instance));
-      }
-    }
+    const { discovery, scanner } = this;
+    const keepers = markedMethods<EventKeeper, true>(discovery, scanner, KeepsEvents);
+    this.keepers = keepers.map(({ handler }) => handler);
   }
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'event-retention', waitForCompletion: true })

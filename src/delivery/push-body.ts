@@ -20,9 +20,9 @@ export function pushType(push: Pick<ArrivedPush, 'kind' | 'infoType' | 'msgType'
   return `${kind}.${names[kind] || 'unknown'}`;
 }
 
-/** A push as its subscriber wants it. Codes that the hub has used are no one else's. */
+/** A push as its subscriber wants it. */
 export function pushBody(arrived: ArrivedPush, format: SubscriptionFormat): PushBody {
-  const push = arrived.kind === 'authorization' ? withoutCodes(arrived) : arrived;
+  const push = withoutCodes(arrived);
   return format === 'json' ? jsonBody(push) : rawBody(push);
 }
 
@@ -70,7 +70,9 @@ function headerText(text: string): string {
   return encodeURIComponent(short.replace(/[\ud800-\udfff]/gu, '\ufffd'));
 }
 
-function withoutCodes(push: ArrivedPush): ArrivedPush {
+/** A push as anybody may see it: codes that the hub has used are no one else's. */
+export function withoutCodes(push: ArrivedPush): ArrivedPush {
+  if (push.kind !== 'authorization') return push;
   let { text } = push;
   for (const secret of eventSecretsOf(push.fields)) {
     const forms = [secret, xmlEscaped(secret), JSON.stringify(secret).slice(1, -1)];

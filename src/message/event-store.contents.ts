@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
 import { HubError } from '../common/hub-error.js';
-import { pushBody } from '../delivery/push-body.js';
+import { withoutCodes } from '../delivery/push-body.js';
 import { StoredPushReader } from '../delivery/stored-push.reader.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
@@ -58,8 +58,6 @@ export class EventContents {
 
 /** As a subscriber sees it. */
 function shown(push: ArrivedPush): Pick<EventContent, 'format' | 'fields' | 'raw'> {
-  const { data } = JSON.parse(pushBody(push, 'json').body) as {
-    data: { fields: Record<string, unknown>; raw: string };
-  };
-  return { format: push.format, fields: data.fields, raw: data.raw };
+  const { format, fields, text: raw } = withoutCodes(push);
+  return { format, fields, raw };
 }

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
-import type { Secret } from '../common/secret.js';
+import { withFreshToken } from '../token/with-fresh-token.js';
 import { CustomerMessageApi } from '../wechat-api/customer-message-api.js';
-import { isRefusal } from '../wechat-api/first-accepted.js';
 
 /** Sends customer-service messages for accounts, with the token that each has at the moment. */
 @Injectable()
@@ -18,20 +17,18 @@ export class CustomerMessages {
    * @param toUser the user's openid.
    * @throws {HubError}
    */
-  async sendText(
+  sendText(
     { componentAppId, authorizerAppId }: AuthorizerId,
     toUser: string,
     content: string,
   ): Promise<void> {
-    const { token } = await this.tokens.current(authorizerAppId, componentAppId);
-    const send = (usable: Secret): Promise<void> => this.api.sendText(usable, toUser, content);
-    try {
-      await send(token);
-    } catch (error) {
-      if (!isRefusal(error, ['token'])) throw error;
-      const refused = token.reveal();
-      const fresh = await this.tokens.invalidate(authorizerAppId, refused, componentAppId);
-      await send(fresh.token);
-    }
+    const { tokens } = this;
+    return withFreshToken(
+      {
+        current: () => tokens.current(authorizerAppId, componentAppId),
+        replace: (refused) => tokens.invalidate(authorizerAppId, refused, componentAppId),
+      },
+      (token) => this.api.sendText(token, toUser, content),
+    );
   }
 }

@@ -34,6 +34,6 @@ export async function firstAccepted<T, R>(
 }
 
 /** Whether WeChat refused a call for one of these reasons. */
-export function isRefusal(error: unknown, kinds: FailureKind[]): boolean {
+export function isRefusal(error: unknown, kinds: FailureKind[]): error is WechatApiError {
   return error instanceof WechatApiError && kinds.includes(error.kind);
 }
