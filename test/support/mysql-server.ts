@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -8,6 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 
 const START_LIMIT_MS = 60_000;
+/** What all servers of a run write, kept after it. */
+const SERVER_LOG = join('.test-output', 'mysql-server.log');
 
 /** A MySQL-protocol server of the tests' own, on a temporary folder and a free port. */
 export interface MysqlServer {
@@ -34,7 +36,15 @@ export async function startMysqlServer(binary: string): Promise<MysqlServer> {
   const folder = mkdtempSync(join(tmpdir(), 'hub-mysql-'));
   const data = join(folder, 'data');
   // Native AIO takes slots that the kernel has few of: beside other servers a start would fail.
-  const common = ['--no-defaults', `--datadir=${data}`, '--innodb-use-native-aio=0', ...asRoot()];
+  // A server that starts removes the temporary tables that it finds in its tmpdir, whosever they are.
+  const common = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    `--tmpdir=${folder}`,
+    '--innodb-use-native-aio=0',
+    ...asRoot(),
+  ];
+  mkdirSync('.test-output', { recursive: true });
   initialise(binary, common, folder);
   const port = await freePort();
   const args = [
@@ -50,9 +60,20 @@ export async function startMysqlServer(binary: string): Promise<MysqlServer> {
     '--innodb-doublewrite=0',
   ];
   const url = `mysql://root@127.0.0.1:${port}`;
-  let child = await run(binary, args, url);
+  let ending = false;
+  const start = async (): Promise<ChildProcess> => {
+    ending = false;
+    const started = await run(binary, args, url);
+    started.once('exit', (code, signal) => {
+      if (!ending)
+        console.error(`${binary} ended by itself (${signal ?? code}); see ${SERVER_LOG}`);
+    });
+    return started;
+  };
+  let child = await start();
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
+    ending = true;
     const exited = once(child, 'exit');
     child.kill(signal);
     await exited;
@@ -61,7 +82,7 @@ export async function startMysqlServer(binary: string): Promise<MysqlServer> {
     url,
     kill: () => end('SIGKILL'),
     restart: async () => {
-      child = await run(binary, args, url);
+      child = await start();
     },
     stop: async () => {
       await end('SIGKILL');
@@ -82,12 +103,7 @@ function initialise(binary: string, common: string[], folder: string): void {
     if (!script) throw new Error('mariadb-install-db was not found beside mariadbd');
     execute(
       script,
-      [
-        ...common,
-        `--tmpdir=${folder}`,
-        '--auth-root-authentication-method=normal',
-        '--skip-test-db',
-      ],
+      [...common, '--auth-root-authentication-method=normal', '--skip-test-db'],
       folder,
     );
   } else {
@@ -101,7 +117,9 @@ function execute(file: string, args: string[], cwd: string): void {
 }
 
 async function run(binary: string, args: string[], url: string): Promise<ChildProcess> {
-  const child = spawn(binary, args, { stdio: 'ignore' });
+  const log = openSync(SERVER_LOG, 'a');
+  const child = spawn(binary, args, { stdio: ['ignore', log, log] });
+  closeSync(log);
   const until = Date.now() + START_LIMIT_MS;
   // The port opens when the server is ready; there is no event to await from outside.
   while (Date.now() < until && child.exitCode === null) {
@@ -113,7 +131,7 @@ async function run(binary: string, args: string[], url: string): Promise<ChildPr
     }
   }
   child.kill('SIGKILL');
-  throw new Error(`${binary} did not start`);
+  throw new Error(`${binary} did not start; see ${SERVER_LOG}`);
 }
 
 /** A port that nobody listens on. */
