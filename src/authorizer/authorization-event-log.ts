@@ -4,7 +4,7 @@ import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
-import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
+import { readPushText } from '../wechat-crypto/push-text.js';
 import {
   typedFields,
   type AuthorizationEventQuery,
@@ -50,7 +50,7 @@ export class AuthorizationEventLog {
       infoType,
       createTime: createTime === null ? null : new Date(createTime * 1000).toISOString(),
       receivedAt: new Date(receivedAt).toISOString(),
-      ...typedFields(infoType, parseWechatXml(xml.reveal())),
+      ...typedFields(infoType, readPushText(xml.reveal()).fields),
     };
   }
 }

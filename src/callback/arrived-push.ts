@@ -9,7 +9,7 @@ export interface ArrivedPush {
   id: string;
   kind: PushKind;
   componentAppId: string;
-  /** The account whose message it is; null for authorization events. */
+  /** The account whose message it is, or that an authorization event is about; null for none. */
   authorizerAppId: string | null;
   /** InfoType of an authorization event, else empty. */
   infoType: string;
@@ -28,4 +28,6 @@ export interface ArrivedPush {
   text: string;
   /** What `text` is: WeChat's XML, or the JSON that shops send. */
   format: 'xml' | 'json';
+  /** Why `fields` is not all that the text says; null where it is. */
+  problem: string | null;
 }

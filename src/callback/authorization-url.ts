@@ -1,33 +1,85 @@
 import type { Component } from '../component/component.js';
+import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
-import { optionalTextField } from './push-fields.js';
-import type { PushUrl } from './push-url.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+import { authorizationDedupKey, messageDedupKey } from './dedup-key.js';
+import type { PushContent, PushUrl } from './push-url.js';
 import type { VerifiedPush } from './push-verifier.js';
 
-/** 授权事件接收URL: everything that is meant for the platform alone. Always XML. */
+/** Where authorization events name their account: every InfoType has one of these (section F). */
+const ACCOUNT_FIELDS = ['AuthorizerAppid', 'authorizer_appid', 'appid', 'verify_appid'];
+/** What an appid is made of; the length is that of the column. */
+export const APPID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** 授权事件接收URL: everything that is meant for the platform alone. */
 export const authorizationUrl: PushUrl = {
-  json: false,
+  authorizerAppId: null,
   read(verified, component) {
-    checkInnerAppId(verified, component);
-    return {
-      kind: 'authorization',
-      authorizerAppId: null,
-      // An event without one is kept like an unknown one.
-      infoType: optionalTextField(verified.fields, 'InfoType') ?? '',
-      msgType: null,
-      event: null,
-      fromUser: null,
-      dedupKey: null,
-      outcome: 'success',
-      forHub: false,
-    };
+    // What a push is, its content says: WeChat's test tools send messages here, too.
+    return isMessage(verified.fields)
+      ? messageContent(verified, component, null)
+      : authorizationContent(verified, component);
   },
 };
 
-function checkInnerAppId({ fields }: VerifiedPush, component: Component): void {
-  if (optionalTextField(fields, 'AppId') === component.appid) return;
-  throw new WechatCryptoError(
-    WechatCryptoErrcode.appidMismatch,
-    'The decrypted AppId is not the one of this URL',
-  );
+/** Whether a push is an authorization event, on whichever URL it comes. */
+export function isAuthorizationEvent(fields: XmlFields): boolean {
+  return Boolean(firstText(fields, 'InfoType')) && !isMessage(fields);
+}
+
+/** @throws {WechatCryptoError} -40005 for an event of another platform. */
+export function authorizationContent(
+  { fields, text, problem }: VerifiedPush,
+  component: Component,
+): PushContent {
+  const appid = firstText(fields, 'AppId');
+  if (appid !== undefined && appid !== component.appid) {
+    throw new WechatCryptoError(
+      WechatCryptoErrcode.appidMismatch,
+      'The decrypted AppId is not the one of this URL',
+    );
+  }
+  return {
+    kind: 'authorization',
+    authorizerAppId: accountOf(fields),
+    // An event without one is kept like an unknown one.
+    infoType: firstText(fields, 'InfoType') ?? '',
+    msgType: null,
+    event: null,
+    fromUser: null,
+    dedupKey: authorizationDedupKey({ componentAppId: component.appid, fields, text, problem }),
+    outcome: 'success',
+    forHub: false,
+  };
+}
+
+/** @param authorizerAppId the account of the path; null where it names none. */
+export function messageContent(
+  { fields, text, problem }: VerifiedPush,
+  component: Component,
+  authorizerAppId: string | null,
+): PushContent {
+  const msgType = firstText(fields, 'MsgType') || null;
+  const isEvent = msgType === 'event';
+  const source = { componentAppId: component.appid, authorizerAppId, fields, text, problem };
+  return {
+    kind: isEvent ? 'event' : 'message',
+    authorizerAppId,
+    infoType: '',
+    msgType,
+    event: (isEvent && firstText(fields, 'Event')) || null,
+    fromUser: firstText(fields, 'FromUserName') || null,
+    dedupKey: messageDedupKey(source),
+    outcome: 'success',
+    forHub: false,
+  };
+}
+
+function isMessage(fields: XmlFields): boolean {
+  return Boolean(firstText(fields, 'MsgType'));
+}
+
+function accountOf(fields: XmlFields): string | null {
+  const names = ACCOUNT_FIELDS.map((name) => firstText(fields, name) ?? '');
+  return names.find((name) => APPID.test(name)) ?? null;
 }

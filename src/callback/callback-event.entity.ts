@@ -27,7 +27,7 @@ export class CallbackEvent {
   @Column({ name: 'info_type', type: 'varchar', length: 64 })
   infoType!: string;
 
-  /** The account that a message is for; null for an authorization event. */
+  /** The account that a message is for, or that an authorization event is about. */
   @Column({ name: 'authorizer_appid', type: 'varchar', length: 64, nullable: true })
   authorizerAppId!: string | null;
 
@@ -58,17 +58,21 @@ export class CallbackEvent {
   keyUsed!: string;
 
   /**
-   * Timestamp, then part of a SHA-256 of component, timestamp, nonce and msg_signature: a push is
-   * accepted once.
+   * CreateTime, then part of a SHA-256 of component, account of the path and msg_signature: a push
+   * is accepted once.
    */
   @Index('callback_event_replay', { unique: true })
   @Column({ name: 'replay_key', type: 'varchar', length: 64 })
   replayKey!: string;
 
-  /** Part of a SHA-256 of what makes a message the same one; null for authorization events. */
+  /** Part of a SHA-256 of what makes a push the same one; null for old authorization events. */
   @Index('callback_event_dedup', { unique: true })
   @Column({ name: 'dedup_key', type: 'varchar', length: 64, nullable: true })
   dedupKey!: string | null;
+
+  /** Why the fields of its text could not all be read; null where they could. */
+  @Column({ type: 'varchar', length: 191, nullable: true })
+  problem!: string | null;
 
   /** What WeChat was answered: `success`, or `reply` with the message in that column. */
   @Column({ type: 'varchar', length: 32 })

@@ -7,6 +7,7 @@ import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
+import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import type { ArrivedPush } from './arrived-push.js';
 import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
@@ -96,7 +97,7 @@ export class CallbackService {
     const component = await this.components.getEnabled(incoming.componentAppId);
     seen.componentAppId = component.appid;
     const query = readPushQuery(incoming.query);
-    const verified = this.verifier.verify(component, query, incoming.body, url.json);
+    const verified = this.verifier.verify(component, query, incoming.body);
     const { dedupKey, outcome, forHub, ...content } = await url.read(verified, component);
     seen.infoType = (content.msgType ?? content.infoType).slice(0, LABEL_LENGTH);
     const push: ArrivedPush = {
@@ -108,10 +109,12 @@ export class CallbackService {
       fields: verified.fields,
       text: verified.text,
       format: verified.format,
+      problem: verified.problem,
     };
     const { sourceAddress } = incoming;
     const { keyUsed } = verified;
-    const facts = { sourceAddress, keyUsed, replayKey: replayKey(component, query), dedupKey };
+    const replayKey = replayKeyOf(push, url, query);
+    const facts = { sourceAddress, keyUsed, replayKey, dedupKey };
     const recorded = await this.recorder.record({ push, facts, outcome, forHub });
     return { push, recorded, component, verified, query };
   }
@@ -142,12 +145,21 @@ export class CallbackService {
 
 /** CreateTime where it is a time; a handler that needs it checks it. */
 function createTimeOf({ fields }: VerifiedPush): number | null {
-  const text = fields.CreateTime;
-  return typeof text === 'string' && /^\d{1,12}$/.test(text) ? Number(text) : null;
+  const text = firstText(fields, 'CreateTime') ?? '';
+  return /^\d{1,12}$/.test(text) ? Number(text) : null;
 }
 
-function replayKey(component: Component, { timestamp, nonce, msgSignature }: PushQuery): string {
-  const hash = sha256Hex([component.appid, timestamp, nonce, msgSignature].join('\n'));
+/**
+ * `msg_signature` stands for all that was signed. Timestamp and nonce by themselves do not: what is
+ * signed is one text, in which the borders between them can be moved. The path, which is not signed
+ * at all, keeps a push under a wrong account from counting as the first of the right one.
+ */
+function replayKeyOf(
+  { componentAppId, createTime }: ArrivedPush,
+  { authorizerAppId }: PushUrl,
+  { msgSignature }: PushQuery,
+): string {
+  const hash = sha256Hex(JSON.stringify([componentAppId, authorizerAppId, msgSignature]));
   // Keys of about the same time stand together in the index, so a burst writes few of its pages.
-  return timestamp.padStart(TIMESTAMP_DIGITS, '0') + hash.slice(TIMESTAMP_DIGITS);
+  return String(createTime ?? 0).padStart(TIMESTAMP_DIGITS, '0') + hash.slice(TIMESTAMP_DIGITS);
 }

@@ -151,6 +151,7 @@ export class EventRecorder {
       key_used: facts.keyUsed,
       replay_key: facts.replayKey,
       dedup_key: facts.dedupKey,
+      problem: push.problem,
       outcome,
       payload: this.box.seal(push.text, secretLocation(encryptedColumns.callbackPayload, push.id)),
     };

@@ -2,26 +2,16 @@ import { HubError } from '../common/hub-error.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
 /**
- * A field that, where it stands, must stand once, as text.
- * @throws {HubError} 400 `field_invalid`
- */
-export function optionalTextField(fields: XmlFields, name: string): string | undefined {
-  const value = fields[name];
-  if (value === undefined || typeof value === 'string') return value;
-  throw new HubError('field_invalid', `The push's ${name} is not one text`, {
-    status: 400,
-    level: 'warn',
-  });
-}
-
-/**
  * A field that must stand once, as text, and not be empty.
  * @throws {HubError} 400 `field_missing` or `field_invalid`
  */
 export function textField(fields: XmlFields, name: string): string {
-  const value = optionalTextField(fields, name);
-  if (value) return value;
-  throw new HubError('field_missing', `The push has no ${name}`, { status: 400, level: 'warn' });
+  const value = fields[name];
+  if (typeof value === 'string' && value !== '') return value;
+  const [code, what] = value
+    ? ['field_invalid', 'is not one text']
+    : ['field_missing', 'is missing'];
+  throw new HubError(code, `The push's ${name} ${what}`, { status: 400, level: 'warn' });
 }
 
 /**

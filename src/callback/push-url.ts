@@ -23,9 +23,9 @@ export type PushContent = Pick<
 
 /** One of the URLs that WeChat pushes to: what is different about it. */
 export interface PushUrl {
-  /** Whether JSON is taken beside XML. */
-  json: boolean;
-  /** @throws {HubError} for a push that does not belong here. */
+  /** The account that its path names, where it names one: no signature covers it. */
+  authorizerAppId: string | null;
+  /** @throws {HubError} for a push of another platform, or of another account than the path's. */
   read(verified: VerifiedPush, component: Component): PushContent | Promise<PushContent>;
   /**
    * The passive reply to a push that is new and durable, as WeChat's XML; undefined for none.

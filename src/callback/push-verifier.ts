@@ -5,14 +5,15 @@ import { HubError } from '../common/hub-error.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import type { Component, Rotating } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import type { WechatPlaintext } from '../wechat-crypto/wechat-cipher.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
 import {
   WechatCryptoService,
   type SignedEnvelope,
 } from '../wechat-crypto/wechat-crypto.service.js';
-import { isJsonText, parseJsonEnvelope, parseWechatJson } from '../wechat-crypto/wechat-json.js';
+import { readPushText, type PushText } from '../wechat-crypto/push-text.js';
+import { isJsonText, parseJsonEnvelope } from '../wechat-crypto/wechat-json.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
-import type { ArrivedPush } from './arrived-push.js';
 import type { PushQuery, UrlCheckQuery } from './callback-query.js';
 import { textField } from './push-fields.js';
 
@@ -20,15 +21,13 @@ import { textField } from './push-fields.js';
 export type KeyUsed = 'current' | 'previous';
 
 /** A push that passed every check. */
-export interface VerifiedPush {
+export interface VerifiedPush extends PushText {
   /** The Token and key that worked: a reply is signed and encrypted with them. */
   token: string;
   key: Buffer;
   keyUsed: KeyUsed;
   /** The decrypted text as it came. */
   text: string;
-  format: ArrivedPush['format'];
-  fields: XmlFields;
   /** The outer document: the signature covers its `Encrypt` only. */
   outer: XmlFields;
 }
@@ -49,38 +48,32 @@ export class PushVerifier {
 
   /**
    * Verifies and decrypts a push: signature, time window, outer AppId, AES, tail appid; the
-   * caller compares what the decrypted fields name.
-   * @param json whether JSON is taken beside XML.
+   * caller compares what the decrypted fields name. Nothing that the text itself says or lacks is a
+   * reason to refuse it.
    * @throws {WechatCryptoError | HubError}
    */
-  verify(
-    component: Component,
-    query: PushQuery,
-    body: Buffer | undefined,
-    json: boolean,
-  ): VerifiedPush {
+  verify(component: Component, query: PushQuery, body: Buffer | undefined): VerifiedPush {
     const envelope = decodeBody(body);
-    const outer =
-      json && isJsonText(envelope)
-        ? parseJsonEnvelope(envelope)
-        : this.crypto.parseEnvelope(envelope);
+    const outer = isJsonText(envelope)
+      ? parseJsonEnvelope(envelope)
+      : this.crypto.parseEnvelope(envelope);
     const push: SignedEnvelope = { ...query, encrypt: textField(outer, 'Encrypt') };
     const token = this.signingToken(component, (candidate) =>
       this.crypto.signatureMatches(candidate, push),
     );
     this.checkTimestamp(query.timestamp);
     if (outer.AppId !== undefined && outer.AppId !== component.appid) throw outerMismatch();
-    const { text, key, keyUsed } = this.decrypt(component, push.encrypt);
+    const { message: text, replaced, key, keyUsed } = this.decrypt(component, push.encrypt);
     const previous = keyUsed === 'previous' || token.keyUsed === 'previous';
     if (previous) emitTelemetry('callback.previous_key', { componentAppId: component.appid });
-    const format = json && isJsonText(text) ? 'json' : 'xml';
+    const read = readPushText(text);
     return {
+      ...read,
+      problem: replaced ? 'The text is in no known encoding' : read.problem,
       token: token.value,
       key,
       keyUsed: previous ? 'previous' : 'current',
       text,
-      format,
-      fields: format === 'json' ? parseWechatJson(text) : this.crypto.parseXml(text),
       outer,
     };
   }
@@ -111,12 +104,12 @@ export class PushVerifier {
   private decrypt(
     component: Component,
     encrypt: string,
-  ): { text: string; key: Buffer; keyUsed: KeyUsed } {
+  ): WechatPlaintext & { key: Buffer; keyUsed: KeyUsed } {
     let failure: unknown;
     for (const { value, keyUsed } of candidates(component.encodingAesKey)) {
       try {
         const key = this.crypto.decodeKey(value.reveal());
-        return { text: this.crypto.decrypt(key, encrypt, component.appid), key, keyUsed };
+        return { ...this.crypto.open(key, encrypt, component.appid), key, keyUsed };
       } catch (error) {
         // What the current key says is the better hint: most pushes are under it.
         failure ??= error;

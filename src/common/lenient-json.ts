@@ -5,14 +5,18 @@ const FIRST_PRINTABLE = 0x20;
 
 /**
  * Parses JSON as WeChat writes it: strings may hold control characters that a user typed and that
- * WeChat does not escape (co-wechat-api#63), and a byte order mark may come first. Everything else
- * is strict. Its time grows with the length alone.
+ * WeChat does not escape (co-wechat-api#63), a byte order mark may come first, and a name that
+ * stands twice has the list of its values. Everything else is strict.
  * @param parseNumber the value of a number, from its digits; a JavaScript number by default.
  * @throws {SyntaxError} for text that is not JSON, {RangeError} for nesting beyond the stack.
  */
 export function parseLenientJson(text: string, parseNumber: NumberParser = Number): unknown {
   const plain = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
-  return parse(escapeControls(plain), undefined, parseNumber);
+  return parse(escapeControls(plain), undefined, { parseNumber, onDuplicateKey });
+}
+
+function onDuplicateKey({ oldValue, newValue }: { oldValue: unknown; newValue: unknown }): unknown {
+  return [oldValue, newValue].flat();
 }
 
 /** Writes each control character within a string as JSON wants it. */

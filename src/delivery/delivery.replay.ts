@@ -106,10 +106,7 @@ export class DeliveryReplay {
     const enabled = { ...subscription, enabled: true };
     const others = (await this.subscriptions.list()).filter(({ id }) => id !== subscription.id);
     const all = [...others, enabled];
-    return pushes.filter(
-      (push) =>
-        !isReleaseCheckAccount(push.authorizerAppId) && recipientsOf(all, push).includes(enabled),
-    );
+    return pushes.filter((push) => !isForHub(push) && recipientsOf(all, push).includes(enabled));
   }
 
   private page({ from, to }: ReplayRange, after?: RangePush): Promise<RangePush[]> {
@@ -193,6 +190,11 @@ export class DeliveryReplay {
       replayedAt: now,
     };
   }
+}
+
+/** Messages of the release check are; that its accounts were authorized is everybody's. */
+function isForHub({ kind, authorizerAppId }: RangePush): boolean {
+  return kind !== 'authorization' && isReleaseCheckAccount(authorizerAppId);
 }
 
 async function deliveriesOf(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
+import { readPushText } from '../wechat-crypto/push-text.js';
 import { pushBody, pushType } from './push-body.js';
 
 const TEXT =
@@ -23,6 +24,7 @@ function message(changes: Partial<ArrivedPush> = {}): ArrivedPush {
     receivedAt: 1348831861000,
     fields: text.startsWith('<') ? parseWechatXml(text) : {},
     format: 'xml',
+    problem: null,
     ...changes,
     text,
   };
@@ -146,5 +148,61 @@ describe('a code that the hub has used', () => {
   it('stays where it is no code: in a message', () => {
     const push = message({ text: '<xml><auth_code>1</auth_code></xml>' });
     expect(pushBody(push, 'raw').body).toContain('<auth_code>1</auth_code>');
+  });
+});
+
+describe('the secrets of an event', () => {
+  const CODE = 'queryauthcode@@@fake-Code_0123456789';
+  const PLAIN = 'FakeTicketWithoutItsUsualForm0123456789';
+  const references = [...CODE].map((character) => `&#${character.charCodeAt(0)};`).join('');
+  const escapes = [...CODE]
+    .map((character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+
+  it.each([
+    ['in CDATA', `<AuthorizationCode><![CDATA[${CODE}]]></AuthorizationCode>`],
+    ['bare', `<AuthorizationCode>${CODE}</AuthorizationCode>`],
+    ['as character references', `<AuthorizationCode>${references}</AuthorizationCode>`],
+    [
+      'in split CDATA',
+      `<AuthorizationCode><![CDATA[query]]><![CDATA[${CODE.slice(5)}]]></AuthorizationCode>`,
+    ],
+    ['twice', `<PreAuthCode>${PLAIN}</PreAuthCode><PreAuthCode>${CODE}</PreAuthCode>`],
+    ['within fields', `<info><auth_code>${PLAIN}</auth_code></info>`],
+    ['in a field of another name', `<New><![CDATA[code=${CODE}]]></New>`],
+    [
+      'in CDATA that contains its own end',
+      `<AuthorizationCode><![CDATA[]]>${PLAIN}]]></AuthorizationCode>`,
+    ],
+    ['in an element without end', `<ComponentVerifyTicket><![CDATA[${PLAIN}`],
+    ['as references in an element without end', `<AuthorizationCode>${references}`],
+    ['in an element with an attribute', `<auth_code a="b">${PLAIN}</auth_code><broken>`],
+  ])('leave in no form when they stand %s', (_, fields) => {
+    const text = `<xml><InfoType>authorized</InfoType>${fields}</xml>`;
+    const { fields: read, problem } = readPushText(text);
+    const push = { ...authorization(''), text, fields: read, problem };
+    for (const format of ['json', 'raw'] as const) {
+      const { body } = pushBody(push, format);
+      const plain = body.replace(/&#(\d+);/g, (__, code) => String.fromCharCode(Number(code)));
+      expect(plain).not.toContain(CODE.slice(16));
+      expect(plain).not.toContain(PLAIN);
+      expect(body).toContain('[secret]');
+    }
+  });
+
+  it.each([
+    ['whole', `{"InfoType":"authorized","AuthorizationCode":"${PLAIN}"}`],
+    ['with escapes', `{"InfoType":"authorized","AuthorizationCode":"${escapes}"}`],
+    ['cut off', `{"InfoType":"authorized","AuthorizationCode":"${PLAIN}`],
+    ['malformed', `{"InfoType":"authorized",,"AuthorizationCode":"${escapes}"}`],
+  ])('leave in no form in JSON that is %s', (_, text) => {
+    const push = { ...authorization(''), text, ...readPushText(text) };
+    const { body } = pushBody(push, 'json');
+    const plain = body.replace(/\\+u([\da-f]{4})/g, (__, code) =>
+      String.fromCharCode(parseInt(code, 16)),
+    );
+    expect(plain).not.toContain(CODE.slice(16));
+    expect(plain).not.toContain(PLAIN);
+    expect(body).toContain('[secret]');
   });
 });

@@ -1,5 +1,5 @@
 import type { ArrivedPush } from '../callback/arrived-push.js';
-import { eventSecretsOf, SECRET_MARK, withoutEventSecrets } from '../authorizer/event-secrets.js';
+import { withoutEventSecrets, withoutTextSecrets } from '../authorizer/event-secrets.js';
 import type { SubscriptionFormat } from './subscription.js';
 
 /** Longest name in a header, in characters: with longer ones, a target refuses the whole push. */
@@ -42,6 +42,7 @@ function jsonBody(push: ArrivedPush): PushBody {
       infoType: push.infoType || undefined,
       fields: push.fields,
       raw: push.text,
+      problem: push.problem ?? undefined,
     },
   });
   return { contentType: 'application/json', body, headers: {} };
@@ -56,6 +57,7 @@ function rawBody(push: ArrivedPush): PushBody {
   if (push.authorizerAppId !== null) {
     headers['x-hub-authorizer-appid'] = headerText(push.authorizerAppId);
   }
+  if (push.problem !== null) headers['x-hub-push-problem'] = push.problem;
   const contentType = push.format === 'xml' ? 'text/xml' : 'application/json';
   return { contentType: `${contentType}; charset=utf-8`, body: push.text, headers };
 }
@@ -70,17 +72,10 @@ function headerText(text: string): string {
   return encodeURIComponent(short.replace(/[\ud800-\udfff]/gu, '\ufffd'));
 }
 
-/** A push as anybody may see it: codes that the hub has used are no one else's. */
+/** A push as anybody may see it: tickets, and codes that the hub has used, are no one else's. */
 export function withoutCodes(push: ArrivedPush): ArrivedPush {
-  if (push.kind !== 'authorization') return push;
-  let { text } = push;
-  for (const secret of eventSecretsOf(push.fields)) {
-    const forms = [secret, xmlEscaped(secret), JSON.stringify(secret).slice(1, -1)];
-    for (const form of forms) text = text.replaceAll(form, SECRET_MARK);
-  }
-  return { ...push, text, fields: withoutEventSecrets(push.fields) };
-}
-
-function xmlEscaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const isEvent = push.kind === 'authorization' || 'InfoType' in push.fields;
+  // What could not be read whole may be an event that does not look like one.
+  if (!isEvent && push.problem === null) return push;
+  return { ...push, text: withoutTextSecrets(push), fields: withoutEventSecrets(push.fields) };
 }

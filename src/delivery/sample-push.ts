@@ -21,7 +21,7 @@ export function samplePush(kind: PushKind, filter: PushFilter, now: number): Arr
     id: uuidv7(),
     kind,
     componentAppId,
-    authorizerAppId: kind === 'authorization' ? null : account,
+    authorizerAppId: account,
     ...names,
     fromUser: kind === 'authorization' ? null : SAMPLE_USER,
     createTime,
@@ -29,6 +29,7 @@ export function samplePush(kind: PushKind, filter: PushFilter, now: number): Arr
     fields: parseWechatXml(text),
     text,
     format: 'xml',
+    problem: null,
   };
 }
 

@@ -5,9 +5,7 @@ import { CallbackEvent } from '../callback/callback-event.entity.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { isJsonText, parseWechatJson } from '../wechat-crypto/wechat-json.js';
-import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
-import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+import { firstText, readPushText } from '../wechat-crypto/push-text.js';
 
 /** Reads recorded pushes as they were when they arrived. */
 @Injectable()
@@ -46,8 +44,7 @@ export class StoredPushReader {
   private toPush(row: CallbackEvent): ArrivedPush {
     const location = secretLocation(encryptedColumns.callbackPayload, row.id);
     const text = this.box.open(row.payload, location).reveal();
-    const format = row.kind !== 'authorization' && isJsonText(text) ? 'json' : 'xml';
-    const fields = format === 'json' ? parseWechatJson(text) : parseWechatXml(text);
+    const { format, fields, problem } = readPushText(text);
     const authorization = row.kind === 'authorization';
     return {
       id: row.id,
@@ -55,20 +52,16 @@ export class StoredPushReader {
       componentAppId: row.componentAppId,
       authorizerAppId: row.authorizerAppId,
       // The columns are cut to their length; the text has the names whole.
-      infoType: authorization ? (textOf(fields, 'InfoType') ?? row.infoType) : row.infoType,
-      msgType: row.msgType && (textOf(fields, 'MsgType') ?? row.msgType),
-      event: row.event && (textOf(fields, 'Event') ?? row.event),
-      fromUser: row.fromUser && (textOf(fields, 'FromUserName') ?? row.fromUser),
+      infoType: authorization ? firstText(fields, 'InfoType') || row.infoType : row.infoType,
+      msgType: row.msgType && (firstText(fields, 'MsgType') || row.msgType),
+      event: row.event && (firstText(fields, 'Event') || row.event),
+      fromUser: row.fromUser && (firstText(fields, 'FromUserName') || row.fromUser),
       createTime: row.createTime,
       receivedAt: row.receivedAt,
       fields,
       text,
       format,
+      problem: row.problem ?? problem,
     };
   }
-}
-
-function textOf(fields: XmlFields, name: string): string | undefined {
-  const value = fields[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

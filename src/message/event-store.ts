@@ -31,6 +31,7 @@ const LISTED = [
   'fromUser',
   'createTime',
   'receivedAt',
+  'problem',
   'outcome',
 ] as const satisfies (keyof ListedEvent)[];
 /** Pushes that one page looks through for what no index finds: none takes long, or is cut off. */

@@ -25,7 +25,10 @@ export const eventView = z.object({
   id: z.string(),
   kind: z.enum(KINDS),
   componentAppId: z.string(),
-  authorizerAppId: z.string().nullable().describe('null for authorization events'),
+  authorizerAppId: z
+    .string()
+    .nullable()
+    .describe('The account that it is for, or that an authorization event is about'),
   unknownAccount: z
     .boolean()
     .describe('Whether it came for an account that the hub does not know on this platform'),
@@ -35,6 +38,10 @@ export const eventView = z.object({
   fromUser: z.string().nullable().describe("FromUserName: the user's openid"),
   createTime: isoTime.nullable().describe("WeChat's CreateTime"),
   receivedAt: isoTime,
+  problem: z
+    .string()
+    .nullable()
+    .describe('Why its fields could not all be read; null where they could'),
   outcome: z.string().describe('What WeChat was answered: success, reply, or empty for no byte'),
   deliveryCounts: deliveryCountsView,
 });
@@ -68,7 +75,7 @@ const name = z.string().min(1).max(64).optional();
 
 export const eventListQuery = z.object({
   component: name,
-  account: name.describe('Appid of the account of a message or event'),
+  account: name.describe('Appid of the account of a message, or of an authorization event'),
   kind: z.enum(KINDS).optional(),
   type: name.describe('InfoType, MsgType or Event, as WeChat spells it'),
   user: name.describe("FromUserName: the user's openid"),
@@ -92,6 +99,7 @@ export type ListedEvent = Pick<
   | 'fromUser'
   | 'createTime'
   | 'receivedAt'
+  | 'problem'
   | 'outcome'
 >;
 
@@ -113,6 +121,7 @@ export function toEventView(
     fromUser,
     createTime: row.createTime === null ? null : new Date(row.createTime * 1000).toISOString(),
     receivedAt: new Date(row.receivedAt).toISOString(),
+    problem: row.problem,
     outcome,
     deliveryCounts,
   };
@@ -130,6 +139,7 @@ export const eventViewExample: EventView = {
   fromUser: 'oAbCdEfGhIjKlMnOpQrStUvWxYz0',
   createTime: '2026-11-22T08:00:00.000Z',
   receivedAt: '2026-11-22T08:00:00.120Z',
+  problem: null,
   outcome: 'success',
   deliveryCounts: { pending: 1, delivered: 0, dead: 0, cancelled: 0 },
 };

@@ -1,59 +1,55 @@
 import { Injectable } from '@nestjs/common';
-import { optionalTextField, textField } from '../callback/push-fields.js';
+import {
+  APPID,
+  authorizationContent,
+  isAuthorizationEvent,
+  messageContent,
+} from '../callback/authorization-url.js';
 import type { PushContent } from '../callback/push-url.js';
 import type { VerifiedPush } from '../callback/push-verifier.js';
 import { HubError } from '../common/hub-error.js';
 import type { Component } from '../component/component.js';
+import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
 import { AccountNames } from './account-names.js';
-import { dedupKey } from './dedup-key.js';
-import { isReleaseCheckAccount, releaseCheckAnswer } from './release-check.js';
-
-/** What an appid is made of; the length is that of the column. */
-const APPID = /^[A-Za-z0-9_-]{1,64}$/;
+import { releaseCheckAccount, releaseCheckAnswer } from './release-check.js';
 
 /** Reads verified pushes of 消息与事件接收URL: messages and events of the accounts. */
 @Injectable()
 export class MessageReader {
   constructor(private readonly names: AccountNames) {}
 
-  /** @throws {HubError} for what is no message of this account. */
+  /** @throws {WechatCryptoError} -40005 for a push of another platform or account. */
   async read(
     verified: VerifiedPush,
     component: Component,
     authorizerAppId: string,
   ): Promise<PushContent> {
-    const { fields, text } = verified;
-    // First of all: a push of the other URL has none, and must not be taken for a message.
-    const msgType = textField(fields, 'MsgType');
-    const id = { componentAppId: component.appid, authorizerAppId };
-    await this.checkToUserName(verified, id);
-    const isEvent = msgType === 'event';
-    const event = (isEvent && optionalTextField(fields, 'Event')) || null;
-    const check = releaseCheckAnswer({ authorizerAppId, msgType, event, fields });
-    return {
-      kind: isEvent ? 'event' : 'message',
-      authorizerAppId,
-      infoType: '',
-      msgType,
-      event,
-      fromUser: optionalTextField(fields, 'FromUserName') || null,
-      dedupKey: dedupKey({ ...id, fields, text }),
-      outcome: check?.kind === 'code' ? 'empty' : 'success',
-      forHub: isReleaseCheckAccount(authorizerAppId),
-    };
+    const { fields } = verified;
+    // Whatever the URL: a ticket that is entered at the wrong place in the console is a ticket.
+    if (isAuthorizationEvent(fields)) return authorizationContent(verified, component);
+    await this.checkToUserName(verified, { componentAppId: component.appid, authorizerAppId });
+    const content = messageContent(verified, component, authorizerAppId);
+    const check = releaseCheckAnswer({ ...content, fields });
+    const outcome = check?.kind === 'code' ? 'empty' : 'success';
+    return { ...content, outcome, forHub: check !== undefined };
   }
 
-  /** The path, which no signature covers, must name the account that the message is for. */
+  /**
+   * The path, which no signature covers, must not name another account than the push does. Some
+   * events name none.
+   */
   private async checkToUserName(
     { fields, outer }: VerifiedPush,
     id: { componentAppId: string; authorizerAppId: string },
   ): Promise<void> {
-    const toUserName = textField(fields, 'ToUserName');
+    const toUserName = firstText(fields, 'ToUserName') || undefined;
+    if (toUserName === undefined) return;
     if (outer.ToUserName !== undefined && outer.ToUserName !== toUserName) {
       throw mismatch("The push's outer ToUserName is not the decrypted one");
     }
-    const userName = await this.names.userNameOf(id);
+    const known = releaseCheckAccount(id.authorizerAppId);
+    const userName = known ? known.userName : await this.names.userNameOf(id);
     if (userName !== null && userName !== toUserName) {
       throw mismatch('The decrypted ToUserName is not the account of this URL');
     }

@@ -24,7 +24,7 @@ export class MessageService {
   async receive(incoming: IncomingPush, authorizerAppId: string): Promise<string> {
     checkAuthorizerAppId(authorizerAppId);
     return this.callback.receive(incoming, {
-      json: true,
+      authorizerAppId,
       read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
       reply: (push, leftMs) => this.reply(push, leftMs),
       mayReply: (push) => this.mayReply(push),
@@ -42,6 +42,7 @@ export class MessageService {
   }
 
   private mayReply(push: ArrivedPush): boolean {
+    if (push.kind === 'authorization') return false;
     const check = releaseCheckAnswer(push);
     if (check) return check.kind === 'text';
     return push.format === 'xml' && this.responder.hasResponder(push);

@@ -13,11 +13,17 @@ const NONE: ReleaseCheckAnswer = { kind: 'none' };
 type Push = Parameters<typeof releaseCheckAnswer>[0];
 
 function text(content: string, authorizerAppId: string | null = OFFICIAL): Push {
-  return { authorizerAppId, msgType: 'text', event: null, fields: { Content: content } };
+  return {
+    kind: 'message',
+    authorizerAppId,
+    msgType: 'text',
+    event: null,
+    fields: { Content: content },
+  };
 }
 
 function event(name: string, authorizerAppId: string = OFFICIAL): Push {
-  return { authorizerAppId, msgType: 'event', event: name, fields: { Event: name } };
+  return { kind: 'event', authorizerAppId, msgType: 'event', event: name, fields: { Event: name } };
 }
 
 describe('the release check', () => {

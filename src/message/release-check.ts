@@ -1,4 +1,5 @@
 import type { ArrivedPush } from '../callback/arrived-push.js';
+import { firstText } from '../wechat-crypto/push-text.js';
 import {
   releaseCheckAccount,
   type ReleaseCheckAccount,
@@ -6,6 +7,7 @@ import {
 
 export {
   isReleaseCheckAccount,
+  releaseCheckAccount,
   RELEASE_CHECK_ACCOUNTS,
   type ReleaseCheckAccount,
 } from '../callback/release-check-accounts.js';
@@ -26,13 +28,13 @@ export type ReleaseCheckAnswer =
 
 /** What the check expects; undefined for all other accounts. */
 export function releaseCheckAnswer(
-  push: Pick<ArrivedPush, 'authorizerAppId' | 'msgType' | 'event' | 'fields'>,
+  push: Pick<ArrivedPush, 'kind' | 'authorizerAppId' | 'msgType' | 'event' | 'fields'>,
 ): ReleaseCheckAnswer | undefined {
   const account = releaseCheckAccount(push.authorizerAppId);
-  if (!account) return undefined;
+  if (!account || push.kind === 'authorization') return undefined;
   if (push.msgType === 'event') return answerToEvent(account, push.event);
-  const { Content: content } = push.fields;
-  if (push.msgType !== 'text' || typeof content !== 'string') return { kind: 'none' };
+  const content = firstText(push.fields, 'Content');
+  if (push.msgType !== 'text' || content === undefined) return { kind: 'none' };
   if (content.trim() === CHECK_TEXT) return { kind: 'text', content: `${CHECK_TEXT}_callback` };
   if (!content.startsWith(CHECK_CODE_PREFIX)) return { kind: 'none' };
   return { kind: 'code', code: content.slice(CHECK_CODE_PREFIX.length).trim() };

@@ -7,7 +7,7 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import { wechatSignature } from '../wechat-crypto/wechat-signature.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
-import { fieldsXml } from '../reply/passive-reply-xml.js';
+import { fieldsXml } from '../wechat-crypto/wechat-xml.js';
 
 /** A little more than WeChat waits, in milliseconds: what is late shall be seen as late. */
 const LIMIT_MS = 6000;

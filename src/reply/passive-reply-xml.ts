@@ -1,9 +1,8 @@
 import { HubError } from '../common/hub-error.js';
-import { cdata, parseWechatXml } from '../wechat-crypto/wechat-xml.js';
-import type { XmlFields, XmlValue } from '../wechat-crypto/xml-fields.js';
+import { fieldsXml, parseWechatXml } from '../wechat-crypto/wechat-xml.js';
+import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import {
   MAX_REPLY_BYTES,
-  NOT_XML,
   passiveReply,
   REPLY_TYPES,
   replyProblem,
@@ -22,7 +21,6 @@ export interface ReplyHead {
 
 /** Fields of a reply that are the hub's to say. */
 const HEAD_NAMES = new Set(['ToUserName', 'FromUserName', 'CreateTime', 'MsgType']);
-const FIELD_NAME = /^[A-Za-z_][\w.-]*$/;
 
 /** A reply can not be sent to WeChat; the message says why, and nothing of what it holds. */
 export class ReplyInvalidError extends HubError {
@@ -100,33 +98,17 @@ function whole(head: ReplyHead, type: string, content: object): string {
     MsgType: type,
     ...content,
   };
-  const xml = fieldsXml(fields);
+  const xml = written(fields);
   if (Buffer.byteLength(xml) > MAX_REPLY_BYTES) {
     throw new ReplyInvalidError(`it has more than ${MAX_REPLY_BYTES} bytes`);
   }
   return xml;
 }
 
-/** Fields as WeChat writes them: text in CDATA, numbers bare. @throws {ReplyInvalidError} */
-export function fieldsXml(fields: object): string {
-  return `<xml>${elements(fields)}</xml>`;
-}
-
-function elements(fields: object): string {
-  return Object.entries(fields)
-    .flatMap(([name, value]: [string, XmlValue | number | undefined]) =>
-      (Array.isArray(value) ? value : [value]).map((one) => element(name, one)),
-    )
-    .join('');
-}
-
-function element(name: string, value: XmlValue | number | undefined): string {
-  if (value === undefined) return '';
-  if (!FIELD_NAME.test(name)) throw new ReplyInvalidError('a field has a name that is none');
-  if (typeof value === 'object') return `<${name}>${elements(value)}</${name}>`;
-  if (typeof value === 'number') return `<${name}>${value}</${name}>`;
-  if (NOT_XML.test(value)) {
-    throw new ReplyInvalidError('a field holds a character that XML does not allow');
+function written(fields: object): string {
+  try {
+    return fieldsXml(fields);
+  } catch (error) {
+    throw new ReplyInvalidError((error as Error).message, error);
   }
-  return `<${name}>${cdata(value)}</${name}>`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NOT_XML } from '../wechat-crypto/wechat-xml.js';
 
 /**
  * Most bytes of a text in UTF-8. WeChat's pages do not say it; what is longer is not shown, and the
@@ -9,9 +10,6 @@ export const MAX_TEXT_BYTES = 2047;
 export const MAX_REPLY_BYTES = 32 * 1024;
 /** Most articles; of a reply to a message WeChat shows the first alone. */
 const MAX_ARTICLES = 8;
-
-/** What an XML document can not hold, NUL among it: WeChat could not read the reply. */
-export const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 const text = z.string().refine((value) => !NOT_XML.test(value), {
   error: 'holds a character that XML does not allow',

@@ -2,12 +2,12 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
 import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
-import { optionalTextField, textField, timeField } from '../callback/push-fields.js';
+import { textField, timeField } from '../callback/push-fields.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
+import { firstText, readPushText } from '../wechat-crypto/push-text.js';
 import {
   TICKET_INFO_TYPE,
   TICKET_LIFE_MS,
@@ -129,8 +129,8 @@ export class TicketService {
   /** One of several: where it can't be read, the others may do. */
   private ticketOf(event: CallbackEvent): string | undefined {
     try {
-      const fields = parseWechatXml(this.store.openPayload(event));
-      return optionalTextField(fields, 'ComponentVerifyTicket') || undefined;
+      const { fields } = readPushText(this.store.openPayload(event));
+      return firstText(fields, 'ComponentVerifyTicket') || undefined;
     } catch (error) {
       if (error instanceof HubError) return undefined;
       throw error;

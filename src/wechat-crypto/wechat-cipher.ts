@@ -11,6 +11,8 @@ const LENGTH_BYTES = 4;
 /** A decrypted message and the id that WeChat put behind it. */
 export interface WechatPlaintext {
   message: string;
+  /** Whether bytes of the message were in no encoding that is known, and were replaced. */
+  replaced?: boolean;
   /** For a third-party platform the component's appid, on both URLs and in both directions. */
   tailId: string;
 }
@@ -67,10 +69,17 @@ export function wechatDecrypt(key: Buffer, encrypt: string): WechatPlaintext {
   if (plain.length < start) throw bufferIllegal('is too short');
   const end = start + plain.readUInt32BE(RANDOM_BYTES);
   if (end > plain.length) throw bufferIllegal('says a length that it does not have');
-  return {
-    message: decodeUtf8(plain.subarray(start, end)),
-    tailId: decodeUtf8(plain.subarray(end)),
-  };
+  return { ...decodeMessage(plain.subarray(start, end)), tailId: decodeUtf8(plain.subarray(end)) };
+}
+
+/** UTF-8, or what Chinese senders wrote before it: a signed message is not refused for its bytes. */
+function decodeMessage(bytes: Buffer): Pick<WechatPlaintext, 'message' | 'replaced'> {
+  if (isUtf8(bytes)) return { message: bytes.toString('utf8') };
+  try {
+    return { message: new TextDecoder('gb18030', { fatal: true }).decode(bytes) };
+  } catch {
+    return { message: bytes.toString('utf8'), replaced: true };
+  }
 }
 
 function decodeBase64(text: string): Buffer {

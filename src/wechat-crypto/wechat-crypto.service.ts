@@ -53,14 +53,19 @@ export class WechatCryptoService {
    * @throws {WechatCryptoError} -40005, -40007, -40008 or -40010
    */
   decrypt(key: Buffer, encrypt: string, appid: string): string {
-    const { message, tailId } = wechatDecrypt(key, encrypt);
-    if (!constantTimeEqual(tailId, appid)) {
+    return this.open(key, encrypt, appid).message;
+  }
+
+  /** {@link decrypt}, with what is to be known of the message. */
+  open(key: Buffer, encrypt: string, appid: string): WechatPlaintext {
+    const plaintext = wechatDecrypt(key, encrypt);
+    if (!constantTimeEqual(plaintext.tailId, appid)) {
       throw new WechatCryptoError(
         WechatCryptoErrcode.appidMismatch,
         'The message was encrypted for another appid',
       );
     }
-    return message;
+    return plaintext;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { parse } from 'lossless-json';
+import { parseLenientJson } from '../common/lenient-json.js';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
 import type { XmlFields, XmlValue } from './xml-fields.js';
 
@@ -7,21 +7,64 @@ const MAX_DEPTH = 32;
 /** Most fields of an envelope; WeChat's has two. */
 const MAX_ENVELOPE_FIELDS = 200;
 const BYTE_ORDER_MARK = '\uFEFF';
+/** How much of malformed JSON is looked through, in characters. */
+const SALVAGED_LENGTH = 64 * 1024;
+/** A name with a text of bounded length, or a whole number. */
+const PLAIN_FIELD =
+  /"([A-Za-z_]\w{0,63})"\s{0,8}:\s{0,8}(?:"((?:[^"\\]|\\[^]){0,512})"|(-?\d{1,32}))/g;
 
 /** Whether a push is JSON, as shops send it, and not XML: its content tells, its type does not. */
 export function isJsonText(text: string): boolean {
   return /^\uFEFF?[ \t\r\n]*\{/.test(text);
 }
 
+/** How far a JSON text could be read; `problem` is null where that is all of it. */
+export interface LooseJson {
+  fields: XmlFields;
+  problem: string | null;
+}
+
 /**
  * Reads the fields of a decrypted JSON push as those of XML are: every value is text. Numbers keep
- * their digits, whatever their length; `true`, `false` and `null` become `true`, `false` and empty.
- * @throws {WechatCryptoError} -40002 for anything that is not a bounded JSON object.
+ * their digits, whatever their length; `true`, `false` and `null` become `true`, `false` and empty;
+ * a name that stands twice has a list. Of malformed JSON the plain fields that can be told are read.
+ * Never throws.
  */
-export function parseWechatJson(text: string): XmlFields {
-  const value = read(() => parse(withoutMark(text), undefined, (digits) => digits));
-  if (!isObject(value)) throw jsonError('is not an object');
-  return toFields(value, 1);
+export function readLooseJson(text: string): LooseJson {
+  let value: unknown;
+  try {
+    value = parseLenientJson(text, (digits) => digits);
+  } catch (error) {
+    const problem =
+      error instanceof RangeError ? 'The JSON is too deep' : 'The JSON is not well-formed';
+    return { fields: salvaged(text), problem };
+  }
+  if (!isObject(value)) return { fields: noFields(), problem: 'The JSON is not an object' };
+  try {
+    return { fields: toFields(value, 1), problem: null };
+  } catch {
+    return { fields: salvaged(text), problem: 'The JSON is too deep' };
+  }
+}
+
+/** Fields of texts and numbers of malformed JSON, wherever they stand: the first of each name. */
+function salvaged(text: string): XmlFields {
+  const fields = noFields();
+  for (const [, name = '', quoted, number] of text
+    .slice(0, SALVAGED_LENGTH)
+    .matchAll(PLAIN_FIELD)) {
+    if (name in fields) continue;
+    fields[name] = number ?? unquoted(quoted ?? '');
+  }
+  return fields;
+}
+
+function unquoted(text: string): string {
+  try {
+    return String(parseLenientJson(`"${text}"`));
+  } catch {
+    return text;
+  }
 }
 
 /**
@@ -54,14 +97,17 @@ function read(parseText: () => unknown): unknown {
 
 function toFields(object: Record<string, unknown>, depth: number): XmlFields {
   if (depth > MAX_DEPTH) throw jsonError('is too deep');
-  const fields = Object.create(null) as XmlFields;
+  const fields = noFields();
   for (const [name, value] of Object.entries(object)) fields[name] = toValue(value, depth);
   return fields;
 }
 
+function noFields(): XmlFields {
+  return Object.create(null) as XmlFields;
+}
+
 function toValue(value: unknown, depth: number): XmlValue {
   if (typeof value === 'string') {
-    if (value.includes('\0')) throw jsonError('contains NUL');
     return value;
   }
   if (Array.isArray(value)) {

@@ -88,6 +88,8 @@ function refuseDangerousXml(xml: string): void {
     markup += text.split('&').length;
     if (markup > MAX_MARKUP) throw tooLarge();
     if (OTHER_ENTITY.test(text)) throw xmlError('has an entity that XML has not');
+    // XML does not allow it in text: what is meant is CDATA with its own end in it.
+    if (text.includes(']]>')) throw malformed();
     if (xml.startsWith('<![CDATA[', at)) end = endOf(xml, ']]>', at + 9);
     else if (xml.startsWith('<!--', at)) end = endOf(xml, '-->', at + 4);
     else if (xml.startsWith('<?', at)) end = endOf(xml, '?>', at + 2);
@@ -142,4 +144,30 @@ function xmlError(what: string, cause?: unknown): WechatCryptoError {
 /** A text as CDATA, whatever it contains. */
 export function cdata(text: string): string {
   return `<![CDATA[${text.replaceAll(']]>', ']]]]><![CDATA[>')}]]>`;
+}
+
+const FIELD_NAME = /^[A-Za-z_][\w.-]*$/;
+/** What an XML document can not hold, NUL among it: WeChat could not read it. */
+export const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
+
+/** Fields as WeChat writes them: text in CDATA, numbers bare. @throws {Error} for what XML has not. */
+export function fieldsXml(fields: object): string {
+  return `<xml>${elements(fields)}</xml>`;
+}
+
+function elements(fields: object): string {
+  return Object.entries(fields)
+    .flatMap(([name, value]: [string, XmlValue | number | undefined]) =>
+      (Array.isArray(value) ? value : [value]).map((one) => element(name, one)),
+    )
+    .join('');
+}
+
+function element(name: string, value: XmlValue | number | undefined): string {
+  if (value === undefined) return '';
+  if (!FIELD_NAME.test(name)) throw new Error('a field has a name that is none');
+  if (typeof value === 'object') return `<${name}>${elements(value)}</${name}>`;
+  if (typeof value === 'number') return `<${name}>${value}</${name}>`;
+  if (NOT_XML.test(value)) throw new Error('a field holds a character that XML does not allow');
+  return `<${name}>${cdata(value)}</${name}>`;
 }

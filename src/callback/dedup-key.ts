@@ -1,13 +1,14 @@
 import { sha256Hex } from '../common/secret.js';
-import type { XmlFields } from '../wechat-crypto/xml-fields.js';
+import type { XmlFields, XmlValue } from '../wechat-crypto/xml-fields.js';
 
-/** What tells one message or event of an account from every other. */
+/** What tells one push from every other. */
 export interface DedupSource {
   componentAppId: string;
-  authorizerAppId: string;
   fields: XmlFields;
   /** The decrypted text, for a push that has nothing else. */
   text: string;
+  /** Why `fields` is not all of it; null where it is. */
+  problem: string | null;
 }
 
 /** Fields that every event has, or that stand in its key by themselves. */
@@ -27,17 +28,33 @@ const TIME_DIGITS = 12;
  * else. MsgId alone is not enough (accounts share its numbers), and the user with the time is not
  * either: one tap may make several events within a second, which differ in what else they say.
  */
-export function dedupKey(source: DedupSource): string {
+export function messageDedupKey(source: DedupSource & { authorizerAppId: string | null }): string {
   const { componentAppId, authorizerAppId, fields } = source;
+  return keyOf(fields, [componentAppId, authorizerAppId ?? '', ...identity(source)]);
+}
+
+/**
+ * The key of an authorization event: the same however often WeChat pushes it, encrypted again each
+ * time. All that it says is in the key, its CreateTime and code among it.
+ */
+export function authorizationDedupKey(source: DedupSource): string {
+  const { componentAppId, fields, text, problem } = source;
+  const said = problem === null ? JSON.stringify(sorted(fields)) : sha256Hex(text);
+  return keyOf(fields, ['authorization', componentAppId, said]);
+}
+
+function keyOf(fields: XmlFields, parts: string[]): string {
   // JSON keeps the parts apart, whatever they hold.
-  const hash = sha256Hex(JSON.stringify([componentAppId, authorizerAppId, ...identity(source)]));
+  const hash = sha256Hex(JSON.stringify(parts));
   const seconds = textOf(fields, 'CreateTime');
   const time = /^\d{1,12}$/.test(seconds) ? seconds : '';
   // Keys of about the same time stand together in the index, so a burst writes few of its pages.
   return time.padStart(TIME_DIGITS, '0') + hash.slice(TIME_DIGITS);
 }
 
-function identity({ fields, text }: DedupSource): string[] {
+function identity({ fields, text, problem }: DedupSource): string[] {
+  // Half of what it says may be what makes it another one.
+  if (problem !== null) return ['body', sha256Hex(text)];
   const [user, time] = [textOf(fields, 'FromUserName'), textOf(fields, 'CreateTime')];
   const msgId = textOf(fields, 'MsgId');
   const event = textOf(fields, 'Event');
@@ -50,10 +67,11 @@ function identity({ fields, text }: DedupSource): string[] {
 
 /** What an event says beyond the usual (a card, an order, a job), whatever the order of its fields. */
 function detailsOf(fields: XmlFields): string {
-  const details = Object.entries(fields)
-    .filter(([name]) => !EVENT_NAMES.has(name))
-    .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(details);
+  return JSON.stringify(sorted(fields).filter(([name]) => !EVENT_NAMES.has(name)));
+}
+
+function sorted(fields: XmlFields): [string, XmlValue][] {
+  return Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function textOf(fields: XmlFields, name: string): string {

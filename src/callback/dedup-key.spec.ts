@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
-import { dedupKey, type DedupSource } from './dedup-key.js';
+import { authorizationDedupKey, messageDedupKey, type DedupSource } from './dedup-key.js';
 
 const TEXT: XmlFields = {
   ToUserName: 'gh_0a1b2c3d4e5f',
@@ -20,16 +20,18 @@ const CLICK: XmlFields = {
 };
 const BARE: XmlFields = { MsgType: 'event', Something: 'new' };
 
-function source(fields: XmlFields, changes: Partial<DedupSource> = {}): DedupSource {
+type MessageSource = Parameters<typeof messageDedupKey>[0];
+
+function source(fields: XmlFields, changes: Partial<MessageSource> = {}): MessageSource {
   const ids = { componentAppId: 'wxcomponent', authorizerAppId: 'wxaccount' };
-  return { ...ids, fields, text: JSON.stringify(fields), ...changes };
+  return { ...ids, fields, text: JSON.stringify(fields), problem: null, ...changes };
 }
 
-const key = (fields: XmlFields, changes?: Partial<DedupSource>): string =>
-  dedupKey(source(fields, changes));
+const key = (fields: XmlFields, changes?: Partial<MessageSource>): string =>
+  messageDedupKey(source(fields, changes));
 
 describe('the key of a push', () => {
-  it.each<[string, XmlFields, XmlFields, Partial<DedupSource>]>([
+  it.each<[string, XmlFields, XmlFields, Partial<MessageSource>]>([
     ['a message that is pushed again', TEXT, TEXT, {}],
     ['a message whose text was laid out otherwise', TEXT, TEXT, { text: '<xml>\n</xml>' }],
     ['an event that is pushed again', CLICK, CLICK, {}],
@@ -39,7 +41,7 @@ describe('the key of a push', () => {
     expect(key(other, changes)).toBe(key(one));
   });
 
-  it.each<[string, XmlFields, XmlFields, Partial<DedupSource>]>([
+  it.each<[string, XmlFields, XmlFields, Partial<MessageSource>]>([
     ['the same MsgId at another account', TEXT, TEXT, { authorizerAppId: 'wxother' }],
     ['the same MsgId at another platform', TEXT, TEXT, { componentAppId: 'wxother' }],
     ['another MsgId', TEXT, { ...TEXT, MsgId: '24842939384893850' }, {}],
@@ -102,3 +104,31 @@ function without(fields: XmlFields, name: string): XmlFields {
 function reversed(fields: XmlFields): XmlFields {
   return Object.fromEntries(Object.entries(fields).toReversed());
 }
+
+describe('the key of an authorization event', () => {
+  const EVENT = {
+    InfoType: 'unauthorized',
+    CreateTime: '1735690600',
+    AuthorizerAppid: 'wxaccount',
+  };
+  const of = (fields: XmlFields, changes: Partial<DedupSource> = {}): string =>
+    authorizationDedupKey(source(fields, changes));
+
+  it('is the same for the same event, whatever the order of its fields', () => {
+    expect(of(Object.fromEntries(Object.entries(EVENT).toReversed()))).toBe(of(EVENT));
+  });
+
+  it.each([
+    ['time', { CreateTime: '1735690601' }],
+    ['account', { AuthorizerAppid: 'wxother' }],
+    ['type', { InfoType: 'authorized' }],
+    ['code', { AuthorizationCode: 'fake-code' }],
+  ])('differs with another %s', (_, changes) => {
+    expect(of({ ...EVENT, ...changes })).not.toBe(of(EVENT));
+  });
+
+  it('differs with the text where that could not be read whole', () => {
+    const key = (text: string): string => of(EVENT, { text, problem: 'The XML is cut off' });
+    expect(key('a')).not.toBe(key('b'));
+  });
+});

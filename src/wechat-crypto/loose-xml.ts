@@ -1,0 +1,200 @@
+import type { XmlFields, XmlValue } from './xml-fields.js';
+
+/** Deepest nesting that is read. */
+const MAX_DEPTH = 32;
+/** Most fields of one document that are read. */
+const MAX_FIELDS = 10_000;
+/** Most faults after which the rest is left unread: each may cost a look through the whole text. */
+const MAX_FAULTS = 20;
+const SPACE = /[ \t\r\n]*/y;
+const START_TAG =
+  /<([A-Za-z_\u0080-\uFFFF][\w.\-\u0080-\uFFFF]{0,63})(?:[ \t\r\n][^<>]*?)?[ \t\r\n]*(\/?)>/y;
+const ANY_END_TAG = /<\/[^<>]*>/y;
+const CDATA = '<![CDATA[';
+const CDATA_END = ']]>';
+const REFERENCE = /&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([\da-f]{1,6}));/gi;
+const NAMED: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+/** What could be read of a document, and the first thing that kept the rest from being read. */
+export interface LooseXml {
+  fields: XmlFields;
+  /** Null where everything was read. Holds nothing of the text. */
+  problem: string | null;
+}
+
+/**
+ * Reads the fields of XML that is not well-formed, as far as it goes: WeChat puts what users type
+ * into CDATA without looking for CDATA's own end in it, and other senders are no better. A CDATA
+ * section ends where the end tag of its field follows. Declarations and entities are passed by, not
+ * followed. Never throws.
+ */
+export function readLooseXml(xml: string): LooseXml {
+  return new LooseXmlReader(xml).document();
+}
+
+class LooseXmlReader {
+  private at = 0;
+  private count = 0;
+  private faults = 0;
+  private problem: string | null = null;
+
+  constructor(private readonly xml: string) {}
+
+  document(): LooseXml {
+    this.skipToRoot();
+    const root = this.match(START_TAG);
+    const fields = noFields();
+    if (!root) return { fields, problem: 'The text is neither XML nor JSON' };
+    if (root[2] !== '/') {
+      this.children(fields, root[1] ?? '', 1);
+      this.match(SPACE);
+      if (this.goesOn() && this.at < this.xml.length) this.fault('Something follows the document');
+    }
+    return { fields, problem: this.problem };
+  }
+
+  private skipToRoot(): void {
+    for (let at = this.xml.indexOf('<'); at !== -1; at = this.xml.indexOf('<', at + 1)) {
+      this.at = at;
+      START_TAG.lastIndex = at;
+      if (START_TAG.test(this.xml)) return;
+      if (this.xml.startsWith('<!D', at)) this.fault('The XML declares a document type');
+    }
+  }
+
+  /** From behind a start tag to behind its end tag, or to where reading ends. */
+  private children(fields: XmlFields, parent: string, depth: number): void {
+    while (this.goesOn()) {
+      const from = this.at;
+      const open = this.xml.indexOf('<', from);
+      if (open === -1) {
+        this.at = this.xml.length;
+        this.fault('The XML ends before its end');
+        return;
+      }
+      if (this.xml.slice(from, open).trim() !== '') this.fault('Text stands outside of fields');
+      this.at = open;
+      if (this.matchEnd(parent)) return;
+      const start = this.match(START_TAG);
+      if (start) this.field(fields, start[1] ?? '', start[2] === '/', depth);
+      else this.skipMarkup();
+    }
+  }
+
+  private field(fields: XmlFields, name: string, empty: boolean, depth: number): void {
+    this.count += 1;
+    if (this.count > MAX_FIELDS) return this.giveUp('The XML has too many fields');
+    if (empty) return add(fields, name, '');
+    const from = this.at;
+    this.match(SPACE);
+    if (this.xml.startsWith(CDATA, this.at)) return add(fields, name, this.cdata(name));
+    START_TAG.lastIndex = this.at;
+    if (!START_TAG.test(this.xml)) {
+      this.at = from;
+      return add(fields, name, this.text(name));
+    }
+    if (depth >= MAX_DEPTH) return this.giveUp('The XML is too deep');
+    const within = noFields();
+    add(fields, name, within);
+    this.children(within, name, depth + 1);
+  }
+
+  /** The end of CDATA is the first that the field's end tag follows: users type the others. */
+  private cdata(name: string): string {
+    const from = this.at + CDATA.length;
+    for (let end = this.find(CDATA_END, from); end !== -1; end = this.find(CDATA_END, end + 1)) {
+      this.at = end + CDATA_END.length;
+      this.match(SPACE);
+      if (this.matchEnd(name)) return joined(this.xml.slice(from, end));
+    }
+    this.at = this.xml.length;
+    this.fault('A field does not end');
+    const rest = this.xml.slice(from);
+    return rest.endsWith(CDATA_END) ? rest.slice(0, -CDATA_END.length) : rest;
+  }
+
+  private text(name: string): string {
+    const from = this.at;
+    for (let end = this.find('</', from); end !== -1; end = this.find('</', end + 1)) {
+      this.at = end;
+      if (this.matchEnd(name)) return resolved(this.xml.slice(from, end));
+    }
+    const next = this.find('<', from);
+    this.at = next === -1 ? this.xml.length : next;
+    this.fault('A field does not end');
+    return resolved(this.xml.slice(from, this.at));
+  }
+
+  /** Comments, declarations, instructions, end tags of nothing, and a bare `<`. */
+  private skipMarkup(): void {
+    const { xml, at } = this;
+    const comment = xml.startsWith('<!--', at) ? xml.indexOf('-->', at) : -1;
+    if (comment !== -1) {
+      this.at = comment + '-->'.length;
+      return;
+    }
+    if (this.match(ANY_END_TAG)) return this.fault('An end tag ends nothing');
+    this.at = at + 1;
+    this.fault('The XML has markup that is none');
+  }
+
+  private matchEnd(name: string): boolean {
+    const { xml, at } = this;
+    if (!xml.startsWith('</', at) || !xml.startsWith(name, at + 2)) return false;
+    SPACE.lastIndex = at + 2 + name.length;
+    SPACE.test(xml);
+    const end = SPACE.lastIndex || at + 2 + name.length;
+    if (xml[end] !== '>') return false;
+    this.at = end + 1;
+    return true;
+  }
+
+  private match(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.xml) ?? undefined;
+    if (found) this.at = pattern.lastIndex;
+    return found;
+  }
+
+  private find(mark: string, from: number): number {
+    return this.xml.indexOf(mark, from);
+  }
+
+  private goesOn(): boolean {
+    return this.faults < MAX_FAULTS;
+  }
+
+  private fault(problem: string): void {
+    this.faults += 1;
+    this.problem ??= problem;
+  }
+
+  private giveUp(problem: string): void {
+    this.fault(problem);
+    this.faults = MAX_FAULTS;
+  }
+}
+
+function noFields(): XmlFields {
+  return Object.create(null) as XmlFields;
+}
+
+function add(fields: XmlFields, name: string, value: string | XmlFields): void {
+  const known: XmlValue | undefined = fields[name];
+  if (known === undefined) fields[name] = value;
+  else if (Array.isArray(known)) known.push(value);
+  else fields[name] = [known, value];
+}
+
+/** A section that was split where its text had the end of CDATA, as careful senders do. */
+function joined(text: string): string {
+  return text.replaceAll(`${CDATA_END}${CDATA}`, '');
+}
+
+function resolved(text: string): string {
+  return text.replace(REFERENCE, (whole, named?: string, decimal?: string, hex?: string) => {
+    if (named) return NAMED[named.toLowerCase()] ?? whole;
+    const code = decimal ? Number(decimal) : Number.parseInt(hex ?? '', 16);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
+}
