@@ -128,7 +128,7 @@ describe('the key of an authorization event', () => {
   });
 
   it('differs with the text where that could not be read whole', () => {
-    const key = (text: string): string => of(EVENT, { text, problem: 'The XML is cut off' });
-    expect(key('a')).not.toBe(key('b'));
+    const cut = (text: string): string => of(EVENT, { text, problem: 'The XML is cut off' });
+    expect(cut('a')).not.toBe(cut('b'));
   });
 });

@@ -110,10 +110,17 @@ describe('wechatDecrypt', () => {
     ['holds less than random and length', encryptRaw(pad(13, 65), pad(19)), -40008],
     ['says a length beyond its end', encryptRaw(RANDOM, lengthOf(1), pad(12)), -40008],
     ['says the longest length', encryptRaw(RANDOM, lengthOf(2 ** 32 - 1), 'a', pad(11)), -40008],
-    ['is no UTF-8', encryptRaw(RANDOM, lengthOf(2), Buffer.from([0xc3, 0x28]), pad(10)), -40008],
     ['has a tail of no UTF-8', encryptRaw(RANDOM, lengthOf(0), pad(1, 0xff), pad(11)), -40008],
   ])('refuses what %s', (_, encrypt, errcode) => {
     expect(() => wechatDecrypt(key, encrypt)).toThrow(expect.objectContaining({ errcode }));
+  });
+
+  it.each<[string, Buffer, object]>([
+    ['GBK', Buffer.from([0xc4, 0xe3]), { message: '你', tailId: '' }],
+    ['no encoding', Buffer.from([0xc3, 0x28]), { message: '\uFFFD(', tailId: '', replaced: true }],
+  ])('reads a message in %s as well as it can', (_, bytes, plaintext) => {
+    const encrypt = encryptRaw(RANDOM, lengthOf(2), bytes, pad(10));
+    expect(wechatDecrypt(key, encrypt)).toEqual(plaintext);
   });
 
   it('tells nothing of the decrypted text in an error', () => {

@@ -19,7 +19,7 @@ import {
 } from '../support/callback-state.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';
-import { databasesAndUrls, EVENTS_URL, messageXml, rightPush } from '../support/message-pushes.js';
+import { databasesAndUrls, rightPush } from '../support/message-pushes.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
 type Params = Record<string, string | undefined>;
@@ -158,11 +158,6 @@ describe.each(databasesAndUrls())(refused, (kind, url) => {
     ['is nothing but a pad', () => encryptBytes(bytes(32)), -40008],
     ['says a length of 4 GiB', () => encryptBytes(RANDOM, length(2 ** 32 - 1), bytes(12)), -40008],
     ['says a length one too long', () => encryptBytes(RANDOM, length(1), bytes(12)), -40008],
-    [
-      'holds no UTF-8',
-      () => encryptBytes(RANDOM, length(2), Buffer.from([0xc3, 0x28]), bytes(10)),
-      -40008,
-    ],
   ])('its ciphertext, correctly signed, %s', async (_, change, errcode) => {
     const { built } = right();
     const refusal = undecryptable(errcode);
@@ -181,10 +176,7 @@ describe.each(databasesAndUrls())(refused, (kind, url) => {
 
   const ticketRows: [string, (test: TestApp) => string, Refusal][] = [
     ['another AppId', (t) => pushXml(t, { AppId: 'wxffffffffffffffff' }), MISMATCH],
-    ['no AppId', (t) => pushXml(t, { AppId: undefined }), MISMATCH],
-    ['AppId twice', (t) => pushXml(t, { AppId: 'a</AppId><AppId>b' }), FIELD_INVALID],
-    ['AppId twice, both right', (t) => twice(t, 'AppId', COMPONENT.appid), FIELD_INVALID],
-    ['an appid instead of AppId', (t) => pushXml(t).replaceAll('AppId>', 'appid>'), MISMATCH],
+    ['AppId twice, the first another', (t) => pushXml(t, { AppId: 'a</AppId><AppId>b' }), MISMATCH],
     ['no ticket', (t) => pushXml(t, { ComponentVerifyTicket: undefined }), FIELD_MISSING],
     ['an empty ticket', (t) => pushXml(t, { ComponentVerifyTicket: '' }), FIELD_MISSING],
     ['its ticket twice', (t) => twice(t, 'ComponentVerifyTicket', 'a'), FIELD_INVALID],
@@ -202,33 +194,8 @@ describe.each(databasesAndUrls())(refused, (kind, url) => {
     ['CreateTime twice', (t) => twice(t, 'CreateTime', String(nowSeconds(t))), FIELD_INVALID],
     ['a CreateTime of words', (t) => pushXml(t, { CreateTime: 'now' }), FIELD_INVALID],
     ['a CreateTime below 0', (t) => pushXml(t, { CreateTime: '-1' }), FIELD_INVALID],
-    ['InfoType twice', (t) => twice(t, 'InfoType', 'component_verify_ticket'), FIELD_INVALID],
-    ['an InfoType with fields', (t) => pushXml(t, { InfoType: '<a>b</a>' }), FIELD_INVALID],
-    ['the fields of a message', (t) => messageXml(t), MISMATCH],
   ];
-  const messageRows: [string, (test: TestApp) => string, Refusal][] = [
-    ['no MsgType', (t) => messageXml(t, { MsgType: undefined }), FIELD_MISSING],
-    ['an empty MsgType', (t) => messageXml(t, { MsgType: '' }), FIELD_MISSING],
-    [
-      'a msgtype in lower case',
-      (t) => messageXml(t).replaceAll('MsgType', 'msgtype'),
-      FIELD_MISSING,
-    ],
-    ['its MsgType twice', (t) => doubled(messageXml(t), 'MsgType'), FIELD_INVALID],
-    ['a MsgType with fields', (t) => messageXml(t, { MsgType: '<a>b</a>' }), FIELD_INVALID],
-    ['no ToUserName', (t) => messageXml(t, { ToUserName: undefined }), FIELD_MISSING],
-    ['its ToUserName twice', (t) => doubled(messageXml(t), 'ToUserName'), FIELD_INVALID],
-    ['its FromUserName twice', (t) => doubled(messageXml(t), 'FromUserName'), FIELD_INVALID],
-    [
-      'its Event twice',
-      (t) => messageXml(t, { MsgType: 'event', Event: 'a</Event><Event>a' }),
-      FIELD_INVALID,
-    ],
-    ['the fields of a ticket push', (t) => pushXml(t), FIELD_MISSING],
-  ];
-  const rows = url === EVENTS_URL ? ticketRows : messageRows;
-
-  it.each(rows)('it has %s', async (_, plaintext, refusal) => {
+  it.each(ticketRows)('it has %s', async (_, plaintext, refusal) => {
     expectRefusal(await send(pushOf(test, plaintext(test))), refusal);
   });
 
@@ -238,10 +205,6 @@ describe.each(databasesAndUrls())(refused, (kind, url) => {
     expectRefusal(await send({ built: unknown }), { status: 404, code: 'component_unknown' });
   });
 });
-
-function doubled(xml: string, name: string): string {
-  return xml.replace(new RegExp(`(<${name}>.*</${name}>)`), '$1$1');
-}
 
 function twice(test: TestApp, name: string, value: string): string {
   return pushXml(test, { [name]: `${value}</${name}><${name}>${value}` });

@@ -78,9 +78,11 @@ describe.each(databaseKinds())('deliveries on %s', (kind) => {
       await eventArrives(test, 'notify_third_fasteregister', {
         appid: ACCOUNT,
         status: 1,
-        auth_code: 'queryauthcode@@@fake&code',
+        auth_code: `queryauthcode@@@fake&code-${format}`,
       });
-      await eventArrives(test, 'a_later_invention', { PreAuthCode: 'preauthcode@@@fake' });
+      await eventArrives(test, 'a_later_invention', {
+        PreAuthCode: `preauthcode@@@fake-${format}`,
+      });
       const calls = await receiver.arrived(2);
       const text = JSON.stringify(calls);
       expect(text).not.toContain('queryauthcode@@@');

@@ -89,7 +89,7 @@ describe.each(databaseKinds())('/admin/events on %s', (kind) => {
         { kind: 'message', authorizerAppId: account, unknownAccount: false, msgType: 'text' },
         {
           kind: 'authorization',
-          authorizerAppId: null,
+          authorizerAppId: account,
           unknownAccount: false,
           infoType: 'authorized',
           msgType: null,

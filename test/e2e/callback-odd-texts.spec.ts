@@ -1,0 +1,141 @@
+import { expect, it, describe } from 'vitest';
+import { databaseKinds } from '../support/databases.js';
+import { COMPONENT } from '../support/fake-settings.js';
+import type { Answer } from '../support/hub-client.js';
+import { cdata } from '../../simulator/push-builder.js';
+import { ACCOUNT, messagePush, sendMessage } from '../support/message-pushes.js';
+import {
+  deliveryHub,
+  eventArrives,
+  settled,
+  subscribe,
+  useDeliveryWorld,
+} from '../support/delivery-world.js';
+import { oddPush, type OddPush } from '../support/odd-pushes.js';
+import type { TestApp } from '../support/test-app.js';
+import { sql } from '../support/token-world.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+/** WeChat's servers send so many at once. */
+const AT_ONCE = 32;
+/** Longest that an answer may take, in milliseconds: WeChat waits 5 s. */
+const ANSWER_LIMIT_MS = 4800;
+
+function send(test: TestApp, { url, text }: OddPush, token?: string): Promise<Answer> {
+  const push = messagePush(test, text, { token, outerToUserName: '' });
+  const outer = url === 'events' ? `<AppId>${cdata(COMPONENT.appid)}</AppId>` : '';
+  const body = push.body.replace(/<ToUserName>.*<\/ToUserName>/, outer);
+  const path = url === 'events' ? push.path.replace(/messages\/\w+/, 'events') : push.path;
+  return sendMessage(test, { ...push, path, body });
+}
+
+/** Sends all, some at once; how long each took and what it was answered. */
+async function sendAll(
+  test: TestApp,
+  pushes: OddPush[],
+  token?: string,
+): Promise<[number, Answer][]> {
+  const answers: [number, Answer][] = [];
+  const left = pushes.values();
+  const sender = async (): Promise<void> => {
+    for (const push of left) {
+      const started = performance.now();
+      const answer = await send(test, push, token);
+      answers.push([performance.now() - started, answer]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, sender));
+  return answers;
+}
+
+describe.each(databaseKinds())(
+  'signed pushes on %s whose texts are broken in many ways',
+  (kind) => {
+    // Twice the same would show nothing that one database alone does not.
+    const count = kind === 'sqlite' ? 5000 : 500;
+
+    it(`are all recorded, answered success in time and delivered with their exact text`, async () => {
+      const test = await deliveryHub({ database: kind });
+      const receiver = await WebhookReceiver.start();
+      try {
+        await subscribe(test, receiver, { format: 'json' });
+        const now = Math.floor(test.clock.now() / 1000);
+        const pushes = Array.from({ length: count }, (_, n) => oddPush(n, now));
+
+        const forged = await sendAll(test, pushes, 'anotherToken');
+        expect(new Set(forged.map(([, { status }]) => status))).toEqual(new Set([403]));
+        const [none] = await sql(test).query('SELECT COUNT(*) AS n FROM callback_event');
+        expect(Number(none?.n)).toBe(0);
+
+        const answers = await sendAll(test, pushes);
+        expect(new Set(answers.map(([, { status, text }]) => `${status} ${text}`))).toEqual(
+          new Set(['200 success']),
+        );
+        const slowest = Math.max(...answers.map(([ms]) => ms));
+        console.log(`Slowest of ${count} answers on ${kind}: ${slowest.toFixed(0)} ms`);
+        expect(slowest).toBeLessThan(ANSWER_LIMIT_MS);
+        const [all] = await sql(test).query('SELECT COUNT(*) AS n FROM callback_event');
+        expect(Number(all?.n)).toBe(count);
+
+        const ids = (): Set<string> => new Set(receiver.received.map(({ id }) => id));
+        await receiver.until('all deliveries', () => receiver.received.length >= count);
+        await settled(test);
+        expect(ids().size).toBe(count);
+        const raws = receiver.received.map(({ json }) => json.data.raw as string);
+        expect(new Set(raws)).toEqual(new Set(pushes.map(({ text }) => text)));
+      } finally {
+        await test.close();
+        await receiver.close();
+      }
+    }, 180_000);
+  },
+);
+
+describe.each(databaseKinds())('what a push on %s is, its text says:', (kind) => {
+  const world = useDeliveryWorld(kind);
+
+  it('a ticket that comes to the message URL is a ticket', async () => {
+    const { test } = world;
+    const ticket = test.simulator.buildTicketPush(COMPONENT.appid);
+    const answer = await send(test, { url: 'messages', text: ticket.plaintext });
+    expect(answer.text).toBe('success');
+    const { json } = await test.hub.get(`/admin/tickets/${COMPONENT.appid}`);
+    expect(json.createTime).toBe(Math.floor(test.clock.now() / 1000));
+  });
+
+  it('a text that can not be read whole says why, to subscribers and in the list', async () => {
+    const { test, receiver } = world;
+    await subscribe(test, receiver, { format: 'json' });
+    await subscribe(test, receiver, { format: 'raw' });
+    const text = '<xml><MsgType>text</MsgType><Content>broken';
+    expect((await send(test, { url: 'messages', text })).text).toBe('success');
+    const calls = await receiver.arrived(2);
+    const json = calls.find((call) => call.json?.data)?.json;
+    expect(json).toMatchObject({
+      type: 'message.text',
+      data: { raw: text, fields: { MsgType: 'text' }, problem: 'A field does not end' },
+    });
+    const raw = calls.find((call) => call.body === text);
+    expect(raw?.headers['x-hub-push-problem']).toBe('A field does not end');
+    const { json: list } = await test.hub.get('/admin/events?limit=1');
+    expect(list.events[0]).toMatchObject({ msgType: 'text', problem: 'A field does not end' });
+  });
+
+  it('an authorization event is about an account: its subscription hears of it, once', async () => {
+    const { test, receiver } = world;
+    await subscribe(test, receiver, { authorizerAppId: ACCOUNT });
+    await subscribe(test, receiver, { authorizerAppId: 'wxanotheraccount' });
+    const fields = { AuthorizerAppid: ACCOUNT };
+    await eventArrives(test, 'unauthorized', fields);
+    // Encrypted again, as WeChat's second try is.
+    await eventArrives(test, 'unauthorized', fields);
+    await eventArrives(test, 'unauthorized', { AuthorizerAppid: 'wxathirdaccount' });
+    await receiver.arrived(1);
+    await settled(test);
+    expect(receiver.received.map(({ json }) => [json.type, json.data.authorizerAppId])).toEqual([
+      ['authorization.unauthorized', ACCOUNT],
+    ]);
+    const { json } = await test.hub.get(`/admin/events?account=${ACCOUNT}&type=unauthorized`);
+    expect(json.events).toHaveLength(1);
+  });
+});
