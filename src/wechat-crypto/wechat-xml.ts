@@ -158,12 +158,12 @@ export function fieldsXml(fields: object): string {
 function elements(fields: object): string {
   return Object.entries(fields)
     .flatMap(([name, value]: [string, XmlValue | number | undefined]) =>
-      (Array.isArray(value) ? value : [value]).map((one) => element(name, one)),
+      (Array.isArray(value) ? value : [value]).map((one) => elementXml(name, one)),
     )
     .join('');
 }
 
-function element(name: string, value: XmlValue | number | undefined): string {
+function elementXml(name: string, value: XmlValue | number | undefined): string {
   if (value === undefined) return '';
   if (!FIELD_NAME.test(name)) throw new Error('a field has a name that is none');
   if (typeof value === 'object') return `<${name}>${elements(value)}</${name}>`;
