@@ -59,7 +59,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     for (let event = 0; event < 16; event += 1) {
       test.clock.advance(SECOND);
       const before = (await historyOf(test, account)).length;
-      await test.simulator.authorize(PLATFORM, account, { push: true });
+      await test.simulator.authorize(PLATFORM, account, { push: true, funcInfo: [1, 2 + event] });
       await eventually('what became of the code', async () =>
         (await historyOf(test, account)).length > before ? true : undefined,
       );
