@@ -6,13 +6,24 @@ const FIRST_PRINTABLE = 0x20;
 /**
  * Parses JSON as WeChat writes it: strings may hold control characters that a user typed and that
  * WeChat does not escape (co-wechat-api#63), and a byte order mark may come first. Everything else
- * is strict. Its time grows with the length alone.
+ * is strict. Of a name that comes twice the last value counts, as for `JSON.parse`. Its time grows
+ * with the length alone.
  * @param parseNumber the value of a number, from its digits; a JavaScript number by default.
  * @throws {SyntaxError} for text that is not JSON, {RangeError} for nesting beyond the stack.
  */
 export function parseLenientJson(text: string, parseNumber: NumberParser = Number): unknown {
   const plain = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
-  return parse(escapeControls(plain), undefined, parseNumber);
+  const onDuplicateKey = ({ newValue }: { newValue: unknown }): unknown => newValue;
+  return parse(escapeControls(plain), undefined, { parseNumber, onDuplicateKey });
+}
+
+/**
+ * A number as JavaScript has it, and a whole number that JavaScript would round as its digits: ids
+ * of 64 bits stay what they are. For {@link parseLenientJson}.
+ */
+export function exactNumber(digits: string): number | string {
+  const value = Number(digits);
+  return /^-?\d+$/.test(digits) && !Number.isSafeInteger(value) ? digits : value;
 }
 
 /** Writes each control character within a string as JSON wants it. */

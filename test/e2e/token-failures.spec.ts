@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { REQUEST_IP } from '../../simulator/wechat-error.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
+import { logLines } from '../support/test-log-lines.js';
 import {
   breakExchange,
   calls,
@@ -13,6 +15,7 @@ import {
   MINUTE,
   prime,
   SECOND,
+  sql,
   START_PUSH,
   tick,
 } from '../support/token-world.js';
@@ -143,6 +146,30 @@ describe.each(databaseKinds())('an exchange that fails on %s', (kind) => {
       expect(text).toContain(`no [secret] for [secret], ${appid}`);
       expect(text).not.toContain(COMPONENT.appsecret);
       expect(text).not.toContain(componentVerifyTicket);
+    }
+  });
+
+  it('with four fifths of a secret in its text tells it nowhere', async () => {
+    await prime(test);
+    const { appsecret } = COMPONENT;
+    const most = appsecret.slice(0, Math.ceil(0.8 * appsecret.length));
+    const foreign = 'refreshtoken@@@fake-one-that-nobody-sent';
+    const errmsg = `not ${most}, ${foreign} run ${randomUUID()}`;
+    const said = `not [secret], [secret] run [secret]`;
+    breakExchange(test, { kind: 'errcode', errcode: 40125, errmsg });
+    test.simulator.addFault({ path: START_PUSH, kind: 'errcode', errcode: 0, errmsg });
+    const refused = await test.hub.post(`/admin/tokens/${appid}/refresh`);
+    const startPush = await test.hub.post(`/admin/tickets/${appid}/start-push`);
+    expect(refused.json.error.errmsg).toContain(said);
+    expect(startPush.json.errmsg).toContain(said);
+    const [row] = await sql(test).query('SELECT last_error FROM component_access_token');
+    const logged = logLines(refused.json.error.rid);
+    expect(logged).not.toHaveLength(0);
+    const places = [refused.text, startPush.text, (await test.hub.token()).text, row.last_error];
+    for (const text of [...places, JSON.stringify(logged)]) {
+      expect(text).toContain('[secret]');
+      expect(text).not.toContain(most.slice(0, 12));
+      expect(text).not.toContain('nobody-sent');
     }
   });
 
