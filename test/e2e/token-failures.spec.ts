@@ -25,6 +25,8 @@ const { appid } = COMPONENT;
 const READS = 25;
 /** rid as WeChat forms it. */
 const RID = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$/;
+/** The wording of 40164; that of 61004 is the simulator's. */
+const IP_REFUSAL = `invalid ip ${REQUEST_IP} ipv6 ::ffff:${REQUEST_IP}, not in whitelist`;
 const MOST_JITTER = 1.2;
 
 interface Case {
@@ -45,6 +47,7 @@ const CASES: [string, Case][] = [
   refusal(40125, 'secret', 60, true, 'invalid appsecret'),
   refusal(40001, 'token', 60, true, 'invalid credential'),
   refusal(61004, 'ip', 60, true, `add ${REQUEST_IP} to the platform's IP white list`),
+  refusal(40164, 'ip', 60, true, `add ${REQUEST_IP} to the platform's IP white list`, IP_REFUSAL),
   refusal(-1, 'busy', 2, false, 'system error'),
   refusal(48004, 'banned', 600, true, '48004'),
   failure('HTTP 502', { kind: 'http', status: 502 }, 'busy', 2, 'HTTP 502'),
@@ -187,8 +190,9 @@ function refusal(
   wait: number,
   operator: boolean,
   says: string,
+  errmsg?: string,
 ): [string, Case] {
-  const fault: FaultSpec = { kind: 'errcode', errcode };
+  const fault: FaultSpec = { kind: 'errcode', errcode, ...(errmsg && { errmsg }) };
   return [`errcode ${errcode}`, { fault, kind, errcode, wait, operator, says }];
 }
 
@@ -207,7 +211,7 @@ function expectError(error: Record<string, unknown>, { kind, errcode, says }: Ca
   expect(error.message).toContain(says);
   expect(error.errcode).toBe(errcode);
   if (errcode !== undefined) expect(error.rid).toMatch(RID);
-  expect(error.clientIp).toBe(errcode === 61004 ? REQUEST_IP : undefined);
+  expect(error.clientIp).toBe(kind === 'ip' ? REQUEST_IP : undefined);
 }
 
 function expectOldTokenKept(view: Record<string, unknown>, before: Record<string, unknown>): void {
