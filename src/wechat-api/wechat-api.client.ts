@@ -4,6 +4,7 @@ import type { AxiosResponse } from 'axios';
 import { firstValueFrom } from 'rxjs';
 import { z } from 'zod';
 import { exactNumber, parseLenientJson } from '../common/lenient-json.js';
+import { ProxyAgent, ProxyError } from '../common/proxy-agent.js';
 import { Secret } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { clientIpOf, ridOf } from './errmsg-facts.js';
@@ -116,14 +117,21 @@ export class WechatApiClient {
         }),
       );
     } catch (error) {
-      // The error of axios holds the request with its secrets: only its code goes on.
-      const code = String((error as { code?: unknown }).code ?? 'ERR_NETWORK');
-      const what =
-        code === 'ERR_CANCELED' || code === 'ECONNABORTED'
-          ? 'did not answer in time'
-          : `failed: ${code}`;
-      throw new WechatApiError(path, 'network', `The call of ${path} ${what}`, {});
+      throw this.noAnswer(path, error as { code?: unknown; cause?: unknown });
     }
+  }
+
+  /** The error of axios holds the request with its secrets: only its code goes on. */
+  private noAnswer(path: string, { code, cause }: { code?: unknown; cause?: unknown }): Error {
+    if (cause instanceof ProxyError) {
+      const message = `The call of ${path} failed: ${cause.message}`;
+      return new WechatApiError(path, 'proxy', message, {});
+    }
+    const late = code === 'ERR_CANCELED' || code === 'ECONNABORTED';
+    const what = late ? 'did not answer in time' : `failed: ${String(code ?? 'ERR_NETWORK')}`;
+    const { httpsAgent: agent } = this.http.axiosRef.defaults as { httpsAgent?: unknown };
+    const way = agent instanceof ProxyAgent ? ` through the proxy ${agent.proxyName}` : '';
+    return new WechatApiError(path, 'network', `The call of ${path}${way} ${what}`, {});
   }
 }
 
