@@ -7,12 +7,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { ConnectProxy } from '../support/connect-proxy.js';
 import { createTestDatabase } from '../support/databases.js';
+import { subscribe } from '../support/delivery-world.js';
 import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { HubProcess } from '../support/hub-process.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { TestAuthority } from '../support/test-certificates.js';
 import { logLines } from '../support/test-log-lines.js';
 import { calls, HOUR, issued, prime, SECOND, sql } from '../support/token-world.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const { appid } = COMPONENT;
 const PASSWORD = 'fake-p@ss-of-the-proxy';
@@ -94,6 +96,22 @@ describe('a hub behind a proxy', () => {
     proxy.behaviour = 'connect';
     expect((await refresh()).status).toBe(200);
     expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));
+  });
+
+  it.each([
+    ['true', 1],
+    ['false', 0],
+  ])('delivers through it where DELIVERY_USE_PROXY is %s: %i', async (use, connects) => {
+    await start({ DELIVERY_USE_PROXY: use, DELIVERY_ALLOWED_TARGETS: '127.0.0.1' });
+    const receiver = await WebhookReceiver.start();
+    try {
+      const { id } = await subscribe(test, receiver, { name: 'behind the proxy' });
+      expect((await test.hub.post(`/admin/subscriptions/${id}/test`)).status).toBe(200);
+      expect(receiver.received).toHaveLength(1);
+      expect(proxy.connects).toHaveLength(connects);
+    } finally {
+      await receiver.close();
+    }
   });
 
   it('holds the limit of a call whose answer does not come, and says which way it went', async () => {
