@@ -35,6 +35,7 @@ describe("WeChat's text that says a secret", () => {
       'token [secret] bad',
     ],
     ['without digits, by its form', 'key QwErTyUiOpAsDfGhJkLzXcVb bad', 'key [secret] bad'],
+    ['beside a letter whose lower case is longer', `İ ${APP_SECRET}`, 'İ [secret]'],
     ['in place of an id', `rid: ${'0123456789abcdef'.repeat(2)}`, 'rid: [secret]'],
   ])('%s', (_, errmsg, masked) => {
     expect(mask(errmsg)).toBe(masked);
@@ -61,7 +62,6 @@ describe("WeChat's text that says a secret", () => {
       'in wide letters',
       `bad ${[...short].map((c) => (/\w/.test(c) ? String.fromCharCode(c.charCodeAt(0) + 0xfee0) : c)).join('')}`,
     ],
-    ['beside a letter whose lower case is longer', `İ ${APP_SECRET.slice(0, 20)}`],
   ])('%s is left out as a whole', (_, errmsg) => {
     expect(mask(errmsg)).not.toContain(errmsg.slice(4, 12));
     expect(mask(errmsg)).toMatch(/^(?:bad )?\[secret\]/);

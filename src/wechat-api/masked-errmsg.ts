@@ -38,31 +38,30 @@ export function maskedErrmsg(errmsg: unknown, secrets: Secret[]): string {
 
 /** Hides what a text has in common with a secret. */
 function withoutRuns(text: string, secret: string): string {
-  const plain = secret.replace(/^\w*@@@/, '');
-  const forms = [plain, encodeURIComponent(plain)].map((form) => form.toLowerCase());
+  const plain = withoutMark(secret);
   const length = Math.min(RUN, plain.length);
-  const runs = new Set(forms.flatMap((form) => runsOf(form, length)));
-  const lower = text.toLowerCase();
-  // Some capitals are longer in lower case: places would not be the same.
-  if (lower.length !== text.length)
-    return runsOf(lower, length).some((run) => runs.has(run)) ? MASK : text;
+  if (length === 0) return text;
+  const forms = [plain, encodeURIComponent(plain)].map((form) => form.toLowerCase());
+  const known = new Set(forms.flatMap((form) => runsOf(form, length)));
+  const runs = runsOf(text, length).map((run) => known.has(run.toLowerCase()));
   let clean = '';
-  let from = 0;
   let hiddenTo = 0;
-  for (let at = 0; length > 0 && at + length <= text.length; at += 1) {
-    if (!runs.has(lower.slice(at, at + length))) continue;
-    if (at >= hiddenTo) clean += text.slice(from, at) + MASK;
+  for (const [at, hidden] of runs.entries()) {
+    if (!hidden) continue;
+    if (at > hiddenTo || hiddenTo === 0) clean += text.slice(hiddenTo, at) + MASK;
     hiddenTo = at + length;
-    from = hiddenTo;
   }
-  return clean + text.slice(from);
+  return clean + text.slice(hiddenTo);
 }
 
+function withoutMark(secret: string): string {
+  return secret.replace(/^\w*@@@/, '');
+}
+
+/** Every part of a text that is `length` characters long. */
 function runsOf(text: string, length: number): string[] {
-  if (length === 0) return [];
-  return Array.from({ length: Math.max(text.length - length + 1, 0) }, (_, at) =>
-    text.slice(at, at + length),
-  );
+  const count = Math.max(text.length - length + 1, 0);
+  return Array.from({ length: count }, (_, at) => text.slice(at, at + length));
 }
 
 function isTokenLike(run: string): boolean {
@@ -72,11 +71,13 @@ function isTokenLike(run: string): boolean {
 
 /** Whether a text says much of a secret once its characters are read in another way. */
 function saysOtherwise(text: string, secret: string): boolean {
-  const bare = lettersOf(secret.replace(/^\w*@@@/, ''));
+  const bare = lettersOf(withoutMark(secret));
   const length = Math.min(bare.length, DISGUISED_RUN);
   if (length < RUN) return false;
-  const runs = runsOf(bare, length);
-  return readings(text).some((reading) => runs.some((run) => lettersOf(reading).includes(run)));
+  const known = new Set(runsOf(bare, length));
+  return readings(text).some((reading) =>
+    runsOf(lettersOf(reading), length).some((run) => known.has(run)),
+  );
 }
 
 function lettersOf(text: string): string {
