@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { Database } from '../database/database.js';
 import { refreshTime } from '../token/refresh-decision.js';
+import { FORCE_INTERVAL_MS } from '../token/token-limits.js';
 import type { Authorization } from '../wechat-api/component-api.js';
 import { activate, clearRefreshing, endTokens } from './authorizer-columns.js';
 import type { Authorizer } from './authorizer.entity.js';
@@ -126,10 +127,13 @@ export class AuthorizerTransitions {
     });
   }
 
-  /** WeChat's record of the account is to be fetched, and its access token may be void. */
+  /**
+   * WeChat's record of the account is to be fetched, and its access token may be void. A fetch that
+   * failed, or is under way, is made again in 10 s, however many events ask for it.
+   */
   private ask(row: Authorizer): void {
     const now = this.clock.now();
-    row.infoDueAt = now;
+    row.infoDueAt = Math.min(row.infoDueAt ?? now, now + FORCE_INTERVAL_MS);
     if (row.status === 'active' && row.refreshToken !== null) row.refreshAt = now;
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseLenientJson } from './lenient-json.js';
+import { exactNumber, parseLenientJson } from './lenient-json.js';
 
 describe('lenient JSON', () => {
   it.each([
@@ -17,6 +17,8 @@ describe('lenient JSON', () => {
       { a: '"\n\\', b: '\t' },
     ],
     ['a byte order mark', '\uFEFF{"a":1}', { a: 1 }],
+    ['the last of two values of a name', '{"a":1,"a":{"b":2}}', { a: { b: 2 } }],
+    ['a name that objects have', '{"constructor":1}', { constructor: 1 }],
   ])('reads %s', (_, text, value) => {
     expect(parseLenientJson(text)).toEqual(value);
   });
@@ -25,6 +27,18 @@ describe('lenient JSON', () => {
     expect(parseLenientJson('{"a":12345678901234567890}', String)).toEqual({
       a: '12345678901234567890',
     });
+  });
+
+  it.each([
+    ['12345678901234567890', '12345678901234567890'],
+    ['-9007199254740993', '-9007199254740993'],
+    ['9007199254740991', 9007199254740991],
+    ['7200', 7200],
+    ['7200.0', 7200],
+    ['7.2e3', 7200],
+    ['0.1', 0.1],
+  ])('has %s as %j where digits count', (digits, value) => {
+    expect(parseLenientJson(digits, exactNumber)).toBe(value);
   });
 
   it.each(['', '{', '{"a":}', '{"a":1,}', '{"a":"b}', '\u0001{}', '{"a":"\\\n"}', '{"a":1} x'])(

@@ -42,6 +42,7 @@ describe('parseConfig of an empty environment', () => {
       firstComponent: undefined,
       previousKeyHours: 24,
       wechatApi: { baseUrl: 'https://api.weixin.qq.com', timeoutMs: 5000 },
+      proxies: { https: undefined, http: undefined, noProxy: '', forDeliveries: false },
       callbackTimestampWindowSeconds: 600,
       adminToken: undefined,
       masterKeys: undefined,

@@ -1,5 +1,6 @@
 import { HubError } from '../common/hub-error.js';
 import type { LogLevelName } from '../common/hub-logger.js';
+import type { ProxySettings } from '../common/proxy-agent.js';
 import { Secret } from '../common/secret.js';
 import { variables, type VariableName, type VariableValues } from './variables.js';
 
@@ -34,6 +35,7 @@ export interface AppConfig {
   firstComponent?: ComponentSettings;
   previousKeyHours: number;
   wechatApi: { baseUrl: string; timeoutMs: number };
+  proxies: ProxySettings;
   callbackTimestampWindowSeconds: number;
   adminToken?: Secret;
   masterKeys?: MasterKey[];
@@ -144,6 +146,12 @@ function toConfig(v: VariableValues): AppConfig {
     firstComponent: toComponent(v),
     previousKeyHours: v.PREVIOUS_KEY_HOURS,
     wechatApi: { baseUrl: v.WECHAT_API_BASE_URL, timeoutMs: v.WECHAT_API_TIMEOUT_MS },
+    proxies: {
+      https: secretOrNone(v.HTTPS_PROXY ?? v.ALL_PROXY),
+      http: secretOrNone(v.HTTP_PROXY ?? v.ALL_PROXY),
+      noProxy: v.NO_PROXY ?? '',
+      forDeliveries: v.DELIVERY_USE_PROXY,
+    },
     callbackTimestampWindowSeconds: v.CALLBACK_TIMESTAMP_WINDOW_SECONDS,
     adminToken: secretOrNone(v.ADMIN_TOKEN),
     masterKeys: v.MASTER_KEYS?.split(',').map((entry) => toMasterKey(entry.trim())),

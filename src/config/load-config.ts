@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { parseConfig, type AppConfig } from './app-config.js';
+import { PROXY_NAMES } from './variables.js';
 
 /**
  * Reads `.env` of the working directory, if there is one, under the environment, which wins.
@@ -9,5 +10,13 @@ import { parseConfig, type AppConfig } from './app-config.js';
  */
 export function loadConfig(): AppConfig {
   const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
-  return parseConfig({ ...file, ...process.env });
+  return parseConfig({ ...inCapitals(file), ...inCapitals(process.env) });
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** What is set of the proxies in small letters, under the names of the table. */
+function inCapitals(env: Environment): Environment {
+  const named = PROXY_NAMES.map((name) => [name, env[name.toLowerCase()] || env[name]]);
+  return { ...env, ...Object.fromEntries(named.filter(([, value]) => value !== undefined)) };
 }

@@ -53,6 +53,13 @@ const masterKeys = z
     const ids = list.split(',').map((entry) => entry.trim().split(':')[0]);
     return new Set(ids).size === ids.length;
   }, 'must not have two keys of one id');
+const proxyUrl = z
+  .string()
+  .transform((text) => (text.includes('://') ? text : `http://${text}`))
+  .refine(
+    isProxyUrl,
+    'must be http://user:password@host:port, or https://…; special characters of a password as %XX',
+  );
 const flag = z
   .enum(['true', 'false'], 'must be true or false')
   .default('false')
@@ -63,6 +70,24 @@ function isMysqlUrl(text: string): boolean {
   const { protocol, username, password, hostname, pathname } = new URL(text);
   const decodable = [username, password, pathname].every(isDecodable);
   return protocol === 'mysql:' && hostname !== '' && pathname.length > 1 && decodable;
+}
+
+/** A proxy to which CONNECT can be said. */
+function isProxyUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, password, pathname, search, hash } = new URL(text);
+  const plain = hostname !== '' && pathname === '/' && search === '' && hash === '';
+  return /^https?:$/.test(protocol) && plain && [username, password].every(isDecodableText);
+}
+
+/** Whether it can be read as percent-encoded UTF-8. */
+function isDecodableText(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether every % begins an escape, as the driver will want it. */
@@ -176,6 +201,28 @@ export const variables = {
     meaning: 'Milliseconds that a call to WeChat may take',
     example: '5000',
   },
+  HTTPS_PROXY: {
+    schema: proxyUrl.optional(),
+    meaning:
+      'Proxy by which https addresses of WeChat are called, by CONNECT; in small letters, too',
+    example: 'http://user:fake-password@proxy.internal:3128',
+  },
+  HTTP_PROXY: {
+    schema: proxyUrl.optional(),
+    meaning: 'The same for http addresses',
+    example: 'http://proxy.internal:3128',
+  },
+  ALL_PROXY: {
+    schema: proxyUrl.optional(),
+    meaning: 'The same for both, where the one above is not set',
+    example: 'http://proxy.internal:3128',
+  },
+  NO_PROXY: {
+    schema: z.string().optional(),
+    meaning:
+      'Hosts, addresses and CIDRs that are called without a proxy, separated by commas; * is all',
+    example: 'localhost,127.0.0.1,10.0.0.0/8,.internal',
+  },
   CALLBACK_TIMESTAMP_WINDOW_SECONDS: {
     schema: wholeNumber(1, 999_999_999, 600),
     meaning: "Seconds by which a push's timestamp may differ from the clock",
@@ -233,12 +280,25 @@ export const variables = {
     meaning: 'Milliseconds that one attempt to deliver may take',
     example: '15000',
   },
+  DELIVERY_USE_PROXY: {
+    schema: flag,
+    meaning: 'true sends deliveries through the proxy, too; addresses are checked as without it',
+    example: 'false',
+  },
   LOG_LEVEL: {
     schema: z.enum(LOG_LEVEL_NAMES, `must be one of ${LOG_LEVEL_NAMES.join(', ')}`).default('info'),
     meaning: 'error, warn, info or debug; JSON lines on stdout',
     example: 'info',
   },
 } satisfies Record<string, Variable>;
+
+/** Variables that other programs read in small letters, too; those win, as for curl. */
+export const PROXY_NAMES = [
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+] as const satisfies (keyof typeof variables)[];
 
 export type VariableName = keyof typeof variables;
 /** The checked values, by variable name. */

@@ -6,6 +6,8 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
+import { ProxyError } from '../common/proxy-agent.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { TargetRefusedError } from './target-address.js';
 import {
   KEPT_CONNECTIONS,
@@ -53,7 +55,7 @@ export interface CalledTarget {
 
 /**
  * Calls the targets of subscriptions, which are not trusted: no address that is not permitted, no
- * redirect, no proxy, no more than 256 KiB, no longer than the time that is given. Made of
+ * redirect, no proxy unless deliveries are to use one, no more than 256 KiB, no longer than the time that is given. Made of
  * `node:http`: what axios adds would all have to be switched off, and it hides whether a
  * connection was an old one.
  */
@@ -64,20 +66,20 @@ export class TargetClient implements OnApplicationShutdown {
   constructor(
     private readonly targets: TargetLookup,
     @Optional() @Inject(KEPT_LIMITS) kept: KeptConnections = KEPT_CONNECTIONS,
+    @Optional() @Inject(APP_CONFIG) config?: Pick<AppConfig, 'proxies'>,
   ) {
-    this.agents = new TargetAgents(kept);
+    this.agents = new TargetAgents(kept, config?.proxies);
   }
 
   /** @throws {TargetRefusedError | TargetCallError} */
   async post(call: TargetCall): Promise<CalledTarget> {
     const url = this.targets.parse(call.url);
     const until = performance.now() + call.timeoutMs;
-    const agent = url.protocol === 'https:' ? this.agents.https : this.agents.http;
     try {
-      return await this.exchange(url, call, agent, until);
+      return await this.exchange(url, call, this.agents.for(url), until);
     } catch (error) {
       if (!(error instanceof StaleConnectionError)) throw error;
-      return await this.exchange(url, call, false, until);
+      return await this.exchange(url, call, this.agents.once(url), until);
     }
   }
 
@@ -238,6 +240,7 @@ async function drain(response: IncomingMessage): Promise<void> {
 
 function callError(error: Error, outgoing: ClientRequest): Error {
   if (error instanceof TargetRefusedError || error instanceof TargetCallError) return error;
+  if (error instanceof ProxyError) return new TargetCallError(`No connection: ${error.message}`);
   const code = String((error as NodeJS.ErrnoException).code ?? 'unknown');
   const stale = outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
   if (stale) return new StaleConnectionError('The connection was closed');

@@ -1,4 +1,5 @@
 import { HubError } from '../common/hub-error.js';
+import { exactNumber, parseLenientJson } from '../common/lenient-json.js';
 import { fieldsXml, parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import {
@@ -43,7 +44,7 @@ export function replyXml(head: ReplyHead, { MsgType, ...rest }: PassiveReply): s
 export function readJsonReply(text: string): PassiveReply {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseLenientJson(text, exactNumber);
   } catch (error) {
     throw new ReplyInvalidError('malformed JSON', error);
   }

@@ -107,6 +107,11 @@ describe('a reply in JSON', () => {
   });
 });
 
+it('a reply in JSON may hold what a user typed as it came: control characters, unescaped', () => {
+  const reply = readJsonReply('{"MsgType":"text","Content":"one\n\ttwo"}');
+  expect(reply).toEqual({ MsgType: 'text', Content: 'one\n\ttwo' });
+});
+
 describe('a reply in XML', () => {
   const rewrite = (xml: string): unknown => fields(rewriteXmlReply(HEAD, xml));
 

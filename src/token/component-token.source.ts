@@ -9,6 +9,7 @@ import { firstAccepted, isRefusal } from '../wechat-api/first-accepted.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
 import type { Exchange, Inputs, TokenSource } from './token-source.js';
+import type { TokenState } from './token-state.js';
 import type { FreshToken } from './token.store.js';
 
 /** Characters of a ticket's hash that name it. */
@@ -30,12 +31,15 @@ export class ComponentTokenSource implements TokenSource {
     private readonly wechat: WechatApiClient,
   ) {}
 
-  async prepare(componentAppId: string): Promise<Exchange> {
+  /** The newest ticket is tried first; alone where those before it were refused a moment ago. */
+  async prepare(componentAppId: string, state: TokenState, lifted: boolean): Promise<Exchange> {
     const component = await this.components.getEnabled(componentAppId);
     const ticket = await this.tickets.usable(componentAppId);
+    const alone = lifted && state.lastError?.kind === 'ticket';
+    const earlier = async (): Promise<Secret[]> => (alone ? [] : this.tickets.earlierThan(ticket));
     return {
       inputs: inputsOf(component, ticket),
-      run: (stillMine) => this.exchange(component, ticket, stillMine),
+      run: (stillMine) => this.exchange(component, [ticket.ticket, earlier], stillMine),
     };
   }
 
@@ -52,13 +56,13 @@ export class ComponentTokenSource implements TokenSource {
 
   private exchange(
     component: Component,
-    ticket: Ticket,
+    [first, more]: [Secret, () => Promise<Secret[]>],
     stillMine: () => Promise<void>,
   ): Promise<FreshToken> {
     return firstAccepted(
       {
-        first: ticket.ticket,
-        more: () => this.tickets.earlierThan(ticket),
+        first,
+        more,
         refusals: ['ticket'],
         beforeNext: stillMine,
       },

@@ -18,6 +18,7 @@ function wait(kind: ExchangeFailureKind, attempts: number, random = MIDDLE): num
 const TABLE: [ExchangeFailureKind, number, number, boolean][] = [
   ['busy', 2, 60, false],
   ['network', 2, 60, false],
+  ['proxy', 2, 60, true],
   ['internal', 5, 60, false],
   ['garbage', 5, 120, false],
   ['rate', 60, 300, false],

@@ -27,6 +27,11 @@ export const FAILURE_POLICIES: Record<ExchangeFailureKind, FailurePolicy> = {
     operator: false,
     advice: 'WeChat could not be reached; the hub tries again',
   },
+  proxy: {
+    retry: { baseSeconds: 2, maxSeconds: 60 },
+    operator: true,
+    advice: 'The proxy let no call of WeChat through; check it, HTTPS_PROXY and NO_PROXY',
+  },
   garbage: {
     retry: { baseSeconds: 5, maxSeconds: 120 },
     operator: false,

@@ -31,7 +31,10 @@ export abstract class TokenColumns {
   @BigIntColumn({ name: 'invalidated_at', nullable: true })
   invalidatedAt!: number | null;
 
-  /** When a refresh was last forced: by hand, or by a report that the token is refused. */
+  /**
+   * When a refresh was last forced: by hand, by a report that the token is refused, or by what
+   * cures its last failure.
+   */
   @BigIntColumn({ name: 'forced_at', nullable: true })
   forcedAt!: number | null;
 

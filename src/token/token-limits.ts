@@ -9,7 +9,10 @@ export const LEASE_MS = 10_000;
 /** A token reported as refused is replaced at most this often. */
 export const REPORT_INTERVAL_MS = 30_000;
 
-/** An exchange is forced by hand at most this often, over all hosts. */
+/**
+ * An exchange comes before its time at most this often, over all hosts: by hand, or because what
+ * the last failure was about has changed.
+ */
 export const FORCE_INTERVAL_MS = 10_000;
 
 /** After a token of a tiny life the next exchange is not made before this, unless it is forced. */

@@ -26,9 +26,11 @@ export interface TokenSource {
   /**
    * Collects what the exchange needs, before WeChat is asked.
    * @param state the row as it is.
+   * @param lifted the exchange comes before its time, because an input of the last failure has
+   * changed: what else was refused with it need not be tried.
    * @throws {HubError} when something is missing and WeChat need not be asked.
    */
-  prepare(key: string, state: TokenState): Promise<Exchange>;
+  prepare(key: string, state: TokenState, lifted: boolean): Promise<Exchange>;
   /** What an exchange would be made with now. */
   inputs(key: string): Promise<Inputs>;
   /** Runs when a failed exchange is on record, for what may cure it. */

@@ -33,6 +33,14 @@ interface RefreshRequest {
   force?: boolean;
 }
 
+/** Why an exchange comes before its time. */
+interface Early {
+  /** Somebody wants it now. */
+  force?: boolean | undefined;
+  /** What the last failure was about has changed. */
+  lifted: boolean;
+}
+
 /**
  * Keeps tokens alive: one exchange per refresh however many callers, processes and hosts ask; a
  * token that is valid is served whatever else is broken; a late answer replaces nothing newer.
@@ -101,11 +109,11 @@ export class TokenEngine {
   async refreshIfDue(key: string): Promise<void> {
     const state = await this.copy(key).get();
     if (!this.due(key, state)) return;
-    if (!this.mayAttempt(key, state) && !(await this.cured(key, state))) return;
+    if (!this.mayAttempt(key, state) && !(await this.mayLift(key, state))) return;
     await this.quietly(key, { after: state.generation });
     // A run that was joined may have begun before what cures its failure arrived.
     const after = await this.copy(key).get();
-    if (this.due(key, after) && (await this.cured(key, after))) {
+    if (this.due(key, after) && (await this.mayLift(key, after))) {
       await this.quietly(key, { after: after.generation });
     }
   }
@@ -176,7 +184,7 @@ export class TokenEngine {
     lease: Lease,
   ): Promise<Exchange | undefined> {
     try {
-      return await this.source.prepare(key, state);
+      return await this.source.prepare(key, state, false);
     } catch (error) {
       await this.exchanges.unprepared(key, lease, error, state.attempts + 1);
       return undefined;
@@ -208,9 +216,13 @@ export class TokenEngine {
     return this.doubts.mayOverrule(`next attempt for ${key}`, state.nextAttemptAt ?? 0);
   }
 
-  /** Whether what the last failure was about has changed since, so that waiting is pointless. */
-  private async cured(key: string, { lastError }: TokenState): Promise<boolean> {
-    if (lastError?.input === undefined) return false;
+  /**
+   * Whether what the last failure was about has changed since, so that waiting is pointless. What
+   * arrives may be as bad as what was there: it counts among what is forced, once in 10 s.
+   */
+  private async mayLift(key: string, state: TokenState): Promise<boolean> {
+    const { lastError } = state;
+    if (lastError?.input === undefined || this.wasForced(state)) return false;
     return (await this.source.inputs(key))[lastError.kind] !== lastError.input;
   }
 
@@ -252,12 +264,13 @@ export class TokenEngine {
       if (!force && !this.due(key, state)) return state;
       const failedElsewhere = state.attempts > failuresBefore;
       const allowed = !failedElsewhere && (force || this.mayAttempt(key, state));
-      if (!allowed && !(await this.cured(key, state))) throw rememberedError(state);
+      const lifted = !allowed && (await this.mayLift(key, state));
+      if (!allowed && !lifted) throw rememberedError(state);
       const waited = performance.now() - started;
       if (waited > MAX_WAIT_MS || this.stopping) throw refreshInProgress();
       if (isPending(state.leaseUntil, LEASE_MS, this.clock.now())) await this.waitForLease(key);
       else if (force && this.wasForced(state)) return this.servableOrTooSoon(state);
-      else if (await this.exchange(key, state, force)) return this.reload(key);
+      else if (await this.exchange(key, state, { force, lifted })) return this.reload(key);
     }
   }
 
@@ -279,12 +292,13 @@ export class TokenEngine {
   }
 
   /** Whether there is a new token; not if another process was faster. */
-  private async exchange(key: string, state: TokenState, forced?: boolean): Promise<boolean> {
+  private async exchange(key: string, state: TokenState, early: Early): Promise<boolean> {
     const { generation, attempts } = state;
-    const exchange = await this.source.prepare(key, state);
+    const { force = false, lifted } = early;
+    const exchange = await this.source.prepare(key, state, lifted);
     // A lease of its own for each exchange: not even this process takes over another one's.
     const lease = { owner: uuidv4(), generation, until: this.clock.now() + LEASE_MS };
-    if (!(await this.rows.acquire(key, lease, forced))) return false;
+    if (!(await this.rows.acquire(key, lease, force || lifted))) return false;
     try {
       return await this.exchanges.run(key, lease, exchange, attempts + 1);
     } catch (error) {

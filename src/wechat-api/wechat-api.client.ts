@@ -3,16 +3,18 @@ import { Injectable } from '@nestjs/common';
 import type { AxiosResponse } from 'axios';
 import { firstValueFrom } from 'rxjs';
 import { z } from 'zod';
+import { exactNumber, parseLenientJson } from '../common/lenient-json.js';
+import { ProxyAgent, ProxyError } from '../common/proxy-agent.js';
 import { Secret } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
+import { clientIpOf, ridOf } from './errmsg-facts.js';
+import { maskedErrmsg } from './masked-errmsg.js';
 import { WechatApiError } from './wechat-api.error.js';
 import { kindOfErrcode } from './wechat-errcode.js';
 
 /** Body of a call; {@link Secret}s are revealed on the way out only. */
 export type WechatApiBody = Record<string, string | number | Secret | object>;
 
-/** Longest text of WeChat's that goes into answers, logs and rows. */
-const MAX_ERRMSG = 500;
 /** Longest life of a token that is believed, in seconds; WeChat's is two hours. */
 const MAX_LIFE_SECONDS = 86_400;
 
@@ -115,14 +117,21 @@ export class WechatApiClient {
         }),
       );
     } catch (error) {
-      // The error of axios holds the request with its secrets: only its code goes on.
-      const code = String((error as { code?: unknown }).code ?? 'ERR_NETWORK');
-      const what =
-        code === 'ERR_CANCELED' || code === 'ECONNABORTED'
-          ? 'did not answer in time'
-          : `failed: ${code}`;
-      throw new WechatApiError(path, 'network', `The call of ${path} ${what}`, {});
+      throw this.noAnswer(path, error as { code?: unknown; cause?: unknown });
     }
+  }
+
+  /** The error of axios holds the request with its secrets: only its code goes on. */
+  private noAnswer(path: string, { code, cause }: { code?: unknown; cause?: unknown }): Error {
+    if (cause instanceof ProxyError) {
+      const message = `The call of ${path} failed: ${cause.message}`;
+      return new WechatApiError(path, 'proxy', message, {});
+    }
+    const late = code === 'ERR_CANCELED' || code === 'ECONNABORTED';
+    const what = late ? 'did not answer in time' : `failed: ${String(code ?? 'ERR_NETWORK')}`;
+    const { httpsAgent: agent } = this.http.axiosRef.defaults as { httpsAgent?: unknown };
+    const way = agent instanceof ProxyAgent ? ` through the proxy ${agent.proxyName}` : '';
+    return new WechatApiError(path, 'network', `The call of ${path}${way} ${what}`, {});
   }
 }
 
@@ -142,15 +151,9 @@ function readAnswer<S extends z.ZodType>(
   schema: S,
   secrets: Secret[],
 ): z.output<S> {
-  const answer = parseJson(response.data);
+  const answer = parseAnswer(response.data, secrets);
   const errcode = readErrcode(answer?.errcode);
-  if (answer && errcode) {
-    throw refusal(
-      path,
-      errcode,
-      withoutSecrets(String(answer.errmsg ?? ''), secrets).slice(0, MAX_ERRMSG),
-    );
-  }
+  if (answer && errcode) throw refusal(path, errcode, String(answer.errmsg ?? ''));
   if (response.status >= 400) {
     const kind = response.status >= 500 || response.status === 429 ? 'busy' : 'garbage';
     throw new WechatApiError(path, kind, `${path} answered HTTP ${response.status}`, {});
@@ -174,31 +177,32 @@ function readErrcode(value: unknown): number | undefined {
   return Number.isInteger(errcode) ? (errcode as number) : undefined;
 }
 
-function parseJson(text: unknown): Record<string, unknown> | undefined {
+/**
+ * The object in an answer; undefined where there is none. WeChat's text in it goes into answers and
+ * logs, so nothing secret that the hub has sent comes back in it.
+ */
+function parseAnswer(text: unknown, secrets: Secret[]): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(String(text));
-    return value !== null && typeof value === 'object'
-      ? (value as Record<string, unknown>)
-      : undefined;
+    const value = parseLenientJson(String(text), exactNumber);
+    if (value === null || typeof value !== 'object') return undefined;
+    const answer = value as Record<string, unknown>;
+    return 'errmsg' in answer
+      ? { ...answer, errmsg: maskedErrmsg(answer.errmsg, secrets) }
+      : answer;
   } catch {
     return undefined;
   }
 }
 
 function refusal(path: string, errcode: number, errmsg: string): WechatApiError {
-  const rid = /rid: ([0-9a-f-]+)/.exec(errmsg)?.[1];
-  const clientIp = /requestIP: ([0-9a-fA-F.:]+)/.exec(errmsg)?.[1];
-  const hint = clientIp ? `; add ${clientIp} to the platform's IP white list` : '';
-  return new WechatApiError(
-    path,
-    kindOfErrcode(errcode),
-    `WeChat refused ${path}: ${errcode} ${errmsg}${hint}`,
-    { errcode, errmsg, ...(rid && { rid }), ...(clientIp && { clientIp }) },
-  );
-}
-
-/** WeChat's text goes into answers and logs, so nothing secret that we sent may come back in it. */
-function withoutSecrets(text: string, secrets: Secret[]): string {
-  const forms = secrets.flatMap((secret) => [secret.reveal(), encodeURIComponent(secret.reveal())]);
-  return forms.reduce((clean, form) => clean.replaceAll(form, '[secret]'), text);
+  const kind = kindOfErrcode(errcode);
+  const rid = ridOf(errmsg);
+  const clientIp = clientIpOf(errmsg);
+  const hint = clientIp && kind === 'ip' ? `; add ${clientIp} to the platform's IP white list` : '';
+  return new WechatApiError(path, kind, `WeChat refused ${path}: ${errcode} ${errmsg}${hint}`, {
+    errcode,
+    errmsg,
+    ...(rid && { rid }),
+    ...(clientIp && { clientIp }),
+  });
 }

@@ -13,6 +13,7 @@ export type FailureKind =
   | 'refresh_token'
   | 'withdrawn'
   | 'network'
+  | 'proxy'
   | 'garbage'
   | 'unknown';
 

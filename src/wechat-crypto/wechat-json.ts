@@ -1,3 +1,4 @@
+import type { DuplicateKeyInfo } from 'lossless-json';
 import { parseLenientJson } from '../common/lenient-json.js';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
 import type { XmlFields, XmlValue } from './xml-fields.js';
@@ -33,7 +34,7 @@ export interface LooseJson {
 export function readLooseJson(text: string): LooseJson {
   let value: unknown;
   try {
-    value = parseLenientJson(text, (digits) => digits);
+    value = parseLenientJson(text, (digits) => digits, bothValues);
   } catch (error) {
     const problem =
       error instanceof RangeError ? 'The JSON is too deep' : 'The JSON is not well-formed';
@@ -45,6 +46,11 @@ export function readLooseJson(text: string): LooseJson {
   } catch {
     return { fields: salvaged(text), problem: 'The JSON is too deep' };
   }
+}
+
+/** As XML has a field that stands twice. */
+function bothValues({ oldValue, newValue }: DuplicateKeyInfo): unknown {
+  return [oldValue, newValue].flat();
 }
 
 /** Fields of texts and numbers of malformed JSON, wherever they stand: the first of each name. */

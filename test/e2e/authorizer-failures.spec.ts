@@ -9,15 +9,17 @@ import {
   calls,
   detailOf,
   historyOf,
+  infoTick,
   newAccount,
   pass,
   PLATFORM,
+  QUERY_AUTH,
   tokenOf,
   tokenText,
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { HOUR, mend, MINUTE } from '../support/token-world.js';
+import { eventually, HOUR, mend, MINUTE, SECOND } from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind) => {
   let test: TestApp;
@@ -49,6 +51,21 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     test.clock.advance(10_000);
     await refresh();
     expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([3, 1]);
+  });
+
+  it('is asked about once in 10 s, however many events say that it has changed', async () => {
+    breakPath(test, QUERY_AUTH, { kind: 'errcode', errcode: 61009 });
+    breakPath(test, AUTHORIZER_INFO, { kind: 'errcode', errcode: -1 });
+    for (let event = 0; event < 16; event += 1) {
+      test.clock.advance(SECOND);
+      const before = (await historyOf(test, account)).length;
+      await test.simulator.authorize(PLATFORM, account, { push: true, funcInfo: [1, 2 + event] });
+      await eventually('what became of the code', async () =>
+        (await historyOf(test, account)).length > before ? true : undefined,
+      );
+      await infoTick(test);
+    }
+    expect(calls(test, AUTHORIZER_INFO)).toBe(2);
   });
 
   it('with a refresh token that stays void needs the account, and WeChat is asked no more', async () => {

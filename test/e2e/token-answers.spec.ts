@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { detailOf, infoTick } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
+import { eventually } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
 const TOKEN = { component_access_token: 'fake-token-with-an-odd-errcode', expires_in: 7200 };
@@ -13,8 +15,13 @@ describe.each(databaseKinds())('an answer of WeChat to a hub on %s', (kind) => {
   let test: TestApp;
   let wechat: Server;
   let answer: unknown;
+  /** Answers as they are sent, by the end of the path. */
+  const texts: Record<string, string> = {};
   beforeAll(async () => {
-    wechat = createServer((_, response) => response.end(JSON.stringify(answer)));
+    wechat = createServer(({ url = '' }, response) => {
+      const name = /(\w+)(?:\?|$)/.exec(url)?.[1] ?? '';
+      response.end(texts[name] ?? JSON.stringify(answer));
+    });
     await once(wechat.listen(0, '127.0.0.1'), 'listening');
     const { port } = wechat.address() as AddressInfo;
     const env = { WECHAT_API_BASE_URL: `http://127.0.0.1:${port}` };
@@ -56,5 +63,43 @@ describe.each(databaseKinds())('an answer of WeChat to a hub on %s', (kind) => {
   it.each([[0], ['0'], [null], [undefined]])('with the errcode %j is taken', async (errcode) => {
     answer = { errcode, ...TOKEN };
     expect((await refresh()).status).toBe(200);
+  });
+
+  it('with control characters, a byte order mark or a name twice is read as it is meant', async () => {
+    answer = undefined;
+    for (const text of [
+      `{"component_access_token":"${TOKEN.component_access_token}","expires_in":7200,"x":"a\n\u0001"}`,
+      `\uFEFF${JSON.stringify(TOKEN)}`,
+      `{"expires_in":"soon",${JSON.stringify(TOKEN).slice(1)}`,
+    ]) {
+      texts.api_component_token = text;
+      expect((await refresh()).status).toBe(200);
+    }
+    delete texts.api_component_token;
+  });
+
+  it('about an account keeps what its users typed, and the digits of its numbers', async () => {
+    answer = TOKEN;
+    await refresh();
+    const account = 'wxacc0unt0w1th0dd';
+    const info = `"authorization_info":{"authorizer_appid":"${account}","authorizer_access_token":"fake-account-token","expires_in":7200,"authorizer_refresh_token":"refreshtoken@@@fake"}`;
+    texts.api_query_auth = `{${info}}`;
+    texts.api_get_authorizer_info = `{"authorizer_info":{"nick_name":"Line one\n\tand \u0007 two","principal_name":"A","uin":12345678901234567890},${info}}`;
+    const event = test.simulator.buildEvent(appid, 'authorized', {
+      AuthorizerAppid: account,
+      AuthorizationCode: `queryauthcode@@@fake-${kind}`,
+      AuthorizationCodeExpiredTime: String(Math.floor(test.clock.now() / 1000) + 600),
+      PreAuthCode: 'fake-pre-auth-code',
+    });
+    expect((await test.hub.push(event)).text).toBe('success');
+    const view = await eventually('the information', async () => {
+      await infoTick(test);
+      const detail = await detailOf(test, account);
+      return detail.info ? detail : undefined;
+    });
+    expect(view).toMatchObject({
+      nickName: 'Line one\n\tand \u0007 two',
+      info: { uin: '12345678901234567890' },
+    });
   });
 });

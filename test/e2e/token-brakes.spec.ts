@@ -22,6 +22,7 @@ import {
   SECOND,
   secondHub,
   sql,
+  START_PUSH,
   tick,
 } from '../support/token-world.js';
 
@@ -129,6 +130,54 @@ describe.each(databaseKinds())('exchanges are braked on %s', (kind) => {
     }
     expect(calls(test, AUTHORIZER_TOKEN)).toBeLessThanOrEqual(3);
     expect((await detailOf(test, account)).token.lastError).toBeNull();
+  });
+
+  it('for tickets that WeChat refuses, ten a second on two hosts: one in 10 s', async () => {
+    await prime(test);
+    const other = await secondHub(test);
+    try {
+      test.simulator.updateComponent(appid, { pushUrl: null });
+      test.clock.advance(13 * HOUR);
+      test.simulator.clearCalls();
+      for (let pushed = 0; pushed < 140; pushed += 1) {
+        test.clock.advance(SECOND / 10);
+        const { hub } = pushed % 2 ? test : other;
+        const built = test.simulator.buildTicketPush(appid, { issued: pushed === 139 });
+        expect((await hub.push(built)).text).toBe('success');
+        // Readers and timers lift it no more than pushes do.
+        if (pushed % 20 === 0) await Promise.all([hub.accessToken(), tick(test), tick(other)]);
+      }
+      // The first exchange tries earlier tickets as well; what follows is about the new one alone.
+      const { attempts } = (await test.hub.token()).json;
+      expect(attempts).toBe(3);
+      expect(calls(test)).toBeLessThanOrEqual(8);
+      expect(calls(test, START_PUSH)).toBe(1);
+
+      // A good one has come among them: it is used as soon as the next exchange may be.
+      test.clock.advance(10 * SECOND);
+      await tick(other);
+      expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));
+      expect((await test.hub.token()).json).toMatchObject({ attempts: 0, lastError: null });
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('for AppSecrets that are changed again and again', async () => {
+    await prime(test);
+    test.clock.advance(3 * HOUR);
+    breakExchange(test, { kind: 'errcode', errcode: 40125 });
+    test.simulator.clearCalls();
+    expect((await test.hub.accessToken()).status).toBe(502);
+    for (let change = 0; change < 30; change += 1) {
+      test.clock.advance(SECOND / 2);
+      const appSecret = `fake-secret-number-${change}-of-many`;
+      await test.hub.patch(`/admin/components/${appid}`, { appSecret });
+      await Promise.all([test.hub.accessToken(), tick(test)]);
+    }
+    // One for the first secret; two lifts, each with up to three secrets before the newest.
+    expect(calls(test)).toBeLessThanOrEqual(1 + 2 * 4);
+    expect((await test.hub.token()).json.attempts).toBe(3);
   });
 
   it('by a database that refuses to store a token: told at once, put off, on record', async () => {

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { REQUEST_IP } from '../../simulator/wechat-error.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
+import { logLines } from '../support/test-log-lines.js';
 import {
   breakExchange,
   calls,
@@ -13,6 +15,7 @@ import {
   MINUTE,
   prime,
   SECOND,
+  sql,
   START_PUSH,
   tick,
 } from '../support/token-world.js';
@@ -22,6 +25,8 @@ const { appid } = COMPONENT;
 const READS = 25;
 /** rid as WeChat forms it. */
 const RID = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$/;
+/** The wording of 40164; that of 61004 is the simulator's. */
+const IP_REFUSAL = `invalid ip ${REQUEST_IP} ipv6 ::ffff:${REQUEST_IP}, not in whitelist`;
 const MOST_JITTER = 1.2;
 
 interface Case {
@@ -42,6 +47,7 @@ const CASES: [string, Case][] = [
   refusal(40125, 'secret', 60, true, 'invalid appsecret'),
   refusal(40001, 'token', 60, true, 'invalid credential'),
   refusal(61004, 'ip', 60, true, `add ${REQUEST_IP} to the platform's IP white list`),
+  refusal(40164, 'ip', 60, true, `add ${REQUEST_IP} to the platform's IP white list`, IP_REFUSAL),
   refusal(-1, 'busy', 2, false, 'system error'),
   refusal(48004, 'banned', 600, true, '48004'),
   failure('HTTP 502', { kind: 'http', status: 502 }, 'busy', 2, 'HTTP 502'),
@@ -146,6 +152,30 @@ describe.each(databaseKinds())('an exchange that fails on %s', (kind) => {
     }
   });
 
+  it('with four fifths of a secret in its text tells it nowhere', async () => {
+    await prime(test);
+    const { appsecret } = COMPONENT;
+    const most = appsecret.slice(0, Math.ceil(0.8 * appsecret.length));
+    const foreign = 'refreshtoken@@@fake-one-that-nobody-sent';
+    const errmsg = `not ${most}, ${foreign} run ${randomUUID()}`;
+    const said = `not [secret], [secret] run [secret]`;
+    breakExchange(test, { kind: 'errcode', errcode: 40125, errmsg });
+    test.simulator.addFault({ path: START_PUSH, kind: 'errcode', errcode: 0, errmsg });
+    const refused = await test.hub.post(`/admin/tokens/${appid}/refresh`);
+    const startPush = await test.hub.post(`/admin/tickets/${appid}/start-push`);
+    expect(refused.json.error.errmsg).toContain(said);
+    expect(startPush.json.errmsg).toContain(said);
+    const [row] = await sql(test).query('SELECT last_error FROM component_access_token');
+    const logged = logLines(refused.json.error.rid);
+    expect(logged).not.toHaveLength(0);
+    const places = [refused.text, startPush.text, (await test.hub.token()).text, row.last_error];
+    for (const text of [...places, JSON.stringify(logged)]) {
+      expect(text).toContain('[secret]');
+      expect(text).not.toContain(most.slice(0, 12));
+      expect(text).not.toContain('nobody-sent');
+    }
+  });
+
   it('only by its content type has not failed', async () => {
     breakExchange(test, { kind: 'text_plain' });
     const token = await prime(test);
@@ -160,8 +190,9 @@ function refusal(
   wait: number,
   operator: boolean,
   says: string,
+  errmsg?: string,
 ): [string, Case] {
-  const fault: FaultSpec = { kind: 'errcode', errcode };
+  const fault: FaultSpec = { kind: 'errcode', errcode, ...(errmsg && { errmsg }) };
   return [`errcode ${errcode}`, { fault, kind, errcode, wait, operator, says }];
 }
 
@@ -180,7 +211,7 @@ function expectError(error: Record<string, unknown>, { kind, errcode, says }: Ca
   expect(error.message).toContain(says);
   expect(error.errcode).toBe(errcode);
   if (errcode !== undefined) expect(error.rid).toMatch(RID);
-  expect(error.clientIp).toBe(errcode === 61004 ? REQUEST_IP : undefined);
+  expect(error.clientIp).toBe(kind === 'ip' ? REQUEST_IP : undefined);
 }
 
 function expectOldTokenKept(view: Record<string, unknown>, before: Record<string, unknown>): void {

@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { ProxySettings } from '../../src/common/proxy-agent.js';
 import { TargetLookup } from '../../src/delivery/target-lookup.js';
 import type { Resolve } from '../../src/delivery/target-names.js';
 import { TargetClient, type TargetCall } from '../../src/delivery/target.client.js';
@@ -28,9 +29,10 @@ export function targetClient(
   allowed: string[],
   addresses: LookupAddress[] = [],
   kept?: ConstructorParameters<typeof TargetClient>[1],
+  proxies?: ProxySettings,
 ): TargetClient {
   const lookup = lookupFor(allowed, async () => addresses);
-  const made = new TargetClient(lookup, kept);
+  const made = new TargetClient(lookup, kept, proxies && { proxies });
   clients.push(made);
   return made;
 }
