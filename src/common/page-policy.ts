@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { hashSource, STRICT_POLICY } from './html-page.js';
 
+/** The style that Swagger's script brings along, within its logo. */
+const DOCS_LOGO = '.logo_small_svg__cls-2{fill:#fff}.logo_small_svg__cls-3{fill:#85ea2d}';
 /** Swagger's page: its own scripts and styles, and calls of this server. */
 const DOCS = /^\/docs(?:\/|\?|$)/;
 
@@ -29,7 +31,7 @@ function docsPolicy(page: unknown): string[] {
   const html = typeof page === 'string' ? page : '';
   const blocks = [...html.matchAll(/<style>([^]*?)<\/style>/g)].map(([, css = '']) => css);
   const attributes = [...html.matchAll(/ style="([^"]*)"/g)].map(([, css = '']) => css);
-  const hashes = [...new Set([...blocks, ...attributes])].map(hashSource);
+  const hashes = [...new Set([DOCS_LOGO, ...blocks, ...attributes])].map(hashSource);
   const attributeRule = attributes.length > 0 ? [" 'unsafe-hashes'"] : [];
   return [
     ...STRICT_POLICY,

@@ -66,7 +66,9 @@ describe.each(databaseKinds())('the result of an authorization on %s', (kind) =>
     expect([...target.searchParams.keys()].toSorted()).toEqual(['keep', 'result_id']);
     const id = idOf(back);
     const anonymous = { headers: { authorization: '' } };
-    expect((await test.hub.request('GET', `/api/authorizations/${id}`, anonymous)).status).toBe(401);
+    expect((await test.hub.request('GET', `/api/authorizations/${id}`, anonymous)).status).toBe(
+      401,
+    );
     expect(await redeem(id)).toMatchObject({
       status: 200,
       json: {
