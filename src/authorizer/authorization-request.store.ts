@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { IsNull, Not, type EntityManager } from 'typeorm';
+import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS, isYetToCome } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
@@ -17,6 +18,7 @@ const CODE_LIFE_MS = 3_600_000;
 export class AuthorizationRequestStore {
   constructor(
     private readonly database: Database,
+    private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {}
 
@@ -85,11 +87,13 @@ export class AuthorizationRequestStore {
    */
   async redeem(id: string, withCode: boolean): Promise<boolean> {
     const codeHash = withCode ? Not(IsNull()) : IsNull();
+    const which = { id, codeHash, redeemedAt: IsNull() };
     const redeemedAt = this.clock.now();
-    const { affected } = await this.database.write((manager) =>
-      manager.update(AuthorizationRequest, { id, codeHash, redeemedAt: IsNull() }, { redeemedAt }),
-    );
-    return affected === 1;
+    return this.database.transaction(async (manager) => {
+      const { affected } = await manager.update(AuthorizationRequest, which, { redeemedAt });
+      if (affected === 1) await this.audit.within(manager);
+      return affected === 1;
+    });
   }
 
   private isOld({ receivedAt }: AuthorizationCode): boolean {

@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { AuthorizationResultService, RESULT_OUTCOMES } from './authorization-result.service.js';
 
@@ -34,6 +35,7 @@ export class AuthorizationResultController {
   constructor(private readonly results: AuthorizationResultService) {}
 
   @Get(':id')
+  @Audited('authorization.redeem', { shows: 'always' })
   @ApiOperation({
     summary: 'The result of an authorization, once',
     description:

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
@@ -38,6 +39,7 @@ export class AuthorizationResultService {
   constructor(
     private readonly requests: AuthorizationRequestStore,
     private readonly codes: AuthorizationCodeStore,
+    private readonly audit: AuditService,
     private readonly box: SecretBox,
     private readonly clock: Clock,
   ) {}
@@ -62,6 +64,8 @@ export class AuthorizationResultService {
     }
     const code = codeHash === null ? null : await this.codes.find(codeHash);
     if (withCode && !code) throw gone();
+    const target = [componentAppId, code?.authorizerAppId].filter(Boolean).join('/');
+    this.audit.about(target);
     if (code?.state === 'pending') {
       const nothing = { authorizerAppId: null, state: null, error: null };
       return { outcome: 'pending', componentAppId, ...nothing };

@@ -65,7 +65,8 @@ export function sendHubError(error: HubError, id: string, reply: FastifyReply): 
     .send(errorBody(error, id));
 }
 
-function toHubError(thrown: unknown): HubError {
+/** What is answered for whatever was thrown. */
+export function toHubError(thrown: unknown): HubError {
   if (thrown instanceof HubError) return thrown;
   const status = httpStatusOf(thrown);
   if (status !== undefined && status < 500) {

@@ -79,6 +79,9 @@ describe.each(databaseKinds())('the result of an authorization on %s', (kind) =>
         error: null,
       },
     });
+    const trail = await test.hub.get('/admin/audit?action=authorization.redeem');
+    expect(trail.json.records).toMatchObject([{ target: `${PLATFORM}/${account}`, outcome: 'ok' }]);
+    expect(trail.text).not.toContain(id);
     for (const hub of [test.hub, other.hub]) {
       expect(await redeem(id, hub)).toMatchObject({
         status: 410,
