@@ -8,7 +8,7 @@ import { Database } from '../database/database.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 
-/** What stands in the row of a code that a browser brought for no request of the hub. */
+/** Stored in the row of a code that a browser brought for no request of the hub. */
 const NO_REQUEST = '';
 /** WeChat's codes live for an hour: a browser that comes later with one did not get it just now. */
 const CODE_LIFE_MS = 3_600_000;

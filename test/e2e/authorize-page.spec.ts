@@ -233,7 +233,7 @@ describe.each(databaseKinds())('the authorization page on %s', (kind) => {
   }
 
   it.each(['', '?auth_code=', '?auth_code=&expires_in=600', '?request=', '?x=1'])(
-    'is told by a page that it was cancelled: a return with "%s"',
+    'says by a page that it was cancelled: a return with "%s"',
     async (query) => {
       const answer = await test.hub.get(`${PAGE}/callback${query}`);
       expectPage(answer);
