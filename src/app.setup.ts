@@ -9,6 +9,7 @@ import { HubError } from './common/hub-error.js';
 import { answerClientError } from './common/hub-error.client.js';
 import { HubErrorFilter, sendHubError } from './common/hub-error.filter.js';
 import { RequestPipe, useJsonBodies } from './common/json-body.js';
+import { guardPages } from './common/page-policy.js';
 import { emitTelemetry } from './common/telemetry.js';
 import { runWithRequestId } from './common/request-context.js';
 import { Stopping } from './common/stopping.js';
@@ -59,6 +60,7 @@ export function configureApp(
   useRequestContext(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
+  guardPages(fastify);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(new HubErrorFilter());
   useApiDocs(app);

@@ -1,8 +1,10 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn } from '../database/column-types.js';
 
-/** Who did what to which thing: secrets shown, components changed. Holds no secret. */
+/** Who did what to which thing, and how it ended. Holds no secret. */
 @Entity('audit_record')
+@Index('audit_record_action', ['action', 'id'])
+@Index('audit_record_target', ['target', 'id'])
 export class AuditRecord {
   @PrimaryColumn({ type: 'varchar', length: 36 })
   id!: string;
@@ -12,11 +14,19 @@ export class AuditRecord {
   @BigIntColumn()
   at!: number;
 
+  /** `admin`: the bearer of the admin token. */
+  @Column({ type: 'varchar', length: 64, default: 'admin' })
+  actor!: string;
+
   @Column({ type: 'varchar', length: 64 })
   action!: string;
 
   @Column({ type: 'varchar', length: 191 })
   target!: string;
+
+  /** `ok`, or the code of the error that was answered; null in rows of versions before it. */
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  outcome!: string | null;
 
   @Column({ name: 'request_id', type: 'varchar', length: 64, nullable: true })
   requestId!: string | null;

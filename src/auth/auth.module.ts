@@ -1,8 +1,13 @@
 import { Global, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AdminTokenGuard } from './admin-token.guard.js';
 import { AdminTokenService } from './admin-token.service.js';
 import { AuditRecord } from './audit-record.entity.js';
+import { AuditController } from './audit.controller.js';
+import { AuditInterceptor } from './audit.interceptor.js';
+import { AuditLog } from './audit.log.js';
+import { AuditRetention } from './audit-retention.js';
 import { AuditService } from './audit.service.js';
 import { MemoryReads } from './memory-reads.js';
 import { Setting } from './setting.entity.js';
@@ -11,7 +16,16 @@ import { Setting } from './setting.entity.js';
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([Setting, AuditRecord])],
-  providers: [AdminTokenService, AdminTokenGuard, AuditService, MemoryReads],
+  controllers: [AuditController],
+  providers: [
+    AdminTokenService,
+    AdminTokenGuard,
+    AuditService,
+    AuditLog,
+    AuditRetention,
+    MemoryReads,
+    { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+  ],
   exports: [AdminTokenService, AdminTokenGuard, AuditService, MemoryReads],
 })
 export class AuthModule {}

@@ -30,6 +30,13 @@ export class AuthorizationCode {
   @Column({ type: 'varchar', length: 32 })
   source!: string;
 
+  /**
+   * The request that the browser brought it back for, empty for none; null while only WeChat has
+   * told of it. It counts for no other.
+   */
+  @Column({ name: 'request_id', type: 'varchar', length: 36, nullable: true })
+  requestId!: string | null;
+
   /** CreateTime of its event, in Unix seconds. */
   @BigIntColumn({ name: 'event_time', nullable: true })
   eventTime!: number | null;

@@ -21,6 +21,7 @@ import {
 } from './authorization-code.store.js';
 import type { AuthorizerId } from './authorizer.js';
 import { AuthorizationOutcomes } from './authorization-outcomes.js';
+import { AuthorizationRequestStore } from './authorization-request.store.js';
 
 /** How often the second way looks whether the first has finished: ever more patiently. */
 const FIRST_POLL_MS = 50;
@@ -52,6 +53,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   constructor(
     private readonly codes: AuthorizationCodeStore,
+    private readonly requests: AuthorizationRequestStore,
     private readonly outcomes: AuthorizationOutcomes,
     private readonly components: ComponentService,
     private readonly componentTokens: TokenService,
@@ -63,14 +65,19 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   /**
    * Records a code durably and exchanges it.
-   * @throws {HubError} 409 `authorization_code_refused`, 503 `authorization_in_progress` where it
-   * is tried again, or what kept it from being recorded.
+   * @throws {HubError} 409 `authorization_code_refused`, 409 `authorization_code_foreign` where it
+   * counts for another request, 503 `authorization_in_progress` where it is tried again, or what
+   * kept it from being recorded.
    */
   async consume(arrived: ArrivedCode): Promise<AuthorizerId> {
     await this.components.getEnabled(arrived.componentAppId);
-    const { codeHash } = await this.database.transaction((manager) =>
-      this.codes.keep(arrived, manager),
-    );
+    const { request } = arrived;
+    const { codeHash } = await this.database.transaction(async (manager) => {
+      const row = await this.codes.keep(arrived, manager);
+      const counts = request === undefined || (await this.requests.bind(row, request, manager));
+      if (!counts) throw foreign();
+      return row;
+    });
     const row = await this.process(codeHash).catch((error: unknown) => {
       throw inProgress(error);
     });
@@ -168,6 +175,13 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     await this.codes.postpone(row.codeHash, this.owner, { nextAttemptAt: next, lastError });
     this.logger.warn('An authorization code could not be exchanged yet', error);
   }
+}
+
+function foreign(): HubError {
+  return new HubError('authorization_code_foreign', 'This authorization belongs to another link', {
+    status: 409,
+    level: 'warn',
+  });
 }
 
 function inProgress(cause?: unknown): HubError {

@@ -20,6 +20,8 @@ export interface ArrivedCode {
   authorizerAppId?: string;
   /** Unix seconds. */
   eventTime?: number;
+  /** Where a browser brought it: for this request, or for none of the hub's (null). */
+  request?: string | null;
 }
 
 /** Rows of `authorization_code`: one per code, whichever way it came and however often. */

@@ -1,24 +1,37 @@
+import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 
-/**
- * Clicks of one platform's page that lead to WeChat within a minute, on one host. Anybody may
- * click, and each click uses up one call of the platform's daily quota at WeChat.
- */
-export const CLICKS_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
 /**
- * Codes of one platform within a minute, on one host, that WeChat refused or has still to answer,
- * of those that came back without a request of ours: each costs a call, and anybody can make them
- * up. Who comes from a link is held up by none of them.
+ * What visitors may cost, on one host. Anybody may click, and make up codes that come back: each
+ * click, and each code that WeChat refuses or has still to answer, is a call of the platform's daily
+ * quota at WeChat.
  */
-export const STRAY_CODES_PER_MINUTE = 60;
+export const VISITOR_LIMITS = {
+  /** Of one address at once: people who go back and forth, or sit behind one address. */
+  burst: 20,
+  /** An address may cost one more after so long, in milliseconds: 480 a day. */
+  refillMs: 3 * MINUTE_MS,
+  /** Of a platform within a minute, by all addresses together. */
+  perMinute: 60,
+  /** How many of those are left to addresses that have cost little lately. */
+  keptForOthers: 30,
+  /** How little that is: what is no more than this short of a whole burst. */
+  little: 2,
+} as const;
+
+/** Addresses that are remembered; the one not seen for longest is forgotten. */
+const ADDRESSES = 20_000;
+/** IPv6 gives each subscriber as many addresses as he likes of this many bits. */
+const IPV6_PREFIX = 64;
 
 /** Too many people clicked or came back, or one did too often. */
 export class TooManyAuthorizationsError extends HubError {
-  constructor(readonly retryAfterSeconds: number) {
-    super('too_many_authorizations', 'Too many authorizations were begun within a minute', {
+  constructor(retryAfterSeconds: number) {
+    super('too_many_authorizations', 'Too many authorizations were begun; wait a little', {
       status: 429,
       level: 'warn',
       details: { retryAfterSeconds },
@@ -26,29 +39,77 @@ export class TooManyAuthorizationsError extends HubError {
   }
 }
 
-/** Counts what happened within the last minute, by platform. */
-export class MinuteLimit {
-  private readonly counted = new Map<string, number[]>();
+/** What an address may still cost at a time. */
+interface Allowance {
+  left: number;
+  at: number;
+}
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly perMinute: number,
-  ) {}
+/**
+ * Counts what visitors cost a platform: by address first, so that one who exceeds it stops nobody
+ * but himself, then all together.
+ */
+export class VisitorLimit {
+  private readonly allowances = new LRUCache<string, Allowance>({ max: ADDRESSES });
+  private readonly lastMinute = new Map<string, number[]>();
 
-  /** Counts one, and gives the function that takes it back. @throws {TooManyAuthorizationsError} */
-  count(componentAppId: string): () => void {
+  constructor(private readonly clock: Clock) {}
+
+  /**
+   * Counts one, and gives the function that takes it back.
+   * @param address of the visitor, as the connection or a trusted proxy names it.
+   * @throws {TooManyAuthorizationsError}
+   */
+  count(componentAppId: string, address: string): () => void {
     const now = this.clock.now();
-    const recent = (this.counted.get(componentAppId) ?? []).filter((at) => at > now - MINUTE_MS);
-    this.counted.set(componentAppId, recent);
-    const [oldest] = recent;
-    if (oldest !== undefined && recent.length >= this.perMinute) {
-      throw new TooManyAuthorizationsError(Math.ceil((oldest + MINUTE_MS - now) / 1000));
-    }
+    const key = `${componentAppId} ${addressGroup(address)}`;
+    const { burst, refillMs, little } = VISITOR_LIMITS;
+    const left = this.leftOf(key, now);
+    if (left < 1) throw new TooManyAuthorizationsError(seconds((1 - left) * refillMs));
+    const recent = this.recentOf(componentAppId, now);
+    this.checkAll(recent, left > burst - little, now);
     recent.push(now);
+    this.allowances.set(key, { left: left - 1, at: now });
     return () => {
-      const recorded = this.counted.get(componentAppId) ?? [];
-      const index = recorded.indexOf(now);
-      if (index >= 0) recorded.splice(index, 1);
+      const index = this.recentOf(componentAppId, this.clock.now()).indexOf(now);
+      if (index >= 0) this.lastMinute.get(componentAppId)?.splice(index, 1);
+      const kept = this.allowances.get(key);
+      if (kept) this.allowances.set(key, { ...kept, left: Math.min(burst, kept.left + 1) });
     };
   }
+
+  private checkAll(recent: number[], costLittle: boolean, now: number): void {
+    const { perMinute, keptForOthers } = VISITOR_LIMITS;
+    const over = recent.length - (costLittle ? perMinute : perMinute - keptForOthers);
+    const last = recent[over];
+    if (last !== undefined) throw new TooManyAuthorizationsError(seconds(last + MINUTE_MS - now));
+  }
+
+  private leftOf(key: string, now: number): number {
+    const { burst, refillMs } = VISITOR_LIMITS;
+    const known = this.allowances.get(key);
+    // A clock that was put back has refilled nothing.
+    return known ? Math.min(burst, known.left + Math.max(0, now - known.at) / refillMs) : burst;
+  }
+
+  /** Times within the last minute, oldest first; none of a clock that was ahead. */
+  private recentOf(componentAppId: string, now: number): number[] {
+    const times = this.lastMinute.get(componentAppId) ?? [];
+    const recent = times.filter((at) => at > now - MINUTE_MS && at <= now);
+    this.lastMinute.set(componentAppId, recent);
+    return recent;
+  }
+}
+
+function seconds(milliseconds: number): number {
+  return Math.max(1, Math.ceil(milliseconds / 1000));
+}
+
+/** One name for all addresses that one subscriber has. */
+export function addressGroup(address: string): string {
+  if (!ipaddr.isValid(address)) return 'unknown';
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  const bytes = parsed.toByteArray().slice(0, IPV6_PREFIX / 8);
+  return `${Buffer.from(bytes).toString('hex')}/${IPV6_PREFIX}`;
 }

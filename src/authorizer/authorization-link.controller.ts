@@ -2,6 +2,8 @@ import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
+import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { AuthorizationLinkService } from './authorization-link.service.js';
 import { linksBody, linksView } from './authorizer.views.js';
@@ -12,18 +14,22 @@ import { linksBody, linksView } from './authorizer.views.js';
 @UseGuards(AdminTokenGuard)
 @Controller('admin/authorizations')
 export class AuthorizationLinkController {
-  constructor(private readonly links: AuthorizationLinkService) {}
+  constructor(
+    private readonly links: AuthorizationLinkService,
+    private readonly audit: AuditService,
+  ) {}
 
   @Post('links')
   @HttpCode(200)
+  @Audited('authorization.link')
   @ApiOperation({
     summary: 'Make the PC and the H5 link; each works once',
     description:
       'WeChat wants a click from a page on the registered domain: `/authorize` is one, and fetches ' +
       'its codes itself. `authType`: 1 official accounts, 2 mini programs, 3 both (default), others ' +
       'as in the documentation of WeChat. `bizAppId`: only this account. `categoryIdList`: ids of ' +
-      'permission sets, joined with `|`. At the end the browser is sent to `returnTo` with ' +
-      '`result`, `authorizer_appid` or `error`, and `state` as it is here.',
+      'permission sets, joined with `|`. At the end the browser is sent to `returnTo` with a ' +
+      '`result_id`, for which `GET /api/authorizations/:id` gives the account and `state`.',
   })
   @ApiHubError(400, 'return_to_not_allowed', 'The origin of returnTo is not on the allow list')
   @ApiHubError(404, 'component_unknown', 'No such third-party platform is registered')
@@ -38,6 +44,7 @@ export class AuthorizationLinkController {
   async create(
     @Body({ schema: linksBody }) wish: z.infer<typeof linksBody>,
   ): Promise<z.infer<typeof linksView>> {
+    this.audit.about(wish.componentAppId);
     const { pc, h5, expiresAt } = await this.links.create(wish);
     return { pc, h5, expiresAt: new Date(expiresAt).toISOString() };
   }

@@ -1,15 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
-import { randomUUID } from 'node:crypto';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
-import { CLICKS_PER_MINUTE, MinuteLimit, STRAY_CODES_PER_MINUTE } from './authorization-limit.js';
-import { AuthorizationRequest } from './authorization-request.entity.js';
+import { VisitorLimit } from './authorization-limit.js';
+import type { AuthorizationRequest } from './authorization-request.entity.js';
+import { AuthorizationRequestStore } from './authorization-request.store.js';
+import { returnAddress } from './return-address.js';
 
 /** 3: official accounts and mini programs. */
 const DEFAULT_AUTH_TYPE = '3';
@@ -54,31 +53,33 @@ export interface AuthorizationLinks {
 /** Makes authorization links and remembers where their return leads. */
 @Injectable()
 export class AuthorizationLinkService {
-  private readonly clicks: MinuteLimit;
-  private readonly strays: MinuteLimit;
-  /** Requests that have brought a code: one brings one. */
-  private readonly answered = new LRUCache<string, true>({ max: 10_000 });
+  private readonly clicks: VisitorLimit;
+  private readonly strays: VisitorLimit;
 
   constructor(
     private readonly components: ComponentService,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
-    private readonly database: Database,
+    private readonly requests: AuthorizationRequestStore,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
-    this.clicks = new MinuteLimit(clock, CLICKS_PER_MINUTE);
-    this.strays = new MinuteLimit(clock, STRAY_CODES_PER_MINUTE);
+    this.clicks = new VisitorLimit(clock);
+    this.strays = new VisitorLimit(clock);
   }
 
   /**
-   * Whether a code that nobody knows may be tried; call what it gives when it was a real one.
+   * Whether a code that nobody knows may be tried; call what it gives when it was a real one. The
+   * first code of a request costs no more than the click that the request was made for.
    * @throws {TooManyAuthorizationsError} when too many were made up.
    */
-  admitCode(componentAppId: string, request: AuthorizationRequest | undefined): () => void {
-    if (!request || this.answered.has(request.id)) return this.strays.count(componentAppId);
-    this.answered.set(request.id, true);
-    return () => undefined;
+  admitCode(
+    componentAppId: string,
+    request: AuthorizationRequest | undefined,
+    address: string,
+  ): () => void {
+    if (request?.codeHash === null) return () => undefined;
+    return this.strays.count(componentAppId, address);
   }
 
   /** Asks nothing of WeChat. @throws {HubError} 400 `return_to_not_allowed`, or of the platform. */
@@ -94,39 +95,53 @@ export class AuthorizationLinkService {
       this.preAuthCode(wish.componentAppId),
       this.preAuthCode(wish.componentAppId),
     ]);
-    const redirectUri = await this.redirectUri(wish);
+    // Each leads to one code, and each code has a request of its own.
     return {
-      pc: this.link('pc', wish, pc.preAuthCode, redirectUri),
-      h5: this.link('h5', wish, h5.preAuthCode, redirectUri),
+      pc: this.link('pc', wish, pc.preAuthCode, await this.redirectUri(wish)),
+      h5: this.link('h5', wish, h5.preAuthCode, await this.redirectUri(wish)),
       expiresAt: this.clock.now() + Math.min(pc.expiresIn, h5.expiresIn) * 1000,
     };
   }
 
   /**
    * The link that somebody has clicked on, with a code of its own.
+   * @param address of the visitor.
    * @throws {TooManyAuthorizationsError} and what `create` throws.
    */
-  async open(kind: LinkKind, wish: LinkWish): Promise<string> {
+  async open(kind: LinkKind, wish: LinkWish, address: string): Promise<string> {
     await this.check(wish);
-    this.clicks.count(wish.componentAppId);
+    this.clicks.count(wish.componentAppId, address);
     const { preAuthCode } = await this.preAuthCode(wish.componentAppId);
     return this.link(kind, wish, preAuthCode, await this.redirectUri(wish));
   }
 
   /** The request that a redirect came back with; undefined for an unknown one. */
   async request(componentAppId: string, id: string): Promise<AuthorizationRequest | undefined> {
-    const row = await this.database.read((manager) =>
-      manager.findOneBy(AuthorizationRequest, { id, componentAppId }),
-    );
-    return row ?? undefined;
+    const row = await this.requests.find(id);
+    return row?.componentAppId === componentAppId ? row : undefined;
+  }
+
+  /**
+   * Where the browser that comes back for a request is sent on with a result's id; undefined where
+   * the request names no address, or one that is no longer allowed.
+   */
+  returnOf({ returnTo }: AuthorizationRequest, resultId: string): string | undefined {
+    const address = returnTo === null ? undefined : this.allowed(returnTo);
+    if (address === undefined) return undefined;
+    const url = new URL(address);
+    url.searchParams.set('result_id', resultId);
+    return url.href;
+  }
+
+  private allowed(returnTo: string): string | undefined {
+    return returnAddress(returnTo, this.config.authorizationReturnOrigins);
   }
 
   private checkReturnTo(returnTo: string): void {
-    const origin = URL.canParse(returnTo) ? new URL(returnTo).origin : undefined;
-    if (origin !== undefined && this.config.authorizationReturnOrigins.includes(origin)) return;
+    if (this.allowed(returnTo) !== undefined) return;
     throw new HubError(
       'return_to_not_allowed',
-      'The origin of return_to is not in AUTHORIZATION_RETURN_ORIGINS',
+      'return_to is no plain http(s) address of an origin in AUTHORIZATION_RETURN_ORIGINS',
       { status: 400 },
     );
   }
@@ -136,16 +151,8 @@ export class AuthorizationLinkService {
   }
 
   private async redirectUri({ componentAppId, returnTo, state }: LinkWish): Promise<string> {
-    const id = randomUUID();
-    await this.database.transaction((manager) =>
-      manager.insert(AuthorizationRequest, {
-        id,
-        componentAppId,
-        returnTo: returnTo ?? null,
-        state: state ?? null,
-        createdAt: this.clock.now(),
-      }),
-    );
+    const values = { componentAppId, returnTo: returnTo ?? null, state: state ?? null };
+    const id = await this.requests.add(values);
     return `${this.config.publicUrl}/authorize/${componentAppId}/callback?request=${id}`;
   }
 

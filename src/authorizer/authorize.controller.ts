@@ -1,17 +1,8 @@
-import {
-  Controller,
-  Get,
-  Headers,
-  Inject,
-  Logger,
-  Param,
-  Query,
-  Res,
-  UseFilters,
-} from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Ip, Logger, Param, Query, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { preferredLanguage, sendPage, type Language } from '../common/html-page.js';
 import { HubError } from '../common/hub-error.js';
 import { currentRequestId } from '../common/request-context.js';
 import { Secret } from '../common/secret.js';
@@ -23,17 +14,18 @@ import {
   LINK_KINDS,
   type LinkWish,
 } from './authorization-link.service.js';
-import { AuthorizePageFilter } from './authorize-page.filter.js';
+import type { AuthorizationRequest } from './authorization-request.entity.js';
+import { AuthorizationRequestStore } from './authorization-request.store.js';
+import { AuthorizationResultService } from './authorization-result.service.js';
 import {
   authorizedPage,
   authorizePage,
-  preferredLanguage,
-  sendPage,
+  cancelledPage,
   strayPage,
   unfinishedPage,
-  type Language,
 } from './authorize-page.js';
 import { linkFields } from './authorizer.views.js';
+import { PageToken } from './page-token.js';
 
 const pageQuery = z.object({
   auth_type: linkFields.authType,
@@ -43,9 +35,12 @@ const pageQuery = z.object({
   return_to: linkFields.returnTo,
 });
 type PageQuery = z.infer<typeof pageQuery>;
-const clickQuery = pageQuery.extend({ kind: z.enum(LINK_KINDS) });
+const clickQuery = pageQuery.extend({
+  kind: z.enum(LINK_KINDS),
+  page: z.string().max(64).optional(),
+});
 const callbackQuery = z.object({
-  auth_code: z.string().min(1).max(1024),
+  auth_code: z.string().max(1024).optional(),
   request: z.string().max(36).optional(),
 });
 
@@ -53,12 +48,19 @@ const callbackQuery = z.object({
 interface BrowserHeaders {
   'accept-language'?: string;
   'user-agent'?: string;
-  referer?: string;
+  /** Where the click was made, from browsers that say so. */
+  'sec-fetch-site'?: string;
 }
 
 type Outcome =
-  | { result: 'authorized'; authorizer_appid: string }
+  | { result: 'authorized'; authorizerAppId: string }
   | { result: 'pending' | 'failed'; error: string };
+
+/** Errors of codes that are on record: one is tried again until WeChat has answered. */
+const UNFINISHED: Record<string, 'pending' | 'failed'> = {
+  authorization_in_progress: 'pending',
+  authorization_code_refused: 'failed',
+};
 
 /**
  * `/authorize`: the page for the account's administrator, the way from its links to WeChat, and
@@ -66,7 +68,6 @@ type Outcome =
  * click, since anybody may look and WeChat counts.
  */
 @ApiExcludeController()
-@UseFilters(AuthorizePageFilter)
 @Controller('authorize/:componentAppId')
 export class AuthorizeController {
   private readonly logger = new Logger(AuthorizeController.name);
@@ -74,6 +75,9 @@ export class AuthorizeController {
   constructor(
     private readonly links: AuthorizationLinkService,
     private readonly codes: AuthorizationCodeService,
+    private readonly requests: AuthorizationRequestStore,
+    private readonly results: AuthorizationResultService,
+    private readonly pages: PageToken,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
@@ -86,7 +90,9 @@ export class AuthorizeController {
   ): Promise<void> {
     await this.links.check(toWish(componentAppId, query));
     // Relative, so that the browser names the host of this page as the one it comes from.
-    const href = (kind: string): string => `./${componentAppId}/go?${toSearch({ kind, ...query })}`;
+    const page = this.pages.make(componentAppId);
+    const href = (kind: string): string =>
+      `./${componentAppId}/go?${toSearch({ kind, ...query, page })}`;
     const hrefs = { pc: href('pc'), h5: href('h5') };
     const onPhone = /Mobi/i.test(headers['user-agent'] ?? '');
     sendPage(reply, 200, authorizePage(languageOf(headers), hrefs, onPhone));
@@ -95,20 +101,20 @@ export class AuthorizeController {
   @Get('go')
   async go(
     @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
-    @Query({ schema: clickQuery }) { kind, ...query }: z.infer<typeof clickQuery>,
+    @Query({ schema: clickQuery }) { kind, page, ...query }: z.infer<typeof clickQuery>,
     @Headers() headers: BrowserHeaders,
+    @Ip() address: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const wish = toWish(componentAppId, query);
-    const { publicUrl } = this.config;
-    // WeChat would refuse whoever comes from elsewhere, and a code would be lost.
-    if (hostOf(headers.referer) !== hostOf(publicUrl)) {
-      await this.links.check(wish);
-      const page = `${publicUrl}/authorize/${componentAppId}?${toSearch(query)}`;
-      sendPage(reply, 403, strayPage(languageOf(headers), page));
+    await this.links.check(wish);
+    // WeChat would refuse who comes from elsewhere, and a code would be lost.
+    if (!this.isClick(componentAppId, page, headers)) {
+      const start = `${this.config.publicUrl}/authorize/${componentAppId}?${toSearch(query)}`;
+      sendPage(reply, 403, strayPage(languageOf(headers), start));
       return;
     }
-    const link = await this.links.open(kind, wish);
+    const link = await this.links.open(kind, wish, address);
     // The Referer stays that of the page: what WeChat wants to see.
     void reply
       .headers({ 'cache-control': 'no-store', 'referrer-policy': 'origin' })
@@ -120,42 +126,80 @@ export class AuthorizeController {
     @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
     @Query({ schema: callbackQuery }) query: z.infer<typeof callbackQuery>,
     @Headers() headers: BrowserHeaders,
+    @Ip() address: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    const language = languageOf(headers);
     const request = query.request
       ? await this.links.request(componentAppId, query.request)
       : undefined;
-    const code = new Secret(query.auth_code);
-    const known = await this.codes.isKnown(componentAppId, code);
-    const wasReal = known ? undefined : this.links.admitCode(componentAppId, request);
-    const result = await this.consume(componentAppId, code);
-    if (result.result === 'authorized') wasReal?.();
-    if (request?.returnTo) {
-      const target = new URL(request.returnTo);
-      for (const [name, value] of Object.entries(result)) target.searchParams.set(name, value);
-      if (request.state !== null) target.searchParams.set('state', request.state);
-      void reply.header('cache-control', 'no-store').redirect(target.href, 302);
+    if (!query.auth_code) {
+      await this.giveUp(request, language, reply);
       return;
     }
-    const language = languageOf(headers);
+    const code = new Secret(query.auth_code);
+    const known = await this.codes.isKnown(componentAppId, code);
+    const wasReal = known ? undefined : this.links.admitCode(componentAppId, request, address);
+    const outcome = await this.consume(componentAppId, code, request?.id ?? null);
+    if (outcome.result === 'authorized') wasReal?.();
+    if (request && this.sendOn(request, 'code', reply)) return;
     const html =
-      result.result === 'authorized'
-        ? authorizedPage(language, result.authorizer_appid)
-        : unfinishedPage(language, result.result, result.error, currentRequestId() ?? '');
+      outcome.result === 'authorized'
+        ? authorizedPage(language, outcome.authorizerAppId)
+        : unfinishedPage(language, outcome.result, outcome.error, currentRequestId() ?? '');
     sendPage(reply, 200, html);
   }
 
-  /** Whatever happens, the browser gets a page, or goes back with the outcome. */
-  private async consume(componentAppId: string, code: Secret): Promise<Outcome> {
+  private isClick(
+    componentAppId: string,
+    page: string | undefined,
+    headers: BrowserHeaders,
+  ): boolean {
+    const { 'sec-fetch-site': site = 'same-origin' } = headers;
+    return site === 'same-origin' && page !== undefined && this.pages.isValid(componentAppId, page);
+  }
+
+  /** WeChat's page was left without consent. */
+  private async giveUp(
+    request: AuthorizationRequest | undefined,
+    language: Language,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const isOpen = request !== undefined && (await this.requests.giveUp(request.id));
+    if (isOpen && this.sendOn(request, 'given up', reply)) return;
+    sendPage(reply, 200, cancelledPage(language));
+  }
+
+  /** Sends the browser back to where the request came from, with nothing but the result's id. */
+  private sendOn(
+    request: AuthorizationRequest,
+    ending: 'code' | 'given up',
+    reply: FastifyReply,
+  ): boolean {
+    const target = this.links.returnOf(request, this.results.idOf(request, ending));
+    if (target === undefined) return false;
+    void reply
+      .headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
+      .redirect(target, 302);
+    return true;
+  }
+
+  /** @throws {HubError} where the code does not count here, or could not be recorded. */
+  private async consume(
+    componentAppId: string,
+    code: Secret,
+    request: string | null,
+  ): Promise<Outcome> {
     try {
-      const id = await this.codes.consume({ componentAppId, code, source: 'redirect' });
-      return { result: 'authorized', authorizer_appid: id.authorizerAppId };
+      const arrived = { componentAppId, code, source: 'redirect', request };
+      const { authorizerAppId } = await this.codes.consume(arrived);
+      return { result: 'authorized', authorizerAppId };
     } catch (error) {
-      if (!(error instanceof HubError) || error.status === 404) throw error;
+      if (!(error instanceof HubError)) throw error;
+      const result = UNFINISHED[error.code];
+      if (!result) throw error;
       this.logger.warn('A return from the authorization page had no result', error);
-      // The code is on record, and tried again until WeChat has answered.
-      const pending = error.code === 'authorization_in_progress';
-      return { result: pending ? 'pending' : 'failed', error: error.code };
+      return { result, error: error.code };
     }
   }
 }
@@ -178,8 +222,4 @@ function toSearch(query: Record<string, string | undefined>): string {
 
 function languageOf(headers: BrowserHeaders): Language {
   return preferredLanguage(headers['accept-language']);
-}
-
-function hostOf(url = ''): string | undefined {
-  return URL.canParse(url) ? new URL(url).host : undefined;
 }

@@ -13,6 +13,7 @@ import {
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { exportCsv } from './authorizer-export.js';
@@ -61,6 +62,7 @@ export class AuthorizerAdminController {
   }
 
   @Get('export')
+  @Audited('authorizer.export', { shows: 'always' })
   @ApiOperation({ summary: 'The accounts of a filter as CSV; no secrets' })
   @ApiProduces('text/csv')
   @ApiResponse({
@@ -98,6 +100,7 @@ export class AuthorizerAdminController {
 
   @Post(':componentAppId/:authorizerAppId/refresh')
   @HttpCode(200)
+  @Audited('authorizer.refresh')
   @ApiOperation({ summary: 'Refresh the authorizer_access_token now' })
   @ApiHubError(409, 'needs_reauthorization', 'The account has to authorize again')
   @ApiHubError(410, 'authorizer_revoked', 'The account has withdrawn its authorization')
@@ -132,6 +135,7 @@ export class AuthorizerAdminController {
 
   @Post(':componentAppId/:authorizerAppId/options/:name')
   @HttpCode(200)
+  @Audited('authorizer.set_option')
   @ApiOperation({ summary: 'Set an option at WeChat' })
   @ApiHubError(400, 'bad_request', 'That is no name of an option')
   @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')

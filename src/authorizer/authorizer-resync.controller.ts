@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/commo
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { HubError } from '../common/hub-error.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
@@ -32,6 +33,7 @@ export class AuthorizerResyncController {
 
   @Post()
   @HttpCode(202)
+  @Audited('authorizer.resync')
   @ApiOperation({
     summary: "Compare the records with WeChat's list of accounts",
     description:

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { Clock } from '../common/clock.js';
@@ -51,6 +52,7 @@ export class AuthorizerTokenController {
 
   @Post('invalidate')
   @HttpCode(200)
+  @Audited('authorizer.invalidate')
   @ApiOperation({ summary: 'Report a token that WeChat refused; get the current one' })
   @ApiJson(view, example)
   async invalidate(

@@ -13,6 +13,9 @@ import { AuthorizationLinkController } from './authorization-link.controller.js'
 import { AuthorizationLinkService } from './authorization-link.service.js';
 import { AuthorizationOutcomes } from './authorization-outcomes.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
+import { AuthorizationRequestStore } from './authorization-request.store.js';
+import { AuthorizationResultController } from './authorization-result.controller.js';
+import { AuthorizationResultService } from './authorization-result.service.js';
 import { AuthorizationRetention } from './authorization-retention.js';
 import { AuthorizeController } from './authorize.controller.js';
 import { AuthorizerAdminController } from './authorizer-admin.controller.js';
@@ -33,6 +36,7 @@ import { AuthorizerService } from './authorizer.service.js';
 import { AuthorizerStatistics } from './authorizer-statistics.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import { AuthorizerTransitions } from './authorizer.transitions.js';
+import { PageToken } from './page-token.js';
 
 /** Accounts that authorize a platform: from the click to a token that stays alive. */
 @Module({
@@ -52,6 +56,7 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
     AuthorizeController,
     AuthorizationLinkController,
     AuthorizationEventController,
+    AuthorizationResultController,
     AuthorizerAdminController,
     AuthorizerResyncController,
     AuthorizerTokenController,
@@ -70,8 +75,11 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
     AuthorizationOutcomes,
     AuthorizationEvents,
     AuthorizationEventLog,
+    AuthorizationRequestStore,
+    AuthorizationResultService,
     AuthorizationRetention,
     AuthorizationLinkService,
+    PageToken,
     AuthorizerInfoService,
     AuthorizerResyncStore,
     AuthorizerResyncService,

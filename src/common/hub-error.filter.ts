@@ -6,6 +6,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sendErrorPage, wantsPage } from './error-page.js';
 import { errorBody, HubError } from './hub-error.js';
 import { currentRequestId } from './request-context.js';
 
@@ -50,15 +51,22 @@ export class HubErrorFilter implements ExceptionFilter {
   }
 }
 
-/** Answers an error in the form that all of the hub's errors have. */
+/** Answers an error in the form that all of the hub's errors have; people get a page. */
 export function sendHubError(error: HubError, id: string, reply: FastifyReply): void {
+  const { retryAfterSeconds } = error.details;
+  if (retryAfterSeconds !== undefined) void reply.header('retry-after', String(retryAfterSeconds));
+  if (wantsPage(reply.request)) {
+    sendErrorPage(error, id, reply);
+    return;
+  }
   void reply
     .status(error.status)
     .header('content-type', 'application/json; charset=utf-8')
     .send(errorBody(error, id));
 }
 
-function toHubError(thrown: unknown): HubError {
+/** What is answered for whatever was thrown. */
+export function toHubError(thrown: unknown): HubError {
   if (thrown instanceof HubError) return thrown;
   const status = httpStatusOf(thrown);
   if (status !== undefined && status < 500) {

@@ -1,7 +1,8 @@
-import { Body, Controller, Get, Ip, Param, Patch, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { ApiComponentAppId, componentAppIdParam } from './component-app-id.js';
@@ -45,20 +46,21 @@ export class ComponentController {
   }
 
   @Post()
+  @Audited('component.add')
   @ApiOperation({ summary: 'Register a third-party platform; secrets can be written, not read' })
   @ApiHubError(400, 'bad_request', 'A field is missing or malformed')
   @ApiHubError(409, 'component_exists', 'This third-party platform is registered already')
   @ApiJson(componentView, componentViewExample, { status: 201 })
   async add(
     @Body({ schema: newComponentBody }) body: z.infer<typeof newComponentBody>,
-    @Ip() ip: string,
   ): Promise<ComponentView> {
     const { componentAppId, ...values } = body;
-    await this.audit.record('component.add', componentAppId, ip);
+    this.audit.about(componentAppId);
     return toComponentView(await this.components.add(componentAppId, values));
   }
 
   @Patch(':componentAppId')
+  @Audited('component.change')
   @ApiOperation({
     summary: 'Change or disable a third-party platform',
     description:
@@ -73,9 +75,7 @@ export class ComponentController {
   async change(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
     @Body({ schema: componentChangeBody }) body: z.infer<typeof componentChangeBody>,
-    @Ip() ip: string,
   ): Promise<ComponentView> {
-    await this.audit.record('component.change', appid, ip);
     return toComponentView(await this.components.change(appid, body));
   }
 }

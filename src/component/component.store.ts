@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
 import { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -71,6 +72,7 @@ export class ComponentStore {
     private readonly box: SecretBox,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
+    private readonly audit: AuditService,
   ) {}
 
   async all(): Promise<Components> {
@@ -105,6 +107,7 @@ export class ComponentStore {
       });
       this.apply(row, values, now);
       await manager.insert(ComponentRow, row);
+      await this.audit.within(manager);
       return true;
     });
   }
@@ -127,6 +130,7 @@ export class ComponentStore {
       if (!change) return true;
       this.apply(row, change, this.clock.now());
       await manager.save(ComponentRow, row);
+      await this.audit.within(manager);
       return true;
     });
   }

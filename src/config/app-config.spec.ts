@@ -49,6 +49,7 @@ describe('parseConfig of an empty environment', () => {
       legacyTicketPlaintext: false,
       eventRetentionDays: 7,
       messageRetentionDays: 7,
+      auditRetentionDays: 400,
       authorizerWarmDays: 7,
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },

@@ -44,6 +44,8 @@ export interface AppConfig {
   eventRetentionDays: number;
   /** Days for which messages and events of accounts are kept. */
   messageRetentionDays: number;
+  /** Days for which the audit trail is kept. */
+  auditRetentionDays: number;
   /** Accounts that no service used for so many days are refreshed when they are read, not before. */
   authorizerWarmDays: number;
   /** Origins that a browser may be sent to after an authorization. */
@@ -158,6 +160,7 @@ function toConfig(v: VariableValues): AppConfig {
     legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
     messageRetentionDays: v.MESSAGE_RETENTION_DAYS,
+    auditRetentionDays: v.AUDIT_RETENTION_DAYS,
     authorizerWarmDays: v.AUTHORIZER_WARM_DAYS,
     authorizationReturnOrigins: v.AUTHORIZATION_RETURN_ORIGINS ?? [],
     delivery: {

@@ -259,6 +259,11 @@ export const variables = {
       'Days for which messages and events of accounts are kept; longer while they wait for delivery',
     example: '7',
   },
+  AUDIT_RETENTION_DAYS: {
+    schema: wholeNumber(1, 3650, 400),
+    meaning: 'Days for which the audit trail is kept',
+    example: '400',
+  },
   AUTHORIZER_WARM_DAYS: {
     schema: wholeNumber(1, 3650, 7),
     meaning: 'Days after its last use for which the token of an account is kept warm',

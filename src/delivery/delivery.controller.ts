@@ -1,8 +1,8 @@
-import { Controller, Get, HttpCode, Ip, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
-import { AuditService } from '../auth/audit.service.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryReplay } from './delivery.replay.js';
@@ -29,7 +29,6 @@ export class DeliveryController {
   constructor(
     private readonly log: DeliveryLog,
     private readonly replays: DeliveryReplay,
-    private readonly audit: AuditService,
   ) {}
 
   @Get()
@@ -57,6 +56,7 @@ export class DeliveryController {
 
   @Post(':id/replay')
   @HttpCode(200)
+  @Audited('delivery.replay')
   @ApiOperation({
     summary: 'Attempt a delivery now and show how it went',
     description: 'The schedule of one that is pending stays as it is, unless the target takes it.',
@@ -66,10 +66,8 @@ export class DeliveryController {
   @ApiJson(attemptOutcomeView, outcomeExample)
   async replay(
     @Param('id', { schema: idParam }) id: string,
-    @Ip() ip: string,
   ): Promise<z.infer<typeof attemptOutcomeView>> {
     await this.log.get(id);
-    await this.audit.record('delivery.replay', id, ip);
     return toOutcomeView(await this.replays.one(id));
   }
 }

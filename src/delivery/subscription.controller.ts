@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   HttpCode,
-  Ip,
   Param,
   Patch,
   Post,
@@ -13,6 +12,7 @@ import {
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import type { Secret } from '../common/secret.js';
@@ -68,20 +68,19 @@ export class SubscriptionController {
   }
 
   @Post()
+  @Audited('subscription.add', { shows: 'always' })
   @ApiOperation({ summary: 'Add a subscription; its secret is shown this once' })
   @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
   @ApiJson(subscriptionSecretView, secretExample, { status: 201 })
   async add(
     @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
-    @Ip() ip: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
-    // A refusal changes nothing, and leaves no record of a change.
-    this.subscriptions.checkNew(body);
-    await this.audit.record('subscription.add', body.name, ip);
+    this.audit.about(body.name);
     return toSecretView(await this.subscriptions.add(body));
   }
 
   @Patch(':id')
+  @Audited('subscription.change')
   @ApiOperation({
     summary: 'Change, disable or enable a subscription',
     description: 'Live on every host within 10 s. What is pending waits while it is disabled.',
@@ -91,55 +90,46 @@ export class SubscriptionController {
   async change(
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
-    @Ip() ip: string,
   ): Promise<SubscriptionView> {
-    await this.subscriptions.checkChange(id, body);
-    await this.audit.record('subscription.change', id, ip);
     return toSubscriptionView(await this.subscriptions.change(id, body));
   }
 
   @Delete(':id')
+  @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
   @ApiJson(subscriptionView, subscriptionViewExample)
-  async remove(
-    @Param('id', { schema: idParam }) id: string,
-    @Ip() ip: string,
-  ): Promise<SubscriptionView> {
-    await this.subscriptions.get(id);
-    await this.audit.record('subscription.delete', id, ip);
+  async remove(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
     return toSubscriptionView(await this.subscriptions.remove(id));
   }
 
   @Post(':id/rotate-secret')
   @HttpCode(200)
+  @Audited('subscription.rotate_secret', { shows: 'always' })
   @ApiOperation({ summary: 'Make a new secret, shown this once; for 24 h both sign' })
   @ApiJson(subscriptionSecretView, secretExample)
   async rotateSecret(
     @Param('id', { schema: idParam }) id: string,
-    @Ip() ip: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
-    await this.subscriptions.get(id);
-    await this.audit.record('subscription.rotate_secret', id, ip);
     return toSecretView(await this.subscriptions.rotateSecret(id));
   }
 
   @Post(':id/test')
   @HttpCode(200)
+  @Audited('subscription.test')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
   @ApiOperation({ summary: 'Send a sample push now and show how it went; nothing is stored' })
   @ApiJson(attemptOutcomeView, outcomeExample)
   async test(
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: testBody }) body: z.output<typeof testBody>,
-    @Ip() ip: string,
   ): Promise<z.infer<typeof attemptOutcomeView>> {
     await this.subscriptions.get(id);
-    await this.audit.record('subscription.test', id, ip);
     return toOutcomeView(await this.tests.send(id, body?.kind));
   }
 
   @Post(':id/replay')
   @HttpCode(200)
+  @Audited('subscription.replay')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
   @ApiOperation({
     summary: 'Deliver the pushes of a time range again',
@@ -151,10 +141,8 @@ export class SubscriptionController {
   async replay(
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: replayBody }) body: z.output<typeof replayBody>,
-    @Ip() ip: string,
   ): Promise<z.infer<typeof replayedView>> {
     await this.subscriptions.get(id);
-    await this.audit.record('subscription.replay', id, ip);
     const range = { ...body, from: Date.parse(body.from), to: Date.parse(body.to) };
     return { replayed: await this.replays.range(id, range) };
   }

@@ -77,16 +77,6 @@ export class SubscriptionService implements OnModuleInit {
     return this.copy.reload();
   }
 
-  /** @throws {HubError} what {@link add} would throw. */
-  checkNew(values: SubscriptionValues): void {
-    this.check(values);
-  }
-
-  /** @throws {HubError} what {@link change} would throw, as things are now. */
-  async checkChange(id: string, change: Partial<SubscriptionValues>): Promise<void> {
-    this.check({ ...valuesOf(await this.get(id)), ...change });
-  }
-
   /** @throws {HubError} 400 `target_refused` or `subscription_invalid` */
   async add(values: SubscriptionValues): Promise<{ subscription: Subscription; secret: Secret }> {
     this.check(values);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { AuditService } from '../auth/audit.service.js';
 import type { PushKind } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
@@ -45,6 +46,7 @@ export class SubscriptionStore {
     private readonly deliveries: DeliveryStore,
     private readonly box: SecretBox,
     private readonly clock: Clock,
+    private readonly audit: AuditService,
   ) {}
 
   /** All, oldest first; those that can't be read have their `error`. */
@@ -71,7 +73,10 @@ export class SubscriptionStore {
       createdAt: now,
       updatedAt: now,
     };
-    await this.database.write((manager) => manager.insert(SubscriptionRow, row));
+    await this.database.transaction(async (manager) => {
+      await manager.insert(SubscriptionRow, row);
+      await this.audit.within(manager);
+    });
     return id;
   }
 
@@ -92,6 +97,7 @@ export class SubscriptionStore {
       const lists = keptLists(row, before, values);
       const change = { ...columnsOf(values), ...lists, ...enabled, updatedAt: this.clock.now() };
       await manager.update(SubscriptionRow, { id }, change);
+      await this.audit.within(manager);
       return true;
     });
   }
@@ -111,17 +117,20 @@ export class SubscriptionStore {
         updatedAt: now,
       };
       await manager.update(SubscriptionRow, { id }, change);
+      await this.audit.within(manager);
       return true;
     });
   }
 
   /** Removes a subscription and cancels what was still to be delivered to it; whether it was there. */
   async remove(id: string): Promise<boolean> {
-    const { affected } = await this.database.write((manager) =>
-      manager.delete(SubscriptionRow, { id }),
-    );
+    const wasThere = await this.database.transaction(async (manager) => {
+      const { affected } = await manager.delete(SubscriptionRow, { id });
+      if (affected === 1) await this.audit.within(manager);
+      return affected === 1;
+    });
     while ((await this.cancelSome(id)) === BATCH);
-    return affected === 1;
+    return wasThere;
   }
 
   /** Its target has failed: from now on, unless it was failing before. */

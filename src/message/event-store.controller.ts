@@ -1,8 +1,8 @@
-import { Controller, Get, Ip, Param, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
-import { AuditService } from '../auth/audit.service.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { EventStore } from './event-store.js';
 import {
@@ -23,10 +23,7 @@ const idParam = z.string().min(1).max(36);
 @UseGuards(AdminTokenGuard)
 @Controller('admin/events')
 export class EventStoreController {
-  constructor(
-    private readonly store: EventStore,
-    private readonly audit: AuditService,
-  ) {}
+  constructor(private readonly store: EventStore) {}
 
   @Get()
   @ApiOperation({
@@ -44,18 +41,14 @@ export class EventStoreController {
   }
 
   @Get(':id')
+  @Audited('event.reveal', { shows: 'always' })
   @ApiOperation({
     summary: 'One push, decrypted, with its deliveries and their attempts',
     description: 'Audited. Tickets and codes of authorization events are shown as `[secret]`.',
   })
   @ApiHubError(404, 'event_unknown', 'There is no such push, or it is no longer stored')
   @ApiJson(eventDetailView, eventDetailExample)
-  async get(
-    @Param('id', { schema: idParam }) id: string,
-    @Ip() ip: string,
-  ): Promise<EventDetailView> {
-    const row = await this.store.get(id);
-    await this.audit.record('event.reveal', id, ip);
-    return this.store.detail(row);
+  async get(@Param('id', { schema: idParam }) id: string): Promise<EventDetailView> {
+    return this.store.detail(await this.store.get(id));
   }
 }

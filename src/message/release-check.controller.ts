@@ -1,7 +1,7 @@
-import { Body, Controller, HttpCode, Ip, Param, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
-import { AuditService } from '../auth/audit.service.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
 import {
@@ -19,13 +19,11 @@ import { ReleaseSelfCheck } from './release-self-check.js';
 @UseGuards(AdminTokenGuard)
 @Controller('admin/components/:componentAppId/release-check')
 export class ReleaseCheckController {
-  constructor(
-    private readonly check: ReleaseSelfCheck,
-    private readonly audit: AuditService,
-  ) {}
+  constructor(private readonly check: ReleaseSelfCheck) {}
 
   @Post()
   @HttpCode(200)
+  @Audited('component.release_check')
   @ApiOperation({
     summary: "Play WeChat's release check (全网发布检测) against this installation",
     description:
@@ -41,9 +39,7 @@ export class ReleaseCheckController {
   async run(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
     @Body({ schema: releaseCheckBody }) body: ReleaseCheckBody,
-    @Ip() ip: string,
   ): Promise<ReleaseCheckView> {
-    await this.audit.record('component.release_check', appid, ip);
     return this.check.run(appid, body);
   }
 }

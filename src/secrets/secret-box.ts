@@ -1,7 +1,7 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { MasterKey } from '../config/app-config.js';
 import { HubError } from '../common/hub-error.js';
-import { Secret } from '../common/secret.js';
+import { constantTimeEqual, Secret } from '../common/secret.js';
 import { FILE_KEY_ID } from './master-keys.js';
 
 /** Mark of an encrypted value; what follows is `keyId:base64url(iv | ciphertext | tag)`. */
@@ -69,10 +69,29 @@ export class SecretBox {
     }
   }
 
+  /**
+   * 43 characters that only hosts with this key can make of `text`: HMAC-SHA-256 under a key of its
+   * own for each purpose, so that what is signed for one is worth nothing for another.
+   */
+  sign(text: string, purpose: string): string {
+    return signature(this.first.key, text, purpose);
+  }
+
+  /** Whether {@link sign} made it, under any of the keys. */
+  isSigned(text: string, purpose: string, given: string): boolean {
+    const keys = [...this.byId.values()];
+    return keys.some((key) => constantTimeEqual(signature(key, text, purpose), given));
+  }
+
   /** Beginning of every value under the first key, to find those that are not. */
   get currentPrefix(): string {
     return `${SEALED_PREFIX}${this.first.id}:`;
   }
+}
+
+function signature(key: Buffer, text: string, purpose: string): string {
+  const own = hkdfSync('sha256', key, '', `component-hub signature: ${purpose}`, 32);
+  return createHmac('sha256', Buffer.from(own)).update(text).digest('base64url');
 }
 
 function missingKey(keyId: string): string {

@@ -1,8 +1,8 @@
-import { Controller, Get, HttpCode, Ip, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
-import { AuditService } from '../auth/audit.service.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import {
   ApiBearer,
   ApiHubError,
@@ -43,23 +43,20 @@ export class TicketController {
     private readonly tickets: TicketService,
     private readonly pushes: TicketPushService,
     private readonly components: ComponentService,
-    private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {}
 
   @Get()
+  @Audited('ticket.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The newest ticket of every third-party platform' })
   @ApiJson(z.array(ticketView), [ticketViewExample])
-  async list(
-    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
-    @Ip() ip: string,
-  ): Promise<TicketView[]> {
-    if (reveal) await this.audit.record('ticket.reveal', '*', ip);
+  async list(@Query({ schema: revealQuery }) { reveal }: RevealQuery): Promise<TicketView[]> {
     const now = this.clock.now();
     return (await this.tickets.inspectAll()).map((ticket) => toTicketView(ticket, now, reveal));
   }
 
   @Get(':componentAppId')
+  @Audited('ticket.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The newest ticket of one third-party platform' })
   @ApiComponentAppId()
   @ApiHubError(404, 'ticket_unknown', 'No ticket has arrived yet; also component_unknown')
@@ -67,7 +64,6 @@ export class TicketController {
   async get(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
     @Query({ schema: revealQuery }) { reveal }: RevealQuery,
-    @Ip() ip: string,
   ): Promise<TicketView> {
     await this.components.get(appid);
     const ticket = await this.tickets.latest(appid);
@@ -76,7 +72,6 @@ export class TicketController {
         status: 404,
       });
     }
-    if (reveal) await this.audit.record('ticket.reveal', appid, ip);
     return toTicketView(ticket, this.clock.now(), reveal);
   }
 
@@ -99,6 +94,7 @@ export class TicketController {
 
   @Post(':componentAppId/start-push')
   @HttpCode(200)
+  @Audited('ticket.start_push')
   @ApiOperation({
     summary: 'Ask WeChat to push tickets again (api_start_push_ticket)',
     description:

@@ -1,8 +1,8 @@
-import { Controller, Get, HttpCode, Ip, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
-import { AuditService } from '../auth/audit.service.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import {
   ApiBearer,
   ApiHubError,
@@ -25,37 +25,33 @@ export class TokenAdminController {
   constructor(
     private readonly tokens: TokenService,
     private readonly components: ComponentService,
-    private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {}
 
   @Get()
+  @Audited('token.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The component_access_token of every third-party platform' })
   @ApiJson(z.array(tokenView), [tokenViewExample])
-  async list(
-    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
-    @Ip() ip: string,
-  ): Promise<TokenView[]> {
-    if (reveal) await this.audit.record('token.reveal', '*', ip);
+  async list(@Query({ schema: revealQuery }) { reveal }: RevealQuery): Promise<TokenView[]> {
     const components = await this.components.list();
     return Promise.all(components.map(({ appid }) => this.view(appid, reveal)));
   }
 
   @Get(':componentAppId')
+  @Audited('token.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The component_access_token of one third-party platform' })
   @ApiComponentAppId()
   @ApiJson(tokenView, tokenViewExample)
   async get(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
     @Query({ schema: revealQuery }) { reveal }: RevealQuery,
-    @Ip() ip: string,
   ): Promise<TokenView> {
-    if (reveal) await this.audit.record('token.reveal', appid, ip);
     return this.view(appid, reveal);
   }
 
   @Post(':componentAppId/refresh')
   @HttpCode(200)
+  @Audited('token.refresh')
   @ApiOperation({
     summary: 'Refresh now, due or not',
     description:

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
 import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { Clock } from '../common/clock.js';
@@ -46,6 +47,7 @@ export class TokenController {
 
   @Post('invalidate')
   @HttpCode(200)
+  @Audited('token.invalidate')
   @ApiOperation({
     summary: 'Report a token that WeChat refused (40001, 40014, 42001); get the current one',
     description:

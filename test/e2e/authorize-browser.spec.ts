@@ -49,7 +49,11 @@ describe.each(withBrowser(databaseKinds()))('authorizing in a browser, on %s', (
   let browser: Browser;
 
   beforeAll(async () => {
-    caller = await startSite((_, response) => response.end('Back at the caller'));
+    caller = await startSite(({ url = '' }, response) => {
+      const framed = new URL(url, CALLER).searchParams.get('url');
+      if (framed) response.setHeader('content-type', 'text/html');
+      response.end(framed ? `<iframe src="${framed}"></iframe>` : 'Back at the caller');
+    });
     const env = { PUBLIC_URL: HUB, AUTHORIZATION_RETURN_ORIGINS: CALLER };
     test = await authorizerHub({ database: kind, env });
     browser = await startBrowser({
@@ -116,12 +120,10 @@ describe.each(withBrowser(databaseKinds()))('authorizing in a browser, on %s', (
       expect(calls(test, PRE_AUTH_CODE)).toBe(1);
       await account(page, appid).click();
       await page.waitForURL(`${CALLER}/**`);
-      expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({
-        keep: '1',
-        result: 'authorized',
-        authorizer_appid: appid,
-        state,
-      });
+      const { searchParams } = new URL(page.url());
+      expect([...searchParams.keys()]).toEqual(['keep', 'result_id']);
+      const { json } = await test.hub.get(`/api/authorizations/${searchParams.get('result_id')}`);
+      expect(json).toMatchObject({ outcome: 'authorized', authorizerAppId: appid, state });
     });
     expect(await detailOf(test, appid)).toMatchObject({ authorizerAppId: appid, status: 'active' });
     expect(await works(await tokenText(test, appid))).toBe(true);
@@ -193,6 +195,38 @@ describe.each(withBrowser(databaseKinds()))('authorizing in a browser, on %s', (
       await account(page, appid).waitFor();
     };
     await visit({}, work, [refusal]);
+  });
+
+  it('shows the API documents, which work under a strict policy and in no frame', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${HUB}/docs`);
+      const operation = page.locator('#operations-health-HealthController_live');
+      await operation.click();
+      await operation.locator('.try-out__btn').click();
+      await operation.locator('.execute').click();
+      await operation.locator('.live-responses-table').waitFor();
+      expect(await operation.locator('.live-responses-table').textContent()).toContain('"up"');
+      await page.locator('.btn.authorize').click();
+      await page.locator('.auth-container input').fill('fake-token');
+    });
+    const { headers } = await test.hub.get('/docs');
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toMatch(/^default-src 'none'; base-uri 'none'; form-action 'none'; frame-anc/);
+    expect(policy).not.toMatch(/unsafe-(?:inline|eval)|https?:|\*/);
+    expect(headers.get('cache-control')).toBe('no-store');
+    const refusal = /frame|refused to connect|blocked/i;
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    for (const path of ['/docs', `/authorize/${PLATFORM}`, '/nothing']) {
+      await page.goto(`${CALLER}/framing?${new URLSearchParams({ url: HUB + path })}`);
+      await page.waitForLoadState('networkidle');
+      const framed = page.frames()[1];
+      expect(await framed?.content().catch(() => '')).not.toMatch(/swagger|微信/);
+    }
+    expect(complaints.some((text) => refusal.test(text))).toBe(true);
+    await context.close();
   });
 
   it.each([

@@ -21,9 +21,8 @@ describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s
 
   const post = (path: string, body?: unknown) => test.hub.post(path, body);
   const audited = async (target: string): Promise<string[]> => {
-    const rows = await sql(test).query('SELECT action FROM audit_record WHERE target = ?', [
-      target,
-    ]);
+    const done = "SELECT action FROM audit_record WHERE target = ? AND outcome = 'ok' ORDER BY id";
+    const rows = await sql(test).query(done, [target]);
     return rows.map(({ action }: { action: string }) => action);
   };
 

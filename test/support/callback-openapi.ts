@@ -8,6 +8,9 @@ export interface Operation {
   path: string;
   responses: Record<string, { content?: Record<string, { schema?: any; example?: unknown }> }>;
   security?: unknown[];
+  parameters?: { name: string }[];
+  /** The action under which the route is recorded. */
+  'x-audit'?: string;
 }
 
 /** Every route that the documentation has. */

@@ -2,6 +2,7 @@ import { CreateHub1763798400000 } from './1763798400000-create-hub.js';
 import { CreateAuthorizers1763884800000 } from './1763884800000-create-authorizers.js';
 import { CreateDeliveries1763971200000 } from './1763971200000-create-deliveries.js';
 import { AddPushProblem1764100000000 } from './1764100000000-add-push-problem.js';
+import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -9,4 +10,5 @@ export const migrations = [
   CreateAuthorizers1763884800000,
   CreateDeliveries1763971200000,
   AddPushProblem1764100000000,
+  BindAuthorizationResults1764160000000,
 ];

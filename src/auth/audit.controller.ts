@@ -1,0 +1,65 @@
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { ApiBearer, ApiJson } from '../common/api-docs.js';
+import { AdminTokenGuard } from './admin-token.guard.js';
+import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
+import type { AuditRecord } from './audit-record.entity.js';
+
+const recordView = z.object({
+  id: z.string(),
+  at: z.iso.datetime(),
+  actor: z.string().describe('`admin`: the bearer of the admin token'),
+  action: z.string(),
+  target: z.string(),
+  outcome: z
+    .string()
+    .nullable()
+    .describe('`ok`, or the code of the error; null in records of earlier versions'),
+  requestId: z.string().nullable(),
+  sourceAddress: z.string().nullable(),
+});
+type RecordView = z.infer<typeof recordView>;
+const listView = z.object({
+  records: z.array(recordView),
+  next: z.string().nullable().describe('Value of `before` for the next page'),
+});
+const example: RecordView = {
+  id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
+  at: '2026-11-22T08:00:00.000Z',
+  actor: 'admin',
+  action: 'component.change',
+  target: 'wx0123456789abcdef',
+  outcome: 'ok',
+  requestId: '5f0c7f9e-7a54-4c1d-9f2e-3d4c5b6a0199',
+  sourceAddress: '192.0.2.1',
+};
+
+/** `/admin/audit`: who did what, and how it ended. */
+@ApiTags('audit')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/audit')
+export class AuditController {
+  constructor(private readonly log: AuditLog) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'The audit trail, newest first',
+    description:
+      'Every act that is not a read, every export and every secret shown. Filter by actor, ' +
+      'action, target and time; page with `before`. Kept for AUDIT_RETENTION_DAYS.',
+  })
+  @ApiJson(listView, { records: [example], next: null })
+  async list(@Query({ schema: auditQuery }) query: AuditQuery): Promise<z.infer<typeof listView>> {
+    const records = await this.log.page(query);
+    const last = records.length === query.limit ? records.at(-1) : undefined;
+    return { records: records.map(toView), next: last?.id ?? null };
+  }
+}
+
+function toView({ at, ...facts }: AuditRecord): RecordView {
+  const { id, actor, action, target, outcome, requestId, sourceAddress } = facts;
+  const time = new Date(at).toISOString();
+  return { id, at: time, actor, action, target, outcome, requestId, sourceAddress };
+}

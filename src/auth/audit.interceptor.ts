@@ -1,0 +1,57 @@
+import {
+  applyDecorators,
+  Injectable,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ApiExtension } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import { AuditService, type AuditAction } from './audit.service.js';
+
+/** What of a route is recorded. */
+interface AuditedRoute {
+  action: AuditAction;
+  /** Whether its answer shows what is secret, where it is asked for (`?reveal=true`) or always. */
+  shows?: 'asked' | 'always';
+}
+
+const Route = Reflector.createDecorator<AuditedRoute>();
+
+/**
+ * A route that leaves a record in the audit trail. The target is what its address names; a handler
+ * says more by {@link AuditService.about}.
+ */
+export function Audited(
+  action: AuditAction,
+  { shows }: Pick<AuditedRoute, 'shows'> = {},
+): MethodDecorator {
+  return applyDecorators(Route({ action, shows }), ApiExtension('x-audit', action));
+}
+
+/** Has the routes that are {@link Audited} recorded, once it is known who asks. */
+@Injectable()
+export class AuditInterceptor implements NestInterceptor {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly audit: AuditService,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const route = this.reflector.get(Route, context.getHandler());
+    if (!route) return next.handle();
+    const { method, ip, params, query } = context.switchToHttp().getRequest<FastifyRequest>();
+    const { action, shows } = route;
+    if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
+      return next.handle();
+    }
+    const target = Object.values(params as Record<string, string>).join('/') || '*';
+    const isRead = shows !== undefined && method === 'GET';
+    const request = { action, target, sourceAddress: ip, shows: shows !== undefined, isRead };
+    const handle = (): Promise<unknown> =>
+      lastValueFrom(next.handle(), { defaultValue: undefined });
+    return from(this.audit.during(request, handle));
+  }
+}

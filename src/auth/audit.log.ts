@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { Database } from '../database/database.js';
+import { AuditRecord } from './audit-record.entity.js';
+
+export const auditQuery = z.object({
+  actor: z.string().min(1).max(64).optional(),
+  action: z.string().min(1).max(64).optional(),
+  target: z.string().min(1).max(191).optional(),
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  before: z.uuid().optional(),
+});
+export type AuditQuery = z.output<typeof auditQuery>;
+
+/** Reads the audit trail. */
+@Injectable()
+export class AuditLog {
+  constructor(private readonly database: Database) {}
+
+  /** A page, newest first. */
+  page({ actor, action, target, from, to, limit, before }: AuditQuery): Promise<AuditRecord[]> {
+    return this.database.read((manager) => {
+      const select = manager
+        .createQueryBuilder(AuditRecord, 'record')
+        .orderBy('record.id', 'DESC')
+        .limit(limit);
+      if (actor) select.andWhere('record.actor = :actor', { actor });
+      if (action) select.andWhere('record.action = :action', { action });
+      if (target) select.andWhere('record.target = :target', { target });
+      if (from) select.andWhere('record.at >= :from', { from: Date.parse(from) });
+      if (to) select.andWhere('record.at < :to', { to: Date.parse(to) });
+      if (before) select.andWhere('record.id < :before', { before });
+      return select.getMany();
+    });
+  }
+}
