@@ -1,28 +1,57 @@
 import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
+import { AdminTokenGuard } from './auth/admin-token.guard.js';
 import { MemoryReads } from './auth/memory-reads.js';
+import { RefusedPushes } from './callback/refused-pushes.js';
 import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
-import { answerClientError } from './common/hub-error.client.js';
-import { HubErrorFilter, sendHubError } from './common/hub-error.filter.js';
-import { RequestPipe, useJsonBodies } from './common/json-body.js';
-import { emitTelemetry } from './common/telemetry.js';
+import { answerClientError, refuseTunnel } from './common/hub-error.client.js';
+import { HubErrorFilter, type KnownRequest } from './common/hub-error.filter.js';
+import { JSON_LIMIT, RequestPipe, useJsonBodies } from './common/json-body.js';
+import { LogBrake } from './common/log-brake.js';
 import { runWithRequestId } from './common/request-context.js';
+import {
+  allowBody,
+  endUnreadBodies,
+  hasBody,
+  headRefusal,
+  passOnExpectations,
+} from './common/request-head.js';
+import { tidyForwardedFor } from './common/source-address.js';
 import { Stopping } from './common/stopping.js';
+import { emitTelemetry } from './common/telemetry.js';
 
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
+/** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
+const GUARDED = /^\/(admin|api)(\/|$)/;
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
 
-/** Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}. */
-export function createAdapter(): FastifyAdapter {
+/** Where a URL is refused before Nest's filters are reached. */
+const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
+
+/**
+ * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
+ * @param trustedProxies addresses and CIDRs whose `X-Forwarded-For` is believed.
+ */
+export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
+    // Refused in the form that all errors have.
+    http: { requireHostHeader: false },
+    routerOptions: {
+      // Typed by hand into WeChat's console. Appids, being parameters, keep their case.
+      caseSensitive: false,
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true,
+    },
     // Ids from outside could be forged or hold anything.
     requestIdHeader: false,
     genReqId: () => uuidv4(),
@@ -30,7 +59,6 @@ export function createAdapter(): FastifyAdapter {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: answerBadUrl,
-    clientErrorHandler: answerClientError,
   });
 }
 
@@ -38,8 +66,10 @@ export function createAdapter(): FastifyAdapter {
 function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode: status = 400 } = error;
   const code = status === 414 ? 'uri_too_long' : 'bad_request';
-  void reply.header('x-request-id', request.id);
-  sendHubError(new HubError(code, 'The URL is malformed', { status }), request.id, reply);
+  // What body there is stays unread.
+  void reply.headers({ ...headersOf(request.id), connection: 'close' });
+  const refusal = new HubError(code, 'The URL is malformed', { status });
+  runWithRequestId(request.id, () => filters.get(request.server)?.refuse(refusal, request, reply));
 }
 
 /**
@@ -52,15 +82,22 @@ export function configureApp(
   { farewellMs = FAREWELL_MS }: { farewellMs?: number } = {},
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const brake = app.get(LogBrake);
+  const refusedPushes = app.get(RefusedPushes);
+  const filter = new HubErrorFilter(brake, (error, request) => refusedPushes.note(error, request));
+  filters.set(fastify, filter);
   useRequestHooks(fastify);
   const stop = app.get(Stopping);
   refuseRequestsAtStop(fastify, stop);
   answerFromMemory(fastify, app.get(MemoryReads), stop);
+  answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
+  refuseBeforeBody(fastify, app.get(AdminTokenGuard));
+  endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   app.useGlobalPipes(new RequestPipe());
-  app.useGlobalFilters(new HubErrorFilter());
+  app.useGlobalFilters(filter);
   useApiDocs(app);
 }
 
@@ -86,7 +123,8 @@ function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop:
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
     const started = performance.now();
-    const answer = stop.begun ? undefined : reads.answer(request);
+    tidyForwardedFor(request.headers);
+    const answer = stop.begun || headRefusal(request) ? undefined : reads.answer(request);
     if (!answer) {
       for (const listener of usual) listener.call(server, request, response);
       return;
@@ -104,8 +142,20 @@ function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop:
   });
 }
 
+/** Of every answer: nothing that the hub says about itself is for caches. */
 function headersOf(requestId: string): Record<string, string> {
-  return { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' };
+  return {
+    'x-request-id': requestId,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  };
+}
+
+function answerWhatIsNoRequest({ server }: FastifyInstance, brake: LogBrake): void {
+  server.removeAllListeners('clientError');
+  server.on('clientError', (error, socket) => answerClientError(error, socket as Socket, brake));
+  server.on('connect', (_request, socket) => refuseTunnel(socket as Socket, brake));
+  passOnExpectations(server);
 }
 
 function useRequestContext(fastify: FastifyInstance): void {
@@ -128,6 +178,25 @@ function stopping(): HubError {
   return new HubError('stopping', 'The hub is stopping; ask again', {
     status: 503,
     level: 'debug',
+  });
+}
+
+/** Refuses what needs no body to be refused, before a byte of it is read. */
+function refuseBeforeBody(fastify: FastifyInstance, guard: AdminTokenGuard): void {
+  fastify.decorateRequest('bearerAccepted', false);
+  fastify.addHook('onRequest', (request: KnownRequest, reply, done) => {
+    const refusal = headRefusal(request.raw);
+    if (refusal) throw refusal;
+    if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
+    if (GUARDED.test(request.routeOptions.url ?? '')) {
+      guard.check(request);
+      request.bearerAccepted = true;
+    }
+    if (!isCallback(request) && hasBody(request.raw) && request.mediaType !== 'application/json') {
+      throw unsupportedMediaType();
+    }
+    allowBody(request, reply, isCallback(request) ? BODY_LIMIT : JSON_LIMIT);
+    done();
   });
 }
 
