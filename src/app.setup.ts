@@ -28,6 +28,8 @@ import { emitTelemetry } from './common/telemetry.js';
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
+/** Methods whose body, if there is one, is not looked at. */
+const BODYLESS = ['GET', 'HEAD'];
 /** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
 const GUARDED = /^\/(admin|api)(\/|$)/;
 /** See {@link drainConnectionsOnClose}. */
@@ -192,7 +194,8 @@ function refuseBeforeBody(fastify: FastifyInstance, guard: AdminTokenGuard): voi
       guard.check(request);
       request.bearerAccepted = true;
     }
-    if (!isCallback(request) && hasBody(request.raw) && request.mediaType !== 'application/json') {
+    const readsBody = hasBody(request.raw) && !BODYLESS.includes(request.method);
+    if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
       throw unsupportedMediaType();
     }
     allowBody(request, reply, isCallback(request) ? BODY_LIMIT : JSON_LIMIT);

@@ -56,7 +56,12 @@ export class LogBrake implements OnApplicationShutdown {
       return;
     }
     // The stack is logged with the first one only.
-    this.held.set(keyOf(kind, sender), { kind, sender, line: { ...line, error: undefined }, count: 0 });
+    this.held.set(keyOf(kind, sender), {
+      kind,
+      sender,
+      line: { ...line, error: undefined },
+      count: 0,
+    });
     this.sendersOf.set(kind, (this.sendersOf.get(kind) ?? 0) + 1);
     this.write(line, { sourceAddress: sender });
   }
