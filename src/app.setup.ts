@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
+import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -43,9 +44,10 @@ const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
  * @param trustedProxies addresses and CIDRs whose `X-Forwarded-For` is believed.
  */
 export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
+  const trustProxy = proxyAddr.compile(trustedProxies);
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
-    trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
+    trustProxy,
     // Refused in the form that all errors have.
     http: { requireHostHeader: false },
     routerOptions: {
@@ -60,7 +62,11 @@ export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
     // Answered by a hook, in the form that all errors have.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    frameworkErrors: answerBadUrl,
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      // Fastify gives such a request the address of its connection.
+      Object.defineProperty(request, 'ip', { value: proxyAddr(request.raw, trustProxy) });
+      answerBadUrl(error, request, reply);
+    },
   });
 }
 

@@ -1,14 +1,17 @@
-import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Injectable, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HubError } from '../common/hub-error.js';
+import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
+import { senderOf } from '../common/source-address.js';
 import { TooManyAuthorizationsError } from './authorization-limit.js';
 import { preferredLanguage, refusedPage, sendPage } from './authorize-page.js';
 
 /** Answers the hub's errors with a page: it is a customer who reads them. */
 @Catch(HubError)
+@Injectable()
 export class AuthorizePageFilter implements ExceptionFilter {
-  private readonly logger = new Logger(AuthorizePageFilter.name);
+  constructor(private readonly brake: LogBrake) {}
 
   catch(error: HubError, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -16,7 +19,11 @@ export class AuthorizePageFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const { code, status, level, details } = error;
     const route = request.routeOptions.url;
-    this.logger[level](`Page refused: ${error.message}`, { code, status, route, ...details });
+    this.brake.log(`page ${code}`, senderOf(request.ip), {
+      level,
+      message: `Page refused: ${error.message}`,
+      fields: { code, status, route, ...details },
+    });
     if (error instanceof TooManyAuthorizationsError) {
       void reply.header('retry-after', String(error.retryAfterSeconds));
     }

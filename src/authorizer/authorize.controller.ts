@@ -3,7 +3,7 @@ import {
   Get,
   Headers,
   Inject,
-  Logger,
+  Ip,
   Param,
   Query,
   Res,
@@ -13,8 +13,10 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { HubError } from '../common/hub-error.js';
+import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
 import { Secret } from '../common/secret.js';
+import { senderOf } from '../common/source-address.js';
 import { componentAppIdParam } from '../component/component-app-id.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
@@ -69,11 +71,10 @@ type Outcome =
 @UseFilters(AuthorizePageFilter)
 @Controller('authorize/:componentAppId')
 export class AuthorizeController {
-  private readonly logger = new Logger(AuthorizeController.name);
-
   constructor(
     private readonly links: AuthorizationLinkService,
     private readonly codes: AuthorizationCodeService,
+    private readonly brake: LogBrake,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
@@ -120,6 +121,7 @@ export class AuthorizeController {
     @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
     @Query({ schema: callbackQuery }) query: z.infer<typeof callbackQuery>,
     @Headers() headers: BrowserHeaders,
+    @Ip() sourceAddress: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const request = query.request
@@ -128,7 +130,7 @@ export class AuthorizeController {
     const code = new Secret(query.auth_code);
     const known = await this.codes.isKnown(componentAppId, code);
     const wasReal = known ? undefined : this.links.admitCode(componentAppId, request);
-    const result = await this.consume(componentAppId, code);
+    const result = await this.consume(componentAppId, code, sourceAddress);
     if (result.result === 'authorized') wasReal?.();
     if (request?.returnTo) {
       const target = new URL(request.returnTo);
@@ -146,13 +148,22 @@ export class AuthorizeController {
   }
 
   /** Whatever happens, the browser gets a page, or goes back with the outcome. */
-  private async consume(componentAppId: string, code: Secret): Promise<Outcome> {
+  private async consume(
+    componentAppId: string,
+    code: Secret,
+    sourceAddress: string,
+  ): Promise<Outcome> {
     try {
       const id = await this.codes.consume({ componentAppId, code, source: 'redirect' });
       return { result: 'authorized', authorizer_appid: id.authorizerAppId };
     } catch (error) {
       if (!(error instanceof HubError) || error.status === 404) throw error;
-      this.logger.warn('A return from the authorization page had no result', error);
+      this.brake.log(`return ${error.code}`, senderOf(sourceAddress), {
+        level: 'warn',
+        message: 'A return from the authorization page had no result',
+        fields: { componentAppId, code: error.code },
+        error,
+      });
       // The code is on record, and tried again until WeChat has answered.
       const pending = error.code === 'authorization_in_progress';
       return { result: pending ? 'pending' : 'failed', error: error.code };

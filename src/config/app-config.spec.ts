@@ -38,6 +38,7 @@ describe('parseConfig of an empty environment', () => {
       host: '127.0.0.1',
       port: 3000,
       publicUrl: 'http://127.0.0.1:3000',
+      trustedProxies: [],
       database: { type: 'sqlite', path: './data/hub.sqlite' },
       firstComponent: undefined,
       previousKeyHours: 24,
