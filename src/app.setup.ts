@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -161,7 +161,11 @@ function headersOf(requestId: string): Record<string, string> {
 
 function answerWhatIsNoRequest({ server }: FastifyInstance, brake: LogBrake): void {
   server.removeAllListeners('clientError');
-  server.on('clientError', (error, socket) => answerClientError(error, socket as Socket, brake));
+  const answers = new WeakMap<object, ServerResponse>();
+  server.prependListener('request', ({ socket }, response) => answers.set(socket, response));
+  server.on('clientError', (error, socket) =>
+    answerClientError(error, socket as Socket, answers.get(socket), brake),
+  );
   server.on('connect', (_request, socket) => refuseTunnel(socket as Socket, brake));
   passOnExpectations(server);
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { v4 as uuidv4 } from 'uuid';
 import { errorBody, HubError } from './hub-error.js';
 import type { LogBrake } from './log-brake.js';
@@ -9,14 +9,18 @@ import { senderOf } from './source-address.js';
 /**
  * Answers what is not an HTTP request, or none that Node reads: it ends before there is a request
  * for hooks and filters, so the answer is written to the connection, which then closes.
+ * @param last answer to the connection's last request: what goes wrong with the rest of a request
+ * that is being answered, or was, gets no second answer.
  */
 export function answerClientError(
   error: NodeJS.ErrnoException,
   socket: Socket,
+  last: ServerResponse | undefined,
   brake: LogBrake,
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  refuseConnection(refusalOf(error.code), socket, brake);
+  const answered = last?.headersSent && !(last.writableFinished && last.req.complete);
+  if (!answered) refuseConnection(refusalOf(error.code), socket, brake);
   socket.destroy(error);
 }
 
