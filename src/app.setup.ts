@@ -29,6 +29,8 @@ import { emitTelemetry } from './common/telemetry.js';
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
+/** Pattern of the page on which customers begin an authorization. */
+const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
 /** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
@@ -101,6 +103,7 @@ export function configureApp(
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
   refuseBeforeBody(fastify, app.get(AdminTokenGuard));
+  leadToOneUrlOfPages(fastify);
   endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
@@ -227,6 +230,19 @@ function useBodyParsers(fastify: FastifyInstance): void {
     // Clients name a type also where there is nothing to send.
     else if (body.length === 0) done(null, undefined);
     else done(unsupportedMediaType());
+  });
+}
+
+/** Links of the page that customers see are relative: below a slash at its end they lead astray. */
+function leadToOneUrlOfPages(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const [path = '', query] = request.url.split(/(\?.*)/s);
+    const { slashes } = /(?<slashes>\/+)$/.exec(path)?.groups ?? {};
+    if (request.routeOptions.url !== AUTHORIZE_PAGE || slashes === undefined) return done();
+    const name = path.slice(0, -slashes.length).split('/').at(-1);
+    const up = '../'.repeat(slashes.length);
+    // Relative, too: a proxy may have the hub below a path of its own.
+    void reply.redirect(`${up}${name}${query ?? ''}`, 308);
   });
 }
 

@@ -45,13 +45,13 @@ describe('a brake on lines that strangers cause', () => {
 
   it('has few lines for many senders, and none of another kind suffers', () => {
     for (let index = 0; index < 10_000; index += 1) log('push', `192.0.2.${index}`);
-    expect(written).toHaveLength(11);
+    expect(written).toHaveLength(6);
     expect(written.at(-1)).toMatchObject({ sourceAddress: 'other' });
     log('bearer', '192.0.2.1');
     expect(written.at(-1)).toMatchObject({ kind: 'bearer', sourceAddress: '192.0.2.1' });
     brake.flush();
-    expect(written.at(-1)).toMatchObject({ sourceAddress: 'other', repeated: 9989 });
-    expect(written).toHaveLength(13);
+    expect(written.at(-1)).toMatchObject({ sourceAddress: 'other', repeated: 9994 });
+    expect(written).toHaveLength(8);
     // All but those who were counted are forgotten: there is room again.
     log('push', '203.0.113.1');
     expect(written.at(-1)).toMatchObject({ sourceAddress: '203.0.113.1' });

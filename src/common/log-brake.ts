@@ -5,13 +5,13 @@ import type { ErrorLevel } from './hub-error.js';
 /** How often it is logged what has been held back, in milliseconds. */
 const PERIOD_MS = 60_000;
 /** Senders that get lines of their own within a period: of one kind, … */
-const SENDERS_PER_KIND = 10;
+const SENDERS_PER_KIND = 5;
 /** … and of all kinds. */
 const SENDERS = 50;
 /** Stands for all senders beyond. */
 export const OTHER_SENDERS = 'other';
 
-/** A line as it is logged; what varies stands in its fields. */
+/** A line as it is logged: a fixed sentence, and fields for what varies. */
 export interface BrakedLine {
   level: ErrorLevel;
   message: string;

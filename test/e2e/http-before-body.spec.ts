@@ -152,6 +152,16 @@ describe('in front of the body, a hub', () => {
     }
   });
 
+  it.each(['/', '//', '/?state=a?b/'])(
+    'leads from the page with %s behind it to its URL',
+    async (end) => {
+      const page = `${test.hub.url}/authorize/${appid}`;
+      const answer = await fetch(page + end);
+      expect(answer.status).toBe(200);
+      expect(answer.url).toBe(page + end.replace(/^\/+/, ''));
+    },
+  );
+
   it('lets nobody keep what it answers under /admin and /api', async () => {
     for (const { method, path } of await operations(test.hub)) {
       for (const authorization of [`Bearer ${ADMIN_TOKEN}`, 'Bearer fake']) {
