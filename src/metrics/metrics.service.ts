@@ -250,7 +250,7 @@ export class MetricsService implements OnApplicationShutdown {
       ['method', 'route', 'status'],
     );
     this.listen('http.request', ({ seconds, method, ...labels }) =>
-      duration.observe({ ...labels, method: methodLabel(method) }, seconds),
+      duration.observe({ method: methodLabel(method), ...labels }, seconds),
     );
   }
 

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LogBrake } from '../../src/common/log-brake.js';
 import { rawRequest } from '../support/callback-http.js';
 import { operations } from '../support/callback-openapi.js';
 import { expectRefusal, expectSuccess, withTicketAndToken } from '../support/callback-state.js';
 import { ADMIN_TOKEN, COMPONENT } from '../support/fake-settings.js';
 import { sendBytes } from '../support/raw-socket.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
+import { logLines } from '../support/test-log-lines.js';
 
 const { appid } = COMPONENT;
 const BEARER = `Authorization: Bearer ${ADMIN_TOKEN}`;
@@ -204,9 +206,18 @@ describe('in front of the body, a hub', () => {
       rawRequest(test.hub.url, { method: 'GET', path, headers: { authorization } });
 
     it('answers 20 of an address within a minute, and holds up no right one', async () => {
+      // Every sender from before is forgotten.
+      for (const _ of [1, 2]) test.app.get(LogBrake).flush();
+      const logged = logLines('"code":"unauthorized"').length;
       for (let index = 0; index < 20; index += 1) {
         expectRefusal(await attempt(`Bearer fake-${index}`), UNAUTHORIZED);
       }
+      test.app.get(LogBrake).flush();
+      const lines = logLines('"code":"unauthorized"').slice(logged);
+      expect(lines.map(({ level, repeated }) => [level, repeated])).toEqual([
+        ['info', undefined],
+        ['info', 19],
+      ]);
       test.clock.advance(20_000);
       const refused = await attempt('Bearer fake');
       expectRefusal(refused, { status: 429, code: 'too_many_attempts' });
