@@ -14,7 +14,7 @@ import { WechatSimulator } from './wechat-simulator.js';
  * hub hands out is the one that WeChat issued.
  */
 
-const ADMIN_TOKEN = 'demo-admin-token';
+const ADMIN_TOKEN = 'demo-admin-token-of-no-value';
 const HUB_MAIN = join(import.meta.dirname, '../main.js');
 const START_LIMIT_MS = 20_000;
 const APPID = SIMULATOR_COMPONENT.appid;

@@ -1,37 +1,75 @@
-import type { RequestListener } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
+import { AdminTokenGuard } from './auth/admin-token.guard.js';
 import { MemoryReads } from './auth/memory-reads.js';
+import { RefusedPushes } from './callback/refused-pushes.js';
 import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
-import { answerClientError } from './common/hub-error.client.js';
-import { HubErrorFilter, sendHubError } from './common/hub-error.filter.js';
-import { RequestPipe, useJsonBodies } from './common/json-body.js';
+import { answerClientError, refuseTunnel } from './common/hub-error.client.js';
+import { HubErrorFilter, type KnownRequest } from './common/hub-error.filter.js';
+import { JSON_LIMIT, RequestPipe, useJsonBodies } from './common/json-body.js';
+import { LogBrake } from './common/log-brake.js';
 import { guardPages } from './common/page-policy.js';
-import { emitTelemetry } from './common/telemetry.js';
 import { runWithRequestId } from './common/request-context.js';
+import {
+  allowBody,
+  endUnreadBodies,
+  hasBody,
+  headRefusal,
+  passOnExpectations,
+} from './common/request-head.js';
+import { tidyForwardedFor } from './common/source-address.js';
 import { Stopping } from './common/stopping.js';
+import { emitTelemetry } from './common/telemetry.js';
 
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
+/** Pattern of the page on which customers begin an authorization. */
+const AUTHORIZE_PAGE = '/authorize/:componentAppId';
+/** Methods whose body, if there is one, is not looked at. */
+const BODYLESS = ['GET', 'HEAD'];
+/** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
+const GUARDED = /^\/(admin|api)(\/|$)/;
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
 
-/** Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}. */
-export function createAdapter(): FastifyAdapter {
+/** Where a URL is refused before Nest's filters are reached. */
+const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
+
+/**
+ * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
+ * @param trustedProxies addresses and CIDRs whose `X-Forwarded-For` is believed.
+ */
+export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
+  const trustProxy = proxyAddr.compile(trustedProxies);
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    trustProxy,
+    // Refused in the form that all errors have.
+    http: { requireHostHeader: false },
+    routerOptions: {
+      // Typed by hand into WeChat's console. Appids, being parameters, keep their case.
+      caseSensitive: false,
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true,
+    },
     // Ids from outside could be forged or hold anything.
     requestIdHeader: false,
     genReqId: () => uuidv4(),
     // Answered by a hook, in the form that all errors have.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    frameworkErrors: answerBadUrl,
-    clientErrorHandler: answerClientError,
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      // Fastify gives such a request the address of its connection.
+      Object.defineProperty(request, 'ip', { value: proxyAddr(request.raw, trustProxy) });
+      answerBadUrl(error, request, reply);
+    },
   });
 }
 
@@ -39,8 +77,10 @@ export function createAdapter(): FastifyAdapter {
 function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode: status = 400 } = error;
   const code = status === 414 ? 'uri_too_long' : 'bad_request';
-  void reply.header('x-request-id', request.id);
-  sendHubError(new HubError(code, 'The URL is malformed', { status }), request.id, reply);
+  // What body there is stays unread.
+  void reply.headers({ ...headersOf(request.id), connection: 'close' });
+  const refusal = new HubError(code, 'The URL is malformed', { status });
+  runWithRequestId(request.id, () => filters.get(request.server)?.refuse(refusal, request, reply));
 }
 
 /**
@@ -53,16 +93,24 @@ export function configureApp(
   { farewellMs = FAREWELL_MS }: { farewellMs?: number } = {},
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const brake = app.get(LogBrake);
+  const refusedPushes = app.get(RefusedPushes);
+  const filter = new HubErrorFilter(brake, (error, request) => refusedPushes.note(error, request));
+  filters.set(fastify, filter);
   useRequestHooks(fastify);
   const stop = app.get(Stopping);
   refuseRequestsAtStop(fastify, stop);
   answerFromMemory(fastify, app.get(MemoryReads), stop);
+  answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
+  refuseBeforeBody(fastify, app.get(AdminTokenGuard));
+  leadToOneUrlOfPages(fastify);
+  endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   guardPages(fastify);
   app.useGlobalPipes(new RequestPipe());
-  app.useGlobalFilters(new HubErrorFilter());
+  app.useGlobalFilters(filter);
   useApiDocs(app);
 }
 
@@ -88,7 +136,8 @@ function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop:
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
     const started = performance.now();
-    const answer = stop.begun ? undefined : reads.answer(request);
+    tidyForwardedFor(request.headers);
+    const answer = stop.begun || headRefusal(request) ? undefined : reads.answer(request);
     if (!answer) {
       for (const listener of usual) listener.call(server, request, response);
       return;
@@ -106,8 +155,24 @@ function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop:
   });
 }
 
+/** Of every answer: nothing that the hub says about itself is for caches. */
 function headersOf(requestId: string): Record<string, string> {
-  return { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' };
+  return {
+    'x-request-id': requestId,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  };
+}
+
+function answerWhatIsNoRequest({ server }: FastifyInstance, brake: LogBrake): void {
+  server.removeAllListeners('clientError');
+  const answers = new WeakMap<object, ServerResponse>();
+  server.prependListener('request', ({ socket }, response) => answers.set(socket, response));
+  server.on('clientError', (error, socket) =>
+    answerClientError(error, socket as Socket, answers.get(socket), brake),
+  );
+  server.on('connect', (_request, socket) => refuseTunnel(socket as Socket, brake));
+  passOnExpectations(server);
 }
 
 function useRequestContext(fastify: FastifyInstance): void {
@@ -133,6 +198,26 @@ function stopping(): HubError {
   });
 }
 
+/** Refuses what needs no body to be refused, before a byte of it is read. */
+function refuseBeforeBody(fastify: FastifyInstance, guard: AdminTokenGuard): void {
+  fastify.decorateRequest('bearerAccepted', false);
+  fastify.addHook('onRequest', (request: KnownRequest, reply, done) => {
+    const refusal = headRefusal(request.raw);
+    if (refusal) throw refusal;
+    if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
+    if (GUARDED.test(request.routeOptions.url ?? '')) {
+      guard.check(request);
+      request.bearerAccepted = true;
+    }
+    const readsBody = hasBody(request.raw) && !BODYLESS.includes(request.method);
+    if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
+      throw unsupportedMediaType();
+    }
+    allowBody(request, reply, isCallback(request) ? BODY_LIMIT : JSON_LIMIT);
+    done();
+  });
+}
+
 /** Callback bodies as bytes whatever their type, WeChat's types being unreliable; the rest JSON. */
 function useBodyParsers(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _, done) => {
@@ -147,6 +232,19 @@ function useBodyParsers(fastify: FastifyInstance): void {
     // Clients name a type also where there is nothing to send.
     else if (body.length === 0) done(null, undefined);
     else done(unsupportedMediaType());
+  });
+}
+
+/** Links of the page that customers see are relative: below a slash at its end they lead astray. */
+function leadToOneUrlOfPages(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const [path = '', query] = request.url.split(/(\?.*)/s);
+    const { slashes } = /(?<slashes>\/+)$/.exec(path)?.groups ?? {};
+    if (request.routeOptions.url !== AUTHORIZE_PAGE || slashes === undefined) return done();
+    const name = path.slice(0, -slashes.length).split('/').at(-1);
+    const up = '../'.repeat(slashes.length);
+    // Relative, too: a proxy may have the hub below a path of its own.
+    void reply.redirect(`${up}${name}${query ?? ''}`, 308);
   });
 }
 

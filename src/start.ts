@@ -20,7 +20,7 @@ async function listen(config: AppConfig): Promise<void> {
   const stop = stopOnSignal();
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.register(config, { timers: true }),
-    createAdapter(),
+    createAdapter(config.trustedProxies),
     { bodyParser: false, abortOnError: false, logger },
   );
   stop.app = app;

@@ -11,6 +11,7 @@ import { AuditRetention } from './audit-retention.js';
 import { AuditService } from './audit.service.js';
 import { MemoryReads } from './memory-reads.js';
 import { Setting } from './setting.entity.js';
+import { WrongBearers } from './wrong-bearers.js';
 
 /** Who may call `/admin` and `/api`, and the trail of what was done there. */
 @Global()
@@ -24,8 +25,9 @@ import { Setting } from './setting.entity.js';
     AuditLog,
     AuditRetention,
     MemoryReads,
+    WrongBearers,
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
-  exports: [AdminTokenService, AdminTokenGuard, AuditService, MemoryReads],
+  exports: [AdminTokenService, AdminTokenGuard, AuditService, MemoryReads, WrongBearers],
 })
 export class AuthModule {}

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
+import { LogBrake } from '../common/log-brake.js';
 import type { Secret } from '../common/secret.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { ComponentService } from '../component/component.service.js';
@@ -47,7 +48,6 @@ const HOPELESS_AFTER_MS = 24 * 3_600_000;
  */
 @Injectable()
 export class AuthorizationCodeService implements OnModuleDestroy {
-  private readonly logger = new Logger(AuthorizationCodeService.name);
   private readonly owner = uuidv4();
   private readonly flights = new SingleFlight<AuthorizationCode>();
 
@@ -61,6 +61,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     private readonly api: ComponentApi,
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly brake: LogBrake,
   ) {}
 
   /**
@@ -173,7 +174,13 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     const next = nextAttemptAt(failureKind(error), row.attempts + 1, now, Math.random());
     const lastError = error instanceof HubError ? error.message : 'The exchange failed';
     await this.codes.postpone(row.codeHash, this.owner, { nextAttemptAt: next, lastError });
-    this.logger.warn('An authorization code could not be exchanged yet', error);
+    // Anybody can make codes up.
+    this.brake.log(`code of ${row.componentAppId}`, 'unknown', {
+      level: 'warn',
+      message: 'An authorization code could not be exchanged yet',
+      fields: { componentAppId: row.componentAppId },
+      error,
+    });
   }
 }
 

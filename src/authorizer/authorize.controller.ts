@@ -1,11 +1,13 @@
-import { Controller, Get, Headers, Inject, Ip, Logger, Param, Query, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Ip, Param, Query, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { preferredLanguage, sendPage, type Language } from '../common/html-page.js';
 import { HubError } from '../common/hub-error.js';
+import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
 import { Secret } from '../common/secret.js';
+import { senderOf } from '../common/source-address.js';
 import { componentAppIdParam } from '../component/component-app-id.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
@@ -70,14 +72,13 @@ const UNFINISHED: Record<string, 'pending' | 'failed'> = {
 @ApiExcludeController()
 @Controller('authorize/:componentAppId')
 export class AuthorizeController {
-  private readonly logger = new Logger(AuthorizeController.name);
-
   constructor(
     private readonly links: AuthorizationLinkService,
     private readonly codes: AuthorizationCodeService,
     private readonly requests: AuthorizationRequestStore,
     private readonly results: AuthorizationResultService,
     private readonly pages: PageToken,
+    private readonly brake: LogBrake,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
@@ -140,7 +141,7 @@ export class AuthorizeController {
     const code = new Secret(query.auth_code);
     const known = await this.codes.isKnown(componentAppId, code);
     const wasReal = known ? undefined : this.links.admitCode(componentAppId, request, address);
-    const outcome = await this.consume(componentAppId, code, request?.id ?? null);
+    const outcome = await this.consume(componentAppId, code, request?.id ?? null, address);
     if (outcome.result === 'authorized') wasReal?.();
     if (request && this.sendOn(request, 'code', reply)) return;
     const html =
@@ -189,6 +190,7 @@ export class AuthorizeController {
     componentAppId: string,
     code: Secret,
     request: string | null,
+    sourceAddress: string,
   ): Promise<Outcome> {
     try {
       const arrived = { componentAppId, code, source: 'redirect', request };
@@ -198,7 +200,12 @@ export class AuthorizeController {
       if (!(error instanceof HubError)) throw error;
       const result = UNFINISHED[error.code];
       if (!result) throw error;
-      this.logger.warn('A return from the authorization page had no result', error);
+      this.brake.log(`return ${error.code}`, senderOf(sourceAddress), {
+        level: 'warn',
+        message: 'A return from the authorization page had no result',
+        fields: { componentAppId, code: error.code },
+        error,
+      });
       return { result, error: error.code };
     }
   }

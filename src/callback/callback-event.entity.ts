@@ -49,7 +49,7 @@ export class CallbackEvent {
   @BigIntColumn({ name: 'received_at' })
   receivedAt!: number;
 
-  /** Address of the connection that brought it; a reverse proxy's, where there is one. */
+  /** The sender's address; a reverse proxy's, where `TRUSTED_PROXIES` does not name it. */
   @Column({ name: 'source_address', type: 'varchar', length: 64 })
   sourceAddress!: string;
 

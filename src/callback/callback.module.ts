@@ -12,16 +12,21 @@ import { EventReplies } from './event-replies.js';
 import { EventRetention } from './event-retention.js';
 import { PushAnswers } from './push-answers.js';
 import { PushVerifier } from './push-verifier.js';
+import { RefusedPushController } from './refused-push.controller.js';
+import { RefusedPush } from './refused-push.entity.js';
+import { RefusedPushRetention } from './refused-push.retention.js';
+import { RefusedPushStore } from './refused-push.store.js';
+import { RefusedPushes } from './refused-pushes.js';
 
 /** Receives WeChat's pushes; knows no feature: they take part by `@OnInfoType` and `@OnRecorded`. */
 @Module({
   imports: [
-    TypeOrmModule.forFeature([CallbackEvent]),
+    TypeOrmModule.forFeature([CallbackEvent, RefusedPush]),
     DiscoveryModule,
     ComponentModule,
     WechatCryptoModule,
   ],
-  controllers: [CallbackController],
+  controllers: [CallbackController, RefusedPushController],
   providers: [
     CallbackService,
     EventDispatcher,
@@ -30,6 +35,9 @@ import { PushVerifier } from './push-verifier.js';
     EventRetention,
     PushAnswers,
     PushVerifier,
+    RefusedPushRetention,
+    RefusedPushStore,
+    RefusedPushes,
   ],
   exports: [CallbackService],
 })

@@ -41,6 +41,11 @@ export function ApiBearer(): ClassDecorator & MethodDecorator {
   return applyDecorators(
     ApiBearerAuth(),
     ApiHubError(401, 'unauthorized', 'The bearer token is missing or wrong'),
+    ApiHubError(
+      429,
+      'too_many_attempts',
+      'The token is wrong, and more than 20 were from this address within a minute',
+    ),
   );
 }
 

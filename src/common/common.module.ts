@@ -1,11 +1,12 @@
 import { Global, Module } from '@nestjs/common';
 import { Clock, SystemClock } from './clock.js';
+import { LogBrake } from './log-brake.js';
 import { Stopping } from './stopping.js';
 
-/** What every feature may use: time, and whether there is any left. */
+/** What every feature may use: time, whether there is any left, and the way into the log for strangers. */
 @Global()
 @Module({
-  providers: [{ provide: Clock, useClass: SystemClock }, Stopping],
-  exports: [Clock, Stopping],
+  providers: [{ provide: Clock, useClass: SystemClock }, Stopping, LogBrake],
+  exports: [Clock, Stopping, LogBrake],
 })
 export class CommonModule {}

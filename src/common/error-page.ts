@@ -11,9 +11,9 @@ import {
 } from './html-page.js';
 
 /** Addresses that people open: what goes wrong there is said by a page. */
-const PAGES = /^\/authorize(?:\/|$)/;
+const PAGES = /^\/authorize(?:\/|$)/i;
 /** Addresses that only programs call, whatever they say that they read. */
-const INTERFACES = /^\/(?:admin|api|callback|health|metrics|docs-json|docs-yaml)(?:\/|$)/;
+const INTERFACES = /^\/(?:admin|api|callback|health|metrics|docs-json|docs-yaml)(?:\/|$)/i;
 
 /** Whether it is a person who reads the answer. */
 export function wantsPage(request: FastifyRequest): boolean {

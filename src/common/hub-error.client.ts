@@ -1,25 +1,50 @@
 import type { Socket } from 'node:net';
-import { STATUS_CODES } from 'node:http';
-import { Logger } from '@nestjs/common';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { v4 as uuidv4 } from 'uuid';
 import { errorBody, HubError } from './hub-error.js';
+import type { LogBrake } from './log-brake.js';
 import { runWithRequestId } from './request-context.js';
-
-const logger = new Logger('Http');
+import { senderOf } from './source-address.js';
 
 /**
  * Answers what is not an HTTP request, or none that Node reads: it ends before there is a request
  * for hooks and filters, so the answer is written to the connection, which then closes.
+ * @param last answer to the connection's last request: what goes wrong with the rest of a request
+ * that is being answered, or was, gets no second answer.
  */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  last: ServerResponse | undefined,
+  brake: LogBrake,
+): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const refusal = refusalOf(error.code);
+  const answered = last?.headersSent && !(last.writableFinished && last.req.complete);
+  if (!answered) refuseConnection(refusalOf(error.code), socket, brake);
+  socket.destroy(error);
+}
+
+/** Answers CONNECT, which Node would leave without a word. */
+export function refuseTunnel(socket: Socket, brake: LogBrake): void {
+  refuseConnection(
+    new HubError('method_not_allowed', 'The hub is no proxy', { status: 405 }),
+    socket,
+    brake,
+  );
+  socket.destroySoon();
+}
+
+function refuseConnection(refusal: HubError, socket: Socket, brake: LogBrake): void {
   const id = uuidv4();
+  const { code, level, message } = refusal;
   runWithRequestId(id, () =>
-    logger[refusal.level](`Request refused: ${refusal.message}`, { code: refusal.code }),
+    brake.log(`connection ${code}`, senderOf(socket.remoteAddress), {
+      level,
+      message: `Request refused: ${message}`,
+      fields: { code },
+    }),
   );
   if (socket.writable) socket.write(answerOf(refusal, id));
-  socket.destroy(error);
 }
 
 function refusalOf(code: string | undefined): HubError {
@@ -41,6 +66,7 @@ function answerOf(error: HubError, id: string): string {
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${id}`,
     'X-Content-Type-Options: nosniff',
+    'Cache-Control: no-store',
     '',
     body,
   ].join('\r\n');

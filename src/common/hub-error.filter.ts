@@ -8,7 +8,18 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sendErrorPage, wantsPage } from './error-page.js';
 import { errorBody, HubError } from './hub-error.js';
+import type { LogBrake } from './log-brake.js';
 import { currentRequestId } from './request-context.js';
+import { senderOf } from './source-address.js';
+
+/** A request, and whether it bears the right token: its lines are not held back. */
+export type KnownRequest = FastifyRequest & { bearerAccepted?: boolean };
+
+/**
+ * Takes notice of a refusal. Where an operator should see it at `info` it answers what belongs
+ * into its line beside what all have; undefined for all others.
+ */
+export type RefusalObserver = (error: HubError, request: FastifyRequest) => object | undefined;
 
 /** Codes of the errors that the framework raises itself, by HTTP status. */
 const CODE_BY_STATUS: Record<number, string> = {
@@ -25,30 +36,44 @@ const CODE_BY_STATUS: Record<number, string> = {
 export class HubErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
 
+  constructor(
+    private readonly brake: LogBrake,
+    private readonly observe: RefusalObserver,
+  ) {}
+
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
-    const id = currentRequestId() ?? request.id;
-    const error = toHubError(thrown);
-    this.log(error, request, thrown);
-    if (!reply.sent) sendHubError(error, id, reply);
+    this.refuse(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  private log(error: HubError, request: FastifyRequest, thrown: unknown): void {
-    const fields = {
-      code: error.code,
-      status: error.status,
-      method: request.method,
-      route: request.routeOptions?.url,
-      ...error.details,
-    };
-    if (error.code === 'internal_error') {
-      this.logger.error('Request failed for a reason that the hub does not know', thrown, fields);
-    } else {
-      this.logger[error.level](`Request refused: ${error.message}`, fields);
-    }
+  /** Answers and logs what a request is refused with. */
+  refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = toHubError(thrown);
+    this.log(error, request, thrown);
+    if (!reply.sent) sendHubError(error, currentRequestId() ?? request.id, reply);
   }
+
+  private log(error: HubError, request: KnownRequest, thrown: unknown): void {
+    const { code, status } = error;
+    const more = this.observe(error, request);
+    const level = more && error.level === 'debug' ? 'log' : error.level;
+    const { method } = request;
+    const fields = { code, status, method, route: routeOf(request), ...more, ...error.details };
+    const unknown = code === 'internal_error';
+    const message = unknown
+      ? 'Request failed for a reason that the hub does not know'
+      : `Request refused: ${error.message}`;
+    if (!request.bearerAccepted) {
+      const line = { level, message, fields, error: unknown ? thrown : undefined };
+      this.brake.log(`${more ? 'push' : 'request'} ${code}`, senderOf(request.ip), line);
+    } else if (unknown) this.logger.error(message, thrown, fields);
+    else this.logger[level](message, fields);
+  }
+}
+
+/** The pattern of the controller; undefined where there is none. */
+function routeOf(request: FastifyRequest): string | undefined {
+  return request.is404 ? undefined : request.routeOptions?.url;
 }
 
 /** Answers an error in the form that all of the hub's errors have; people get a page. */

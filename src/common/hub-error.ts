@@ -1,5 +1,5 @@
-/** Log level of an error: `error` means that a person must act. */
-export type ErrorLevel = 'debug' | 'warn' | 'error';
+/** Log level of an error: `log` is `info`, `error` means that a person must act. */
+export type ErrorLevel = 'debug' | 'log' | 'warn' | 'error';
 
 /** How a {@link HubError} is answered and logged. */
 export interface HubErrorOptions {
@@ -7,7 +7,10 @@ export interface HubErrorOptions {
   status: number;
   /** Defaults to `debug` below 500 and `warn` from 500 on. */
   level?: ErrorLevel;
-  /** Further fields of the answer's `error` object, WeChat's own names where they are WeChat's. */
+  /**
+   * Further fields of the answer's `error` object, WeChat's own names where they are WeChat's.
+   * `retryAfterSeconds` is sent as `Retry-After`, too.
+   */
   details?: Record<string, unknown>;
   cause?: unknown;
 }

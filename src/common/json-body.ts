@@ -2,7 +2,7 @@ import { StandardSchemaValidationPipe, type ArgumentMetadata } from '@nestjs/com
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** Longest JSON that is read, in bytes; the longest that means anything has some 5 KiB. */
-const JSON_LIMIT = 64 * 1024;
+export const JSON_LIMIT = 64 * 1024;
 
 type Parse = (json: string) => unknown;
 

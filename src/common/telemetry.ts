@@ -11,6 +11,8 @@ export interface TelemetryEvents {
     outcome: string;
     seconds: number;
   };
+  /** A request to a callback URL was refused, or one that looks like it. */
+  'callback.refused': { componentAppId: string; url: string; code: string };
   /** A push was verified with the previous Token or EncodingAESKey. */
   'callback.previous_key': { componentAppId: string };
   /** A call to api.weixin.qq.com ended. `errcode` is WeChat's, or the kind of failure. */

@@ -76,6 +76,12 @@ export class ComponentService implements OnModuleInit {
     return (await this.list()).filter((component) => component.enabled);
   }
 
+  /** Whether memory, however old, has the platform: to name it where nothing depends on that. */
+  isRegistered(appid: string): boolean {
+    const { last } = this.copy;
+    return last !== undefined && findIn(last, appid) !== undefined;
+  }
+
   /** Whether memory, being fresh, has the platform as enabled. */
   isKnownEnabled(appid: string): boolean {
     return this.copy.peek()?.readable.get(appid)?.enabled ?? false;

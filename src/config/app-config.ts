@@ -30,6 +30,8 @@ export interface AppConfig {
   host: string;
   port: number;
   publicUrl: string;
+  /** Addresses and CIDRs of reverse proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: string[];
   database: DatabaseSettings;
   /** Created in the database at first start; undefined where components are kept by REST alone. */
   firstComponent?: ComponentSettings;
@@ -144,6 +146,7 @@ function toConfig(v: VariableValues): AppConfig {
     host: v.HOST,
     port: v.PORT,
     publicUrl: v.PUBLIC_URL ?? `http://${urlHost(v.HOST)}:${v.PORT}`,
+    trustedProxies: v.TRUSTED_PROXIES ?? [],
     database: toDatabase(v.DATABASE_URL),
     firstComponent: toComponent(v),
     previousKeyHours: v.PREVIOUS_KEY_HOURS,

@@ -27,13 +27,16 @@ describe('loadConfig', () => {
   });
 
   it('reads .env of the working folder, under the environment, which wins', () => {
-    writeFileSync('.env', 'PORT=4000\nLOG_LEVEL=warn\n# HOST=0.0.0.0\nADMIN_TOKEN="fake-quoted"\n');
+    writeFileSync(
+      '.env',
+      'PORT=4000\nLOG_LEVEL=warn\n# HOST=0.0.0.0\nADMIN_TOKEN="fake-quoted-admin-token-1"\n',
+    );
     vi.stubEnv('PORT', '5000');
     const config = loadConfig();
     expect(config.port).toBe(5000);
     expect(config.logLevel).toBe('warn');
     expect(config.host).toBe('127.0.0.1');
-    expect(config.adminToken?.reveal()).toBe('fake-quoted');
+    expect(config.adminToken?.reveal()).toBe('fake-quoted-admin-token-1');
     expect(process.env.ADMIN_TOKEN).toBeUndefined();
   });
 

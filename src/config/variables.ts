@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { LOG_LEVEL_NAMES } from '../common/hub-logger.js';
@@ -42,6 +43,13 @@ const targets = z
   .refine(
     (list) => list.every(isTarget),
     'must be a list of hosts, addresses and CIDRs, separated by commas',
+  );
+const proxies = z
+  .string()
+  .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .refine(
+    (list) => list.every(isNetwork),
+    'must be a list of addresses and CIDRs, not of all addresses, separated by commas',
   );
 const masterKeys = z
   .string()
@@ -101,6 +109,17 @@ function isTarget(entry: string): boolean {
   return ipaddr.isValid(entry) || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(entry);
 }
 
+/** An address, or a range of them that leaves others. */
+function isNetwork(entry: string): boolean {
+  const [address = '', prefix, ...more] = entry.split('/');
+  // An IPv4 address in the form of IPv6 is the same one: a range of them would be one of all.
+  const plain = isIP(address) !== 0 && !/%|^::ffff:/i.test(address);
+  if (!plain || more.length > 0) return false;
+  if (prefix === undefined) return true;
+  const bits = isIP(address) === 4 ? 32 : 128;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= bits;
+}
+
 function isMasterKey(entry: string): boolean {
   const [id, key] = entry.split(/:(.*)/s);
   return /^[A-Za-z0-9_-]{1,32}$/.test(id ?? '') && Buffer.from(key ?? '', 'base64').length === 32;
@@ -153,6 +172,12 @@ export const variables = {
     schema: httpUrl.optional(),
     meaning: 'What WeChat and browsers see; used in links. Default: http://HOST:PORT',
     example: 'https://hub.example.com',
+  },
+  TRUSTED_PROXIES: {
+    schema: proxies.optional(),
+    meaning:
+      'Addresses and CIDRs of your reverse proxies, whose X-Forwarded-For is believed, separated by commas',
+    example: '127.0.0.1,10.0.0.0/8',
   },
   WECHAT_COMPONENT_APPID: {
     schema: appid.optional(),
@@ -231,9 +256,11 @@ export const variables = {
   ADMIN_TOKEN: {
     schema: z
       .string()
-      .regex(/^[\x21-\x7e]{8,256}$/, 'must be 8 to 256 printable characters without spaces')
+      .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 printable characters without spaces')
       .optional(),
-    meaning: 'Bearer token of /admin and /api. Unset: one is made at first start and printed once',
+    meaning:
+      'Bearer token of /admin and /api, 24 characters at the least. Unset: one is made at first ' +
+      'start and printed once',
     example: 'fake-admin-token-please-change',
   },
   MASTER_KEYS: {

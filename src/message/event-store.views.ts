@@ -54,7 +54,9 @@ export const eventListView = z.object({
 
 /** A recorded push with its content, decrypted, and what became of it. */
 export const eventDetailView = eventView.extend({
-  sourceAddress: z.string().describe('Of the connection; a reverse proxy’s, where there is one'),
+  sourceAddress: z
+    .string()
+    .describe('Of the sender; a reverse proxy’s, unless it is a trusted one'),
   keyUsed: z.string().describe('Which Token and key verified and decrypted it'),
   format: z.enum(['xml', 'json']).nullable(),
   fields: z

@@ -13,6 +13,7 @@ import type { TokenState } from '../token/token-state.js';
 import { TokenService } from '../token/token.service.js';
 import { secondsLeft } from '../token/token.views.js';
 import { observeAuthorizers } from './authorizer-metrics.js';
+import { errcodeLabel, methodLabel, pushTypeLabel } from './metric-labels.js';
 
 /** Answers within WeChat's 5 s, and the much shorter ones that are normal. */
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -24,7 +25,10 @@ interface Credentials {
   token: TokenState;
 }
 
-/** Prometheus metrics, fed by what features report; labels hold appids, names and codes only. */
+/**
+ * Prometheus metrics, fed by what features report. Labels hold appids of registered platforms, ids
+ * of subscriptions, and names and codes of which there is a fixed number: nobody outside makes series.
+ */
 @Injectable()
 export class MetricsService implements OnApplicationShutdown {
   private readonly registry = new Registry();
@@ -123,7 +127,7 @@ export class MetricsService implements OnApplicationShutdown {
   private observeCallbacks(): void {
     const pushes = this.counter(
       'hub_callback_pushes_total',
-      'Pushes by InfoType and outcome: success, repeated, or the code of the refusal',
+      'Pushes by InfoType or MsgType (other: not a known one) and outcome: success, repeated, or the code of the refusal',
       ['component', 'info_type', 'outcome'],
     );
     const duration = this.histogram('hub_callback_duration_seconds', "Time to WeChat's answer", []);
@@ -133,9 +137,17 @@ export class MetricsService implements OnApplicationShutdown {
       ['component'],
     );
     this.listen('callback.push', ({ componentAppId, infoType, outcome, seconds }) => {
-      pushes.inc({ component: componentAppId, info_type: infoType, outcome });
+      pushes.inc({ component: componentAppId, info_type: pushTypeLabel(infoType), outcome });
       duration.observe(seconds);
     });
+    const refused = this.counter(
+      'hub_callback_refused_total',
+      'Refused requests to the callback URLs (events, messages, other for paths like them), by code',
+      ['component', 'url', 'code'],
+    );
+    this.listen('callback.refused', ({ componentAppId, url, code }) =>
+      refused.inc({ component: componentAppId, url, code }),
+    );
     this.listen('callback.previous_key', ({ componentAppId }) =>
       previousKey.inc({ component: componentAppId }),
     );
@@ -159,7 +171,7 @@ export class MetricsService implements OnApplicationShutdown {
   private observeWechat(): void {
     const calls = this.counter(
       'hub_wechat_calls_total',
-      'Calls to WeChat by path and errcode: ok, or a word where no answer was readable',
+      'Calls to WeChat by path and errcode: ok, other, or a word where no answer was readable',
       ['path', 'errcode'],
     );
     const duration = this.histogram(
@@ -173,11 +185,11 @@ export class MetricsService implements OnApplicationShutdown {
       ['component', 'outcome'],
     );
     this.listen('wechat.call', ({ path, errcode, seconds }) => {
-      calls.inc({ path, errcode });
+      calls.inc({ path, errcode: errcodeLabel(errcode) });
       duration.observe({ path }, seconds);
     });
     this.listen('ticket.start_push', ({ componentAppId, outcome }) =>
-      startPush.inc({ component: componentAppId, outcome }),
+      startPush.inc({ component: componentAppId, outcome: errcodeLabel(outcome) }),
     );
   }
 
@@ -237,7 +249,9 @@ export class MetricsService implements OnApplicationShutdown {
       'Duration of requests to the hub, by route',
       ['method', 'route', 'status'],
     );
-    this.listen('http.request', ({ seconds, ...labels }) => duration.observe(labels, seconds));
+    this.listen('http.request', ({ seconds, method, ...labels }) =>
+      duration.observe({ method: methodLabel(method), ...labels }, seconds),
+    );
   }
 
   private counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {

@@ -29,7 +29,20 @@ const EDGES: [string, string | Buffer, { status: number; code: string }][] = [
     http('POST /x HTTP/1.1', ['Content-Length: 1', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
     BAD,
   ],
-  ['a broken chunk', http('POST /x HTTP/1.1', ['Transfer-Encoding: chunked'], 'zz\r\n'), BAD],
+  [
+    'a broken chunk',
+    http(
+      `POST /callback/${COMPONENT.appid}/events HTTP/1.1`,
+      ['Transfer-Encoding: chunked'],
+      'zz\r\n',
+    ),
+    BAD,
+  ],
+  [
+    'a broken chunk that is not looked at',
+    http('POST /x HTTP/1.1', ['Transfer-Encoding: chunked'], 'zz\r\n'),
+    NOT_FOUND,
+  ],
   ['NUL in a header', http('GET / HTTP/1.1', ['X: \0']), BAD],
   ['an unknown method', http('FOO /health/live HTTP/1.1'), BAD],
   ['an unknown version', http('GET /health/live HTTP/3.0'), BAD],
@@ -52,7 +65,11 @@ const EDGES: [string, string | Buffer, { status: number; code: string }][] = [
   ['a path that no route has', http('GET /nothing HTTP/1.1'), NOT_FOUND],
   [
     'a length of 9 MB',
-    http(`POST ${INVALIDATE} HTTP/1.1`, ['Content-Length: 9000000']),
+    http(`POST ${INVALIDATE} HTTP/1.1`, [
+      'Content-Length: 9000000',
+      'Content-Type: application/json',
+      `Authorization: Bearer ${ADMIN_TOKEN}`,
+    ]),
     {
       status: 413,
       code: 'body_too_large',

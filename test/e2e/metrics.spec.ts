@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { rawRequest } from '../support/callback-http.js';
+import { pushOf, pushXml } from '../support/callback-pushes.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
+/** As strangers send them; no route has any of them. */
+const METHODS = ['PUT', 'PROPFIND', 'MKCOL', 'REPORT', 'LINK'];
 const OPS = join(import.meta.dirname, '../../ops');
 
 interface Rule {
@@ -91,6 +95,20 @@ describe.each(databaseKinds())('metrics on %s', (kind) => {
       ),
     ).toBe(1);
     expect(text).not.toContain('nobody');
+  });
+
+  it('has one series for all that WeChat does not document', async () => {
+    for (let index = 0; index < 40; index += 1) {
+      const InfoType = `made_up_${index}`;
+      const { status } = await test.hub.push(pushOf(test, pushXml(test, { InfoType })).built);
+      expect(status).toBe(200);
+      await rawRequest(test.hub.url, { method: METHODS[index % METHODS.length], path: '/x' });
+    }
+    const { text: after } = await test.hub.get('/metrics');
+    expect(after).not.toMatch(/made_up|PROPFIND/);
+    expect(sample(after, 'hub_callback_pushes_total', 'info_type="other"')).toBe(40);
+    const methods = after.match(/_count\{method="\w+",route="unknown"/g);
+    expect(methods?.map((line) => line.split('"')[1]).toSorted()).toEqual(['PUT', 'other']);
   });
 
   it('shows no secret', () => {

@@ -79,7 +79,8 @@ async function startHub(
     .useValue(clock)
     .setLogger(new HubLogger('debug', writeTestLog))
     .compile();
-  const app = module.createNestApplication<NestFastifyApplication>(createAdapter(), {
+  const adapter = createAdapter(config.trustedProxies);
+  const app = module.createNestApplication<NestFastifyApplication>(adapter, {
     bodyParser: false,
     logger: new HubLogger('debug', writeTestLog),
   });

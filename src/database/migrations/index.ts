@@ -3,6 +3,7 @@ import { CreateAuthorizers1763884800000 } from './1763884800000-create-authorize
 import { CreateDeliveries1763971200000 } from './1763971200000-create-deliveries.js';
 import { AddPushProblem1764100000000 } from './1764100000000-add-push-problem.js';
 import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
+import { CreateRefusedPushes1764110000000 } from './1764110000000-create-refused-pushes.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   CreateDeliveries1763971200000,
   AddPushProblem1764100000000,
   BindAuthorizationResults1764160000000,
+  CreateRefusedPushes1764110000000,
 ];

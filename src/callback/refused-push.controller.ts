@@ -1,0 +1,36 @@
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { ApiBearer, ApiJson } from '../common/api-docs.js';
+import { RefusedPushStore } from './refused-push.store.js';
+import {
+  refusedPushExample,
+  refusedPushListQuery,
+  refusedPushListView,
+  toRefusedPushView,
+  type RefusedPushListQuery,
+} from './refused-push.views.js';
+
+/** `/admin/refused-pushes`: what was sent to the callback URLs and not taken. */
+@ApiTags('events')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/refused-pushes')
+export class RefusedPushController {
+  constructor(private readonly store: RefusedPushStore) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'Refused pushes by hour, URL, reason and sender, newest first',
+    description: 'Counts only: nothing of what was sent is kept.',
+  })
+  @ApiJson(refusedPushListView, { refusedPushes: [refusedPushExample], next: null })
+  async list(
+    @Query({ schema: refusedPushListQuery }) query: RefusedPushListQuery,
+  ): Promise<z.infer<typeof refusedPushListView>> {
+    const rows = await this.store.page(query);
+    const last = rows.length === query.limit ? rows.at(-1) : undefined;
+    return { refusedPushes: rows.map(toRefusedPushView), next: last?.id ?? null };
+  }
+}
