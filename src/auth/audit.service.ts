@@ -11,6 +11,7 @@ export type AuditAction =
   | 'token.reveal'
   | 'component.add'
   | 'component.change'
+  | 'component.end_previous'
   | 'component.release_check'
   | 'event.reveal'
   | 'subscription.add'

@@ -6,6 +6,7 @@ import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { SingleFlight } from '../common/single-flight.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
@@ -59,6 +60,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     private readonly api: ComponentApi,
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly time: TrustedTime,
   ) {}
 
   /**
@@ -158,7 +160,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   private isFinal({ receivedAt }: AuthorizationCode, error: unknown): boolean {
     if (error instanceof WechatApiError && error.kind === 'code') return true;
-    return receivedAt < this.clock.now() - HOPELESS_AFTER_MS;
+    return receivedAt < this.time.now() - HOPELESS_AFTER_MS;
   }
 
   private async postpone(row: AuthorizationCode, error: unknown): Promise<void> {

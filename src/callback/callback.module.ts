@@ -11,6 +11,7 @@ import { EventRecorder } from './event-recorder.js';
 import { EventReplies } from './event-replies.js';
 import { EventRetention } from './event-retention.js';
 import { PushAnswers } from './push-answers.js';
+import { PushEvidence } from './push-evidence.js';
 import { PushVerifier } from './push-verifier.js';
 
 /** Receives WeChat's pushes; knows no feature: they take part by `@OnInfoType` and `@OnRecorded`. */
@@ -29,6 +30,7 @@ import { PushVerifier } from './push-verifier.js';
     EventReplies,
     EventRetention,
     PushAnswers,
+    PushEvidence,
     PushVerifier,
   ],
   exports: [CallbackService],
