@@ -25,7 +25,10 @@ export class PreviousValues {
       return new PreviousValues([{ value: stored, replacedAt: changedAt, ...unknown }]);
     }
     const list = JSON.parse(stored) as Pick<PreviousValue, 'value' | 'replacedAt'>[];
-    return new PreviousValues(list.map((entry) => ({ ...unknown, ...entry })));
+    // Earlier versions kept no uses. `value` stays in front: by that a list is told.
+    return new PreviousValues(
+      list.map(({ value, replacedAt, ...uses }) => ({ value, replacedAt, ...unknown, ...uses })),
+    );
   }
 
   /**

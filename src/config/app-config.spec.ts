@@ -40,7 +40,7 @@ describe('parseConfig of an empty environment', () => {
       publicUrl: 'http://127.0.0.1:3000',
       database: { type: 'sqlite', path: './data/hub.sqlite' },
       firstComponent: undefined,
-      previousKeyHours: 24,
+      previousKeyHours: 168,
       wechatApi: { baseUrl: 'https://api.weixin.qq.com', timeoutMs: 5000 },
       callbackTimestampWindowSeconds: 600,
       adminToken: undefined,
