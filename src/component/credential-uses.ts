@@ -38,8 +38,13 @@ export class CredentialUses implements OnModuleDestroy {
     this.writes.add(write);
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Resolves when what was noted is written. */
+  async idle(): Promise<void> {
     await Promise.all(this.writes);
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.idle();
   }
 
   private isTurn(name: string, now: number): boolean {

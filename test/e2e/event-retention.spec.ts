@@ -99,15 +99,6 @@ describe.each(databaseKinds())('the removal of old pushes on %s', (kind) => {
     expect(await stored(test)).toEqual(['image']);
   });
 
-  it('is not moved by a push that the hub has made itself', async () => {
-    await showTime(test);
-    await arrives(test);
-    test.clock.advance(40 * DAY);
-    await test.hub.post(`/admin/components/${COMPONENT.appid}/release-check`);
-    await sweepUnconfirmed(test);
-    expect(await stored(test)).toContain('text');
-  });
-
   it('goes through every platform', async () => {
     const { appid } = await addPlatform(test);
     expectSuccess(await pushMessage(test, textFields(test), { component: appid }));
