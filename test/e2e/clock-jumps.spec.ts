@@ -88,7 +88,7 @@ describe.each(withFaketime(['sqlite']))('a hub with a wrong clock, on %s', () =>
   async function prepare(): Promise<void> {
     const began = performance.now();
     const first = await HubProcess.start(environment('first', wechat));
-    lead = 5000 + WRONG.length * (performance.now() - began);
+    lead = 4000 + 3 * (performance.now() - began);
     const { hub } = first;
     await pushTicket(first, wechat);
     const subscription = { name: 'A service', url: receiver.url, types: ['text'] };
