@@ -4,7 +4,7 @@ import { isOwnNonce, ownNonce } from './own-push.js';
 const TOKEN = 'fakeCallbackToken';
 
 describe('a nonce of the hub itself', () => {
-  it('is told by who has the Token, and is another one each time', () => {
+  it('is recognized by those who have the Token, and is another one each time', () => {
     const nonces = Array.from({ length: 1000 }, () => ownNonce(TOKEN));
     expect(nonces.every((nonce) => isOwnNonce(TOKEN, nonce))).toBe(true);
     expect(nonces.every((nonce) => /^\d{26}$/.test(nonce))).toBe(true);

@@ -5,9 +5,9 @@ const RANDOM_DIGITS = 10;
 const PROOF_DIGITS = 16;
 
 /**
- * A nonce for a push that the hub sends to itself. Whoever has the Token, every host of the
- * installation that is, can tell it from WeChat's: such a push shows neither the time nor under
- * which credentials WeChat pushes.
+ * A nonce for a push that the hub sends to itself. Every host of the
+ * installation has the Token, and so can tell it from WeChat's: such a push shows neither the time
+ * nor under which credentials WeChat pushes.
  */
 export function ownNonce(token: string): string {
   const random = String(randomInt(10 ** (RANDOM_DIGITS - 1), 10 ** RANDOM_DIGITS));

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from './clock.js';
 
-/** How far the clock may be from what a witness has shown before a person is told. */
+/** How far the clock may be from what a witness has shown before it is logged. */
 const CONFIRMED_WITHIN_MS = 60 * 60_000;
 
 /**

@@ -8,15 +8,15 @@ import {
 } from './component.js';
 
 const isoTime = z.iso.datetime();
-const lastUsedAt = isoTime
+const lastUse = isoTime
   .nullable()
   .describe('When WeChat has last used it, to the minute; null where it has not been seen');
 const rotatingView = z.object({
   changedAt: isoTime,
-  lastUsedAt,
+  lastUsedAt: lastUse,
   previousAccepted: z.boolean(),
   previous: z
-    .array(z.object({ replacedAt: isoTime, lastUsedAt }))
+    .array(z.object({ replacedAt: isoTime, lastUsedAt: lastUse }))
     .describe('The values before that are still accepted, newest first'),
 });
 

@@ -25,7 +25,7 @@ export class PreviousValues {
       return new PreviousValues([{ value: stored, replacedAt: changedAt, ...unknown }]);
     }
     const list = JSON.parse(stored) as Pick<PreviousValue, 'value' | 'replacedAt'>[];
-    // Earlier versions kept no uses. `value` stays in front: by that a list is told.
+    // Earlier versions kept no uses. `value` stays in front: it marks a list.
     return new PreviousValues(
       list.map(({ value, replacedAt, ...uses }) => ({ value, replacedAt, ...unknown, ...uses })),
     );

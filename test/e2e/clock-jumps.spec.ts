@@ -14,7 +14,7 @@ import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const { appid } = COMPONENT;
 const DAY = 24 * 3_600_000;
-/** Messages that wait for a service which fails, and such as nobody is told of. */
+/** Messages that wait for a service which fails, and such as no service gets. */
 const WAITING = 20;
 const READ = 5;
 /** Longest that the work of a full hour takes to be seen. */
@@ -139,7 +139,7 @@ describe.each(withFaketime(['sqlite']))('a hub with a wrong clock, on %s', () =>
   }
 
   it('has answered what is at stake', () => {
-    expect(before.deliveries).toEqual(Array(WAITING).fill({ status: 'pending', attempts: 1 }));
+    expect(before.deliveries).toEqual(pending(1));
     expect(before.events).toHaveLength(1 + WAITING + READ);
     expect([before.requests, before.enabled]).toEqual([1, 1]);
   });
@@ -149,7 +149,7 @@ describe.each(withFaketime(['sqlite']))('a hub with a wrong clock, on %s', () =>
     expect(after).toMatchObject({ requests: 1, enabled: 1 });
     expect(after?.events).toEqual(expect.arrayContaining(before.events));
     const attempts = (jumps ?? boots) > 0 ? 2 : 1;
-    expect(after?.deliveries).toEqual(Array(WAITING).fill({ status: 'pending', attempts }));
+    expect(after?.deliveries).toEqual(pending(attempts));
   });
 
   it('removes what is old when WeChat has shown that the time has passed', () => {
@@ -159,6 +159,11 @@ describe.each(withFaketime(['sqlite']))('a hub with a wrong clock, on %s', () =>
     expect(after?.requests).toBe(0);
   });
 });
+
+/** The deliveries of all that wait, after so many attempts. */
+function pending(attempts: number): Contents['deliveries'] {
+  return Array.from({ length: WAITING }, () => ({ status: 'pending', attempts }));
+}
 
 function sql(file: string, statement: string): unknown[] {
   const database = new Database(file);

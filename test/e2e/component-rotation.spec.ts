@@ -231,8 +231,8 @@ describe.each(databaseKinds())('a previous credential on %s', (kind) => {
     test.clock.advance(59 * SECOND);
     await push('new');
     const { text } = await test.hub.get(PATH);
-    for (const kind of ['token', 'encodingAesKey']) {
-      expect(JSON.parse(text)[kind]).toMatchObject({
+    for (const field of ['token', 'encodingAesKey']) {
+      expect(JSON.parse(text)[field]).toMatchObject({
         lastUsedAt: iso(lastNew),
         previous: [{ lastUsedAt: iso(lastOld) }],
       });
