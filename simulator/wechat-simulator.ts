@@ -271,6 +271,7 @@ export class WechatSimulator extends MessageControl {
   }
 
   private dispatch(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader('Date', new Date(this.now()).toUTCString());
     const target = request.url ?? '/';
     const mark = target.indexOf('?');
     const path = mark < 0 ? target : target.slice(0, mark);

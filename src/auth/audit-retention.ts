@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { In, LessThan } from 'typeorm';
-import { Clock } from '../common/clock.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
@@ -17,7 +17,7 @@ export class AuditRetention {
 
   constructor(
     private readonly database: Database,
-    private readonly clock: Clock,
+    private readonly time: TrustedTime,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
@@ -31,7 +31,7 @@ export class AuditRetention {
   }
 
   private async removeSome(): Promise<number> {
-    const where = { at: LessThan(this.clock.now() - this.config.auditRetentionDays * DAY_MS) };
+    const where = { at: LessThan(this.time.nowForTask() - this.config.auditRetentionDays * DAY_MS) };
     const old = await this.database.read((manager) =>
       manager.find(AuditRecord, { where, select: { id: true }, take: BATCH }),
     );

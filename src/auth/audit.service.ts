@@ -17,6 +17,7 @@ export type AuditAction =
   | 'token.invalidate'
   | 'component.add'
   | 'component.change'
+  | 'component.end_previous'
   | 'component.release_check'
   | 'authorization.link'
   | 'authorization.redeem'

@@ -7,6 +7,7 @@ import { HubError } from '../common/hub-error.js';
 import { LogBrake } from '../common/log-brake.js';
 import type { Secret } from '../common/secret.js';
 import { SingleFlight } from '../common/single-flight.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
@@ -62,6 +63,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly brake: LogBrake,
+    private readonly time: TrustedTime,
   ) {}
 
   /**
@@ -166,7 +168,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   private isFinal({ receivedAt }: AuthorizationCode, error: unknown): boolean {
     if (error instanceof WechatApiError && error.kind === 'code') return true;
-    return receivedAt < this.clock.now() - HOPELESS_AFTER_MS;
+    return receivedAt < this.time.now() - HOPELESS_AFTER_MS;
   }
 
   private async postpone(row: AuthorizationCode, error: unknown): Promise<void> {

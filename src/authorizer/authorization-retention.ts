@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { In, LessThan } from 'typeorm';
-import { Clock } from '../common/clock.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
@@ -20,7 +20,7 @@ export class AuthorizationRetention {
 
   constructor(
     private readonly database: Database,
-    private readonly clock: Clock,
+    private readonly time: TrustedTime,
   ) {}
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'authorization-retention', waitForCompletion: true })
@@ -34,7 +34,7 @@ export class AuthorizationRetention {
   }
 
   private async removeRequests(): Promise<number> {
-    const where = { createdAt: LessThan(this.clock.now() - REQUEST_DAYS * DAY_MS) };
+    const where = { createdAt: LessThan(this.time.now() - REQUEST_DAYS * DAY_MS) };
     const old = await this.database.read((manager) =>
       manager.find(AuthorizationRequest, { where, select: { id: true }, take: BATCH }),
     );
@@ -45,7 +45,7 @@ export class AuthorizationRetention {
   }
 
   private async removeCodes(): Promise<number> {
-    const before = this.clock.now() - CODE_DAYS * DAY_MS;
+    const before = this.time.now() - CODE_DAYS * DAY_MS;
     const where = { state: In(['pending', 'done', 'failed']), nextAttemptAt: LessThan(before) };
     const old = await this.database.read((manager) =>
       manager.find(AuthorizationCode, { where, select: { codeHash: true }, take: BATCH }),

@@ -11,6 +11,7 @@ import { EventRecorder } from './event-recorder.js';
 import { EventReplies } from './event-replies.js';
 import { EventRetention } from './event-retention.js';
 import { PushAnswers } from './push-answers.js';
+import { PushEvidence } from './push-evidence.js';
 import { PushVerifier } from './push-verifier.js';
 import { RefusedPushController } from './refused-push.controller.js';
 import { RefusedPush } from './refused-push.entity.js';
@@ -34,6 +35,7 @@ import { RefusedPushes } from './refused-pushes.js';
     EventReplies,
     EventRetention,
     PushAnswers,
+    PushEvidence,
     PushVerifier,
     RefusedPushRetention,
     RefusedPushStore,

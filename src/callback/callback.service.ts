@@ -13,6 +13,7 @@ import type { ArrivedPush } from './arrived-push.js';
 import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
 import { EventRecorder, type Recorded } from './event-recorder.js';
 import { PushAnswers, type PushAnswer } from './push-answers.js';
+import { PushEvidence } from './push-evidence.js';
 import type { PushUrl } from './push-url.js';
 import { PushVerifier, type VerifiedPush } from './push-verifier.js';
 
@@ -57,6 +58,7 @@ export class CallbackService {
     private readonly verifier: PushVerifier,
     private readonly recorder: EventRecorder,
     private readonly answers: PushAnswers,
+    private readonly evidence: PushEvidence,
     private readonly crypto: WechatCryptoService,
     private readonly clock: Clock,
   ) {}
@@ -116,6 +118,7 @@ export class CallbackService {
     const replayKey = replayKeyOf(push, url, query);
     const facts = { sourceAddress, keyUsed, replayKey, dedupKey };
     const recorded = await this.recorder.record({ push, facts, outcome, forHub });
+    if (!recorded.repeated) this.evidence.note(component, verified, query);
     return { push, recorded, component, verified, query };
   }
 

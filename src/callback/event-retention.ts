@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { In } from 'typeorm';
-import { Clock } from '../common/clock.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { CallbackEvent } from './callback-event.entity.js';
@@ -39,7 +39,7 @@ export class EventRetention implements OnModuleInit {
 
   constructor(
     private readonly database: Database,
-    private readonly clock: Clock,
+    private readonly time: TrustedTime,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
@@ -54,10 +54,11 @@ export class EventRetention implements OnModuleInit {
   @Cron(CronExpression.EVERY_HOUR, { name: 'event-retention', waitForCompletion: true })
   async sweep(): Promise<void> {
     try {
+      const now = this.time.nowForTask();
       let removed = 0;
       let group = await this.groupAfter({ componentAppId: '', infoType: '' });
       while (group) {
-        removed += await this.sweepGroup(group);
+        removed += await this.sweepGroup(group, now);
         group = await this.groupAfter(group);
       }
       if (removed > 0) this.logger.log('Removed old pushes', { removed });
@@ -66,10 +67,10 @@ export class EventRetention implements OnModuleInit {
     }
   }
 
-  private async sweepGroup(group: EventGroup): Promise<number> {
+  private async sweepGroup(group: EventGroup, now: number): Promise<number> {
     const { eventRetentionDays, messageRetentionDays } = this.config;
     const days = group.infoType === '' ? messageRetentionDays : eventRetentionDays;
-    const before = this.clock.now() - days * DAY_MS;
+    const before = now - days * DAY_MS;
     let removed = 0;
     let after: Place = { id: '', receivedAt: 0 };
     for (;;) {

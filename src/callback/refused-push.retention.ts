@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
-import { Clock } from '../common/clock.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { RefusedPushStore } from './refused-push.store.js';
 
@@ -20,13 +20,13 @@ export class RefusedPushRetention {
 
   constructor(
     private readonly store: RefusedPushStore,
-    private readonly clock: Clock,
+    private readonly time: TrustedTime,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'refused-push-retention', waitForCompletion: true })
   async sweep(): Promise<void> {
-    const before = this.clock.now() - this.config.eventRetentionDays * DAY_MS;
+    const before = this.time.nowForTask() - this.config.eventRetentionDays * DAY_MS;
     try {
       await inBatches(() => this.store.removeBefore(before, BATCH));
       await inBatches(() => this.store.removeBeyond(MAX_ROWS, BATCH));

@@ -1,16 +1,28 @@
-import { Body, Controller, Get, Param, Patch, Post, UseGuards } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Param,
+  Patch,
+  Post,
+  Query,
+  UseGuards,
+} from '@nestjs/common';
+import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
 import { ApiComponentAppId, componentAppIdParam } from './component-app-id.js';
+import { ROTATING_FIELDS } from './component.js';
 import { ComponentService } from './component.service.js';
 import {
   componentChangeBody,
   componentView,
   componentViewExample,
+  endPreviousQuery,
   newComponentBody,
   toComponentView,
   type ComponentView,
@@ -64,9 +76,9 @@ export class ComponentController {
   @ApiOperation({
     summary: 'Change or disable a third-party platform',
     description:
-      'A changed AppSecret, Token or EncodingAESKey leaves the values before it, up to three, ' +
-      'usable for PREVIOUS_KEY_HOURS each. Live on every host within 10 s. Secrets that can not ' +
-      'be read (`error`) are replaced by all three together.',
+      'A changed AppSecret, Token or EncodingAESKey leaves the values before it usable until ' +
+      'WeChat has used the new one only for PREVIOUS_KEY_HOURS, or they are ended. Live on every ' +
+      'host within 10 s. Secrets that can not be read (`error`) are replaced by all three together.',
   })
   @ApiComponentAppId()
   @ApiHubError(400, 'bad_request', 'A field is malformed')
@@ -77,5 +89,25 @@ export class ComponentController {
     @Body({ schema: componentChangeBody }) body: z.infer<typeof componentChangeBody>,
   ): Promise<ComponentView> {
     return toComponentView(await this.components.change(appid, body));
+  }
+
+  @Delete(':componentAppId/previous-credentials')
+  @Audited('component.end_previous')
+  @ApiOperation({
+    summary: 'End the values before the current ones at once',
+    description:
+      'Pushes under a previous Token or EncodingAESKey are refused from then on: do it when WeChat ' +
+      'has published the change (全网发布) and `previous` shows no recent use, or when a value is ' +
+      'known to others. Live on every host within 10 s.',
+  })
+  @ApiComponentAppId()
+  @ApiQuery({ name: 'field', enum: ROTATING_FIELDS, required: false })
+  @ApiHubError(400, 'bad_request', 'There is no such field')
+  @ApiJson(componentView, componentViewExample)
+  async endPrevious(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Query({ schema: endPreviousQuery }) { field }: z.infer<typeof endPreviousQuery>,
+  ): Promise<ComponentView> {
+    return toComponentView(await this.components.endPrevious(appid, field && [field]));
   }
 }

@@ -22,6 +22,10 @@ export class ComponentRow {
   @BigIntColumn({ name: 'app_secret_changed_at' })
   appSecretChangedAt!: number;
 
+  /** When WeChat has last taken the current one. */
+  @BigIntColumn({ name: 'app_secret_used_at', nullable: true })
+  appSecretUsedAt!: number | null;
+
   @Column({ type: 'text' })
   token!: string;
 
@@ -31,6 +35,10 @@ export class ComponentRow {
   @BigIntColumn({ name: 'token_changed_at' })
   tokenChangedAt!: number;
 
+  /** When a push has last come under the current one. */
+  @BigIntColumn({ name: 'token_used_at', nullable: true })
+  tokenUsedAt!: number | null;
+
   @Column({ name: 'encoding_aes_key', type: 'text' })
   encodingAesKey!: string;
 
@@ -39,6 +47,10 @@ export class ComponentRow {
 
   @BigIntColumn({ name: 'encoding_aes_key_changed_at' })
   encodingAesKeyChangedAt!: number;
+
+  /** When a push has last come under the current one. */
+  @BigIntColumn({ name: 'encoding_aes_key_used_at', nullable: true })
+  encodingAesKeyUsedAt!: number | null;
 
   /** Hashes of the environment's values that were applied to this row, newest last; encrypted. */
   @Column({ name: 'applied_environment', type: 'text', nullable: true })

@@ -15,12 +15,16 @@ import {
   ComponentDisabledError,
   ComponentUnknownError,
   ComponentUnreadableError,
+  ROTATING_FIELDS,
   type Component,
   type Components,
+  type RotatingField,
   type StartPushClaim,
   type UnreadableComponent,
+  type UsedCredentials,
 } from './component.js';
-import { ComponentStore, ROTATING_FIELDS, type ComponentChange } from './component.store.js';
+import { ComponentStore, type ComponentChange } from './component.store.js';
+import { CredentialUses } from './credential-uses.js';
 
 /** A change on another host is live here within this time, in milliseconds. */
 const MAX_AGE_MS = 8000;
@@ -44,6 +48,7 @@ export class ComponentService implements OnModuleInit {
 
   constructor(
     private readonly store: ComponentStore,
+    private readonly uses: CredentialUses,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
@@ -131,6 +136,24 @@ export class ComponentService implements OnModuleInit {
     if (!(await this.store.change(appid, () => whole))) throw new ComponentUnknownError(appid);
     await this.copy.reload();
     return this.find(appid);
+  }
+
+  /**
+   * Ends the values before the current one at once: pushes under them are refused from now on.
+   * @throws {ComponentUnknownError}
+   */
+  async endPrevious(
+    appid: string,
+    fields: readonly RotatingField[] = ROTATING_FIELDS,
+  ): Promise<Component | UnreadableComponent> {
+    if (!(await this.store.endPrevious(appid, fields))) throw new ComponentUnknownError(appid);
+    await this.copy.reload();
+    return this.find(appid);
+  }
+
+  /** WeChat has pushed under these values, or has taken them; see {@link CredentialUses.note}. */
+  noteUse(appid: string, used: UsedCredentials): void {
+    this.uses.note(appid, used, () => this.copy.reload());
   }
 
   /** See {@link ComponentStore.claimStartPush}. */

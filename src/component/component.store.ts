@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
+import { isYetToCome } from '../common/clock-trust.js';
 import { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -14,17 +15,21 @@ import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
 import { ComponentRow } from './component.entity.js';
 import {
   ComponentUnreadableError,
+  ROTATING_FIELDS,
   type Component,
   type ComponentFacts,
   type Components,
+  type EndedCredential,
   type Rotating,
   type RotatingField,
   type StartPushClaim,
   type UnreadableComponent,
+  type UsedCredentials,
 } from './component.js';
 import { PreviousValues } from './previous-values.js';
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 /** Applied values that are remembered, so that going back to an old `.env` is noticed. */
 const REMEMBERED_VALUES = 100;
 
@@ -41,27 +46,41 @@ export interface ComponentChange {
   appliedEnvironment?: string[];
 }
 
+/**
+ * `kept`: previous values at the most; each AppSecret may cost an exchange one more call. `gapMs`:
+ * longest time between two uses of the current value that counts as time of its use, so that
+ * silence, or a clock that jumps, ends nothing. Tickets come every 10 minutes, exchanges are made
+ * every 2 hours.
+ */
 const ROTATING = {
   appSecret: {
     previous: 'previousAppSecret',
     changedAt: 'appSecretChangedAt',
+    usedAt: 'appSecretUsedAt',
+    kept: 3,
+    gapMs: 3 * HOUR_MS,
     columns: [encryptedColumns.componentAppSecret, encryptedColumns.componentPreviousAppSecret],
   },
   token: {
     previous: 'previousToken',
     changedAt: 'tokenChangedAt',
+    usedAt: 'tokenUsedAt',
+    kept: 5,
+    gapMs: 30 * MINUTE_MS,
     columns: [encryptedColumns.componentToken, encryptedColumns.componentPreviousToken],
   },
   encodingAesKey: {
     previous: 'previousEncodingAesKey',
     changedAt: 'encodingAesKeyChangedAt',
+    usedAt: 'encodingAesKeyUsedAt',
+    kept: 5,
+    gapMs: 30 * MINUTE_MS,
     columns: [
       encryptedColumns.componentEncodingAesKey,
       encryptedColumns.componentPreviousEncodingAesKey,
     ],
   },
 } as const;
-export const ROTATING_FIELDS = Object.keys(ROTATING) as RotatingField[];
 const SECRET_FIELDS = [...ROTATING_FIELDS, 'previousToken', 'previousEncodingAesKey'] as const;
 
 /** Rows of `component`: encryption and rotation of what they hold. */
@@ -135,6 +154,42 @@ export class ComponentStore {
     });
   }
 
+  /** Ends the previous values of the fields. @returns whether there is such a row. */
+  async endPrevious(appid: string, fields: readonly RotatingField[]): Promise<boolean> {
+    const none = Object.fromEntries(fields.map((field) => [ROTATING[field].previous, null]));
+    return this.database.transaction(async (manager) => {
+      if (!(await this.lock(manager, appid))) return false;
+      await manager.update(ComponentRow, { appid }, { ...none, updatedAt: this.clock.now() });
+      await this.audit.within(manager);
+      return true;
+    });
+  }
+
+  /**
+   * Notes which values WeChat has used at `at` (Unix milliseconds), under the row's lock: hosts do
+   * not undo each other's. A previous value ends here once the current one alone has been used for
+   * PREVIOUS_KEY_HOURS.
+   * @returns the values that ended.
+   */
+  async noteUse(appid: string, used: UsedCredentials, at: number): Promise<EndedCredential[]> {
+    return this.database.transaction(async (manager) => {
+      const row = await this.lock(manager, appid);
+      if (!row) return [];
+      const before = { ...row };
+      const ended = ROTATING_FIELDS.flatMap((field) => {
+        const value = used[field];
+        return value ? this.noteUseOf(row, field, value, at) : [];
+      });
+      const columns = ROTATING_FIELDS.flatMap((field) => [
+        ROTATING[field].usedAt,
+        ROTATING[field].previous,
+      ]).filter((name) => row[name] !== before[name]);
+      const change = Object.fromEntries(columns.map((name) => [name, row[name]]));
+      if (columns.length > 0) await manager.update(ComponentRow, { appid }, change);
+      return ended;
+    });
+  }
+
   /**
    * Takes the right to ask WeChat for a ticket push, which one host has per `intervalMs`. A request
    * that is further ahead than that was made by a clock that was wrong, and does not count.
@@ -201,13 +256,44 @@ export class ComponentStore {
     now: number,
   ): void {
     if (value === undefined) return;
-    const { columns, changedAt } = ROTATING[field];
-    const before = row[field] && ifReadable(() => this.open(row[field], columns[0], row.appid));
-    if (before && before.equals(value)) return;
-    const others = this.previousValues(row, field, now).without(value);
-    this.setPrevious(row, field, before ? others.with(before.reveal(), now) : others);
+    const { columns, changedAt, usedAt, kept } = ROTATING[field];
+    const before = this.currentOf(row, field);
+    if (before?.equals(value)) return;
+    const all = this.previousValues(row, field);
+    const others = all.without(value);
+    const lastUsedAt = row[usedAt] ?? null;
+    const previous = before ? others.with(before.reveal(), now, lastUsedAt, kept) : others;
+    this.setPrevious(row, field, previous);
     row[field] = this.seal(value, columns[0], row.appid);
     row[changedAt] = now;
+    row[usedAt] = all.find(value)?.lastUsedAt ?? null;
+  }
+
+  private noteUseOf(
+    row: ComponentRow,
+    field: RotatingField,
+    value: Secret,
+    at: number,
+  ): EndedCredential[] {
+    const { usedAt, gapMs } = ROTATING[field];
+    const previous = this.previousValues(row, field);
+    if (!this.currentOf(row, field)?.equals(value.reveal())) {
+      // One that has ended meanwhile, on another host or by an operator, stays so.
+      if (previous.find(value.reveal())) {
+        this.setPrevious(row, field, previous.used(value.reveal(), at));
+      }
+      return [];
+    }
+    const last = row[usedAt];
+    const gap = last === null ? 0 : Math.min(Math.max(at - last, 0), gapMs);
+    row[usedAt] = last === null || isYetToCome(last, at) ? at : Math.max(last, at);
+    if (previous.list.length === 0 || gap === 0) return [];
+    const { previousKeyHours } = this.config;
+    const unused = previous.unused(gap);
+    const left = previousKeyHours === 0 ? unused : unused.unusedForLess(previousKeyHours * HOUR_MS);
+    this.setPrevious(row, field, left);
+    const ended = unused.list.filter((entry) => !left.list.includes(entry));
+    return ended.map(({ replacedAt }) => ({ field, replacedAt }));
   }
 
   private addPrevious(
@@ -217,13 +303,22 @@ export class ComponentStore {
     now: number,
   ): void {
     if (value === undefined) return;
-    this.setPrevious(row, field, this.previousValues(row, field, now).with(value, now));
-    row[ROTATING[field].changedAt] = now;
+    const previous = this.previousValues(row, field);
+    const lastUsedAt = previous.find(value)?.lastUsedAt ?? null;
+    this.setPrevious(row, field, previous.with(value, now, lastUsedAt, ROTATING[field].kept));
   }
 
-  /** For a change: unreadable ones are given up, as their platform is being mended. */
-  private previousValues(row: ComponentRow, field: RotatingField, now: number): PreviousValues {
-    return ifReadable(() => this.acceptedBefore(row, field, now)) ?? new PreviousValues([]);
+  private currentOf(row: ComponentRow, field: RotatingField): Secret | undefined {
+    if (!row[field]) return undefined;
+    return ifReadable(() => this.open(row[field], ROTATING[field].columns[0], row.appid));
+  }
+
+  /** The values before the current one. Those that can't be read are none: they are on their way out. */
+  private previousValues(row: ComponentRow, field: RotatingField): PreviousValues {
+    const { columns, previous, changedAt } = ROTATING[field];
+    const stored = row[previous];
+    const text = stored && ifReadable(() => this.open(stored, columns[1], row.appid).reveal());
+    return text ? PreviousValues.parse(text, row[changedAt]) : new PreviousValues([]);
   }
 
   private setPrevious(row: ComponentRow, field: RotatingField, values: PreviousValues): void {
@@ -248,24 +343,15 @@ export class ComponentStore {
   }
 
   private rotating(row: ComponentRow, field: RotatingField): Rotating {
-    const { columns, changedAt } = ROTATING[field];
-    const before = this.acceptedBefore(row, field, this.clock.now());
+    const { columns, changedAt, usedAt } = ROTATING[field];
+    const { list } = this.previousValues(row, field);
     return {
       current: this.open(row[field], columns[0], row.appid),
-      previous: before.list.map(({ value }) => new Secret(value)),
+      previous: list.map(({ value }) => new Secret(value)),
       changedAt: row[changedAt],
+      lastUsedAt: row[usedAt],
+      previousUses: list.map(({ replacedAt, lastUsedAt }) => ({ replacedAt, lastUsedAt })),
     };
-  }
-
-  /** The values before the current one that are still accepted. */
-  private acceptedBefore(row: ComponentRow, field: RotatingField, now: number): PreviousValues {
-    const { columns, previous, changedAt } = ROTATING[field];
-    const stored = row[previous];
-    const since = now - this.config.previousKeyHours * HOUR_MS;
-    // None was replaced after the last change; when that is long ago they need not be readable.
-    if (!stored || row[changedAt] <= since) return new PreviousValues([]);
-    const text = this.open(stored, columns[1], row.appid).reveal();
-    return PreviousValues.parse(text, row[changedAt]).after(since);
   }
 
   private open(stored: string, column: EncryptedColumn, appid: string): Secret {

@@ -2,17 +2,41 @@ import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import type { SecretUnreadableError } from '../secrets/secret-box.js';
 
-/** A credential that can be changed without downtime: the values before stay usable for a while. */
+/**
+ * A credential that can be changed without downtime: the values before stay usable until WeChat
+ * uses them no more. Times are Unix milliseconds.
+ */
 export interface Rotating<T = Secret> {
   current: T;
   /** The values before the last changes that are still accepted, newest first. */
   previous: T[];
-  /** Unix milliseconds. */
   changedAt: number;
+  /** When WeChat has last used the current one, to the minute. */
+  lastUsedAt: number | null;
+  /** The same of each of {@link previous}, in their order. */
+  previousUses: PreviousUse[];
+}
+
+/** What is known of a value before the current one. Times are Unix milliseconds. */
+export interface PreviousUse {
+  replacedAt: number;
+  /** Null where WeChat has not used it since uses are noted. */
+  lastUsedAt: number | null;
 }
 
 /** The credentials that rotate. */
-export type RotatingField = 'appSecret' | 'token' | 'encodingAesKey';
+export const ROTATING_FIELDS = ['appSecret', 'token', 'encodingAesKey'] as const;
+export type RotatingField = (typeof ROTATING_FIELDS)[number];
+
+/** The values that WeChat has used, or taken, in one push or call. */
+export type UsedCredentials = { [F in RotatingField]?: Secret | undefined };
+
+/** A previous value that is accepted no more. */
+export interface EndedCredential {
+  field: RotatingField;
+  /** Unix milliseconds. */
+  replacedAt: number;
+}
 
 /** What is known of a third-party platform without its secrets. */
 export interface ComponentFacts {

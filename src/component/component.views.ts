@@ -1,12 +1,27 @@
 import { z } from 'zod';
 import { componentFields } from '../config/variables.js';
-import type { Component, Rotating, UnreadableComponent } from './component.js';
+import {
+  ROTATING_FIELDS,
+  type Component,
+  type Rotating,
+  type UnreadableComponent,
+} from './component.js';
 
 const isoTime = z.iso.datetime();
+const lastUse = isoTime
+  .nullable()
+  .describe('When WeChat has last used it, to the minute; null where it has not been seen');
 const rotatingView = z.object({
   changedAt: isoTime,
+  lastUsedAt: lastUse,
   previousAccepted: z.boolean(),
+  previous: z
+    .array(z.object({ replacedAt: isoTime, lastUsedAt: lastUse }))
+    .describe('The values before that are still accepted, newest first'),
 });
+
+/** Of which credential the previous values are ended: of all three where it is not said. */
+export const endPreviousQuery = z.strictObject({ field: z.enum(ROTATING_FIELDS).optional() });
 
 /** A third-party platform as `/admin/components` shows it: its secrets are write-only. */
 export const componentView = z.object({
@@ -87,7 +102,9 @@ function toSecretsView(component: Component): SecretsView {
 function toUnreadableView({ changedAt, error }: UnreadableComponent): SecretsView {
   const rotating = (at: number): RotatingView => ({
     changedAt: toIso(at),
+    lastUsedAt: null,
     previousAccepted: false,
+    previous: [],
   });
   return {
     appSecret: rotating(changedAt.appSecret),
@@ -97,13 +114,32 @@ function toUnreadableView({ changedAt, error }: UnreadableComponent): SecretsVie
   };
 }
 
-function toRotatingView({ changedAt, previous }: Rotating): RotatingView {
-  return { changedAt: toIso(changedAt), previousAccepted: previous.length > 0 };
+function toRotatingView({ changedAt, lastUsedAt, previousUses }: Rotating): RotatingView {
+  return {
+    changedAt: toIso(changedAt),
+    lastUsedAt: isoOrNull(lastUsedAt),
+    previousAccepted: previousUses.length > 0,
+    previous: previousUses.map((use) => ({
+      replacedAt: toIso(use.replacedAt),
+      lastUsedAt: isoOrNull(use.lastUsedAt),
+    })),
+  };
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : toIso(ms);
 }
 
 function toIso(ms: number): string {
   return new Date(ms).toISOString();
 }
+
+const unchanged: RotatingView = {
+  changedAt: '2026-11-22T08:00:00.000Z',
+  lastUsedAt: '2026-11-29T08:00:00.000Z',
+  previousAccepted: false,
+  previous: [],
+};
 
 export const componentViewExample: ComponentView = {
   componentAppId: 'wx0123456789abcdef',
@@ -111,7 +147,11 @@ export const componentViewExample: ComponentView = {
   enabled: true,
   createdAt: '2026-11-22T08:00:00.000Z',
   updatedAt: '2026-11-22T08:00:00.000Z',
-  appSecret: { changedAt: '2026-11-22T08:00:00.000Z', previousAccepted: false },
-  token: { changedAt: '2026-11-22T08:00:00.000Z', previousAccepted: false },
-  encodingAesKey: { changedAt: '2026-11-22T08:00:00.000Z', previousAccepted: false },
+  appSecret: unchanged,
+  token: {
+    ...unchanged,
+    previousAccepted: true,
+    previous: [{ replacedAt: '2026-11-22T08:00:00.000Z', lastUsedAt: '2026-11-29T07:55:00.000Z' }],
+  },
+  encodingAesKey: unchanged,
 };

@@ -41,7 +41,7 @@ describe('parseConfig of an empty environment', () => {
       trustedProxies: [],
       database: { type: 'sqlite', path: './data/hub.sqlite' },
       firstComponent: undefined,
-      previousKeyHours: 24,
+      previousKeyHours: 168,
       wechatApi: { baseUrl: 'https://api.weixin.qq.com', timeoutMs: 5000 },
       proxies: { https: undefined, http: undefined, noProxy: '', forDeliveries: false },
       callbackTimestampWindowSeconds: 600,

@@ -211,9 +211,11 @@ export const variables = {
     example: FAKE_AES_KEY,
   },
   PREVIOUS_KEY_HOURS: {
-    schema: wholeNumber(0, 720, 24),
-    meaning: 'Hours for which a previous Token, key or AppSecret is still accepted after a change',
-    example: '24',
+    schema: wholeNumber(0, 720, 168),
+    meaning:
+      'Hours for which WeChat must have used a changed Token, key or AppSecret only, until the one ' +
+      'before is refused; 0: until an operator ends it',
+    example: '168',
   },
   WECHAT_API_BASE_URL: {
     schema: httpUrl.default('https://api.weixin.qq.com'),

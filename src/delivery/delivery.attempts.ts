@@ -1,9 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import type { DeliveryJob } from './delivery.job.js';
-import { retryDelayMs } from './delivery-policy.js';
+import { DELIVERY_POLICY, extraDelayMs, retryDelayMs } from './delivery-policy.js';
 import { DeliveryResults, type Ending } from './delivery.results.js';
 import type { Sent } from './delivery.sender.js';
 import { SubscriptionHealth } from './subscription-health.js';
@@ -17,6 +18,7 @@ export class DeliveryAttempts {
     private readonly results: DeliveryResults,
     private readonly health: SubscriptionHealth,
     private readonly clock: Clock,
+    private readonly time: TrustedTime,
   ) {}
 
   /**
@@ -61,8 +63,7 @@ export class DeliveryAttempts {
    * The push can't be read: tried again like a failed attempt, a key may come back.
    * @returns whether the delivery has ended.
    */
-  async unreadable(deliveryId: string, attempts: number): Promise<boolean> {
-    const delay = retryDelayMs(attempts + 1, Math.random());
+  async unreadable(deliveryId: string, before: Attempted): Promise<boolean> {
     const error = "The stored push can't be decrypted";
     const attempt = {
       at: this.clock.now(),
@@ -71,20 +72,25 @@ export class DeliveryAttempts {
       status: null,
       error,
     } as const;
-    const ending = this.after(delay);
+    const ending = this.afterFailure(before);
     await this.results.save({ deliveryId, ending, attempt });
     return ending.status !== 'pending';
   }
 
-  private endingOf({ attempts }: DeliveryJob, { taken, retryAfterMs }: Sent): Ending {
+  private endingOf(job: DeliveryJob, { taken, retryAfterMs }: Sent): Ending {
     if (taken) return { status: 'delivered', at: this.clock.now() };
-    return this.after(retryDelayMs(attempts + 1, Math.random(), retryAfterMs));
+    return this.afterFailure(job, retryAfterMs);
   }
 
-  private after(delay: number | undefined): Ending {
+  /** Attempts that a clock which jumps has drawn together do not end a delivery before its time. */
+  private afterFailure({ attempts, begunAt }: Attempted, retryAfterMs?: number): Ending {
     const now = this.clock.now();
-    return delay === undefined
-      ? { status: 'dead', at: now }
-      : { status: 'pending', nextAttemptAt: now + delay };
+    const delay = retryDelayMs(attempts + 1, Math.random(), retryAfterMs);
+    const mayEnd = this.time.now() - begunAt >= DELIVERY_POLICY.giveUpAfter;
+    if (delay === undefined && mayEnd) return { status: 'dead', at: now };
+    return { status: 'pending', nextAttemptAt: now + (delay ?? extraDelayMs(Math.random())) };
   }
 }
+
+/** How often a delivery was attempted before, and since when. */
+type Attempted = Pick<DeliveryJob, 'attempts' | 'begunAt'>;

@@ -9,6 +9,8 @@ export interface DeliveryJob {
   attempts: number;
   /** Begun by a replay: the user was answered long ago, or never. */
   replayed?: boolean;
+  /** When its push, or a replay, has begun it, in Unix milliseconds. */
+  begunAt: number;
   /** End of the lease, in Unix milliseconds: from then on others may take it. */
   leaseUntil: number;
   push: ArrivedPush;

@@ -88,7 +88,8 @@ export class DeliveryRecorder {
       leased: inHand,
       createdAt: now,
     });
-    const job = { deliveryId, subscriptionId, orderKey, attempts: 0, leaseUntil, push };
+    const begun = { attempts: 0, begunAt: now };
+    const job = { deliveryId, subscriptionId, orderKey, ...begun, leaseUntil, push };
     if (responder) plan.awaited.push(job);
     else if (inHand) {
       plan.handedOver.push(job);

@@ -3,6 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { In } from 'typeorm';
 import { Clock } from '../common/clock.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
@@ -15,7 +16,7 @@ const BATCH = 500;
 /** Pause between looks, in milliseconds: what has to be done now goes first. */
 const PAUSE_MS = 5;
 
-/** Removes deliveries whose push was removed, with their attempts. */
+/** Removes deliveries whose push was removed, with their attempts, and recalls those that were lost sight of. */
 @Injectable()
 export class DeliveryRetention {
   private readonly logger = new Logger(DeliveryRetention.name);
@@ -25,6 +26,7 @@ export class DeliveryRetention {
     private readonly subscriptions: SubscriptionService,
     private readonly store: DeliveryStore,
     private readonly clock: Clock,
+    private readonly time: TrustedTime,
   ) {}
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'delivery-retention', waitForCompletion: true })
@@ -38,8 +40,25 @@ export class DeliveryRetention {
         await delay(PAUSE_MS);
       }
       if (removed > 0) this.logger.log('Removed old deliveries', { removed });
+      await this.recallFar();
     } catch (error) {
       this.logger.warn('Old deliveries could not be removed; tried again in an hour', error);
+    }
+  }
+
+  /** Only by a clock that is confirmed: to one that is behind, all that waits seems to wait too long. */
+  private async recallFar(): Promise<void> {
+    let recalled = 0;
+    for (const { id } of this.time.isConfirmed() ? await this.subscriptions.list() : []) {
+      let found: number;
+      do {
+        found = await this.store.recallFar(id, this.time.now());
+        recalled += found;
+      } while (found > 0);
+    }
+    if (recalled > 0) {
+      const message = 'Deliveries were put off by a clock that was ahead; they are made now';
+      this.logger.warn(message, { recalled });
     }
   }
 

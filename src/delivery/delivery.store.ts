@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
+import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
 import { marks, piecesOf } from '../database/sql.js';
+import { DELIVERY_POLICY } from './delivery-policy.js';
 
 /** Rows that one statement inserts. */
 const INSERT_BATCH = 500;
@@ -10,7 +12,7 @@ const INSERT_BATCH = 500;
 const CANDIDATES = 3;
 /** Due deliveries of ordered subscriptions that one look takes in. */
 const ORDERED_PAGE = 200;
-const CLAIM_COLUMNS = 'id, event_id, order_key, attempts, replayed_at';
+const CLAIM_COLUMNS = 'id, event_id, order_key, attempts, created_at, replayed_at';
 
 /** A delivery that begins. */
 export interface NewDelivery {
@@ -32,6 +34,8 @@ export interface ClaimedDelivery {
   eventId: string;
   orderKey: string | null;
   attempts: number;
+  /** When its push, or a replay, has begun it, in Unix milliseconds. */
+  begunAt: number;
   /** Whether a replay has begun it. */
   replayed: boolean;
 }
@@ -211,6 +215,31 @@ export class DeliveryStore {
     );
   }
 
+  /**
+   * Makes those due that a clock which was ahead has put off for longer than there is a wait.
+   * @param now a time that is certain. @returns how many there were.
+   */
+  async recallFar(subscriptionId: string, now: number): Promise<number> {
+    const { retryDelays, retryAfterFactor } = DELIVERY_POLICY;
+    const far = now + Math.max(...retryDelays) * retryAfterFactor + CLOCK_SLACK_MS;
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending'
+         AND next_attempt_at > ? LIMIT ${INSERT_BATCH}`,
+        [subscriptionId, far],
+      ),
+    );
+    if (rows.length === 0) return 0;
+    await this.database.write((manager) =>
+      manager.query(
+        `UPDATE delivery SET next_attempt_at = ?, lease_owner = NULL WHERE status = 'pending'
+         AND next_attempt_at > ? AND id IN (${marks(rows.length)})`,
+        [now, far, ...idsOf(rows)],
+      ),
+    );
+    return rows.length;
+  }
+
   /** Some that are still to be delivered to a subscription. */
   async pendingOf(subscriptionId: string, limit: number): Promise<string[]> {
     const rows: { id: string }[] = await this.database.read((manager) =>
@@ -288,6 +317,7 @@ interface ClaimRow {
   event_id: string;
   order_key: string | null;
   attempts: number;
+  created_at: number | string;
   replayed_at: number | string | null;
 }
 
@@ -295,6 +325,8 @@ function idsOf(rows: { id: string }[]): string[] {
   return rows.map(({ id }) => id);
 }
 
-function toClaimed({ id, event_id, order_key, attempts, replayed_at }: ClaimRow): ClaimedDelivery {
-  return { id, eventId: event_id, orderKey: order_key, attempts, replayed: replayed_at !== null };
+function toClaimed(row: ClaimRow): ClaimedDelivery {
+  const { id, event_id: eventId, order_key: orderKey, attempts, replayed_at: replayedAt } = row;
+  const begunAt = Number(replayedAt ?? row.created_at);
+  return { id, eventId, orderKey, attempts, begunAt, replayed: replayedAt !== null };
 }

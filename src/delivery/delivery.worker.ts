@@ -172,9 +172,8 @@ export class DeliveryWorker implements OnModuleDestroy {
       claimed.map(async (delivery) => {
         const push = pushes.get(delivery.eventId);
         if (!push || push instanceof Error) return this.leave(subscriptionId, delivery, push);
-        const { id: deliveryId, orderKey, attempts, replayed } = delivery;
-        const job = { deliveryId, subscriptionId, orderKey, attempts, replayed, leaseUntil, push };
-        this.lanes.add(job);
+        const { id: deliveryId, eventId: _, ...facts } = delivery;
+        this.lanes.add({ deliveryId, subscriptionId, ...facts, leaseUntil, push });
       }),
     );
   }
@@ -182,13 +181,14 @@ export class DeliveryWorker implements OnModuleDestroy {
   /** There is nothing to send: it has ended, unless its push may be read some other time. */
   private async leave(
     subscriptionId: string,
-    { id, orderKey, attempts }: ClaimedDelivery,
+    delivery: ClaimedDelivery,
     error?: Error,
   ): Promise<void> {
+    const { id, orderKey } = delivery;
     let ended = true;
     if (error) {
       this.logger.error("A stored push can't be read", error, { deliveryId: id });
-      ended = await this.attempts.unreadable(id, attempts);
+      ended = await this.attempts.unreadable(id, delivery);
     } else {
       await this.attempts.cancel(id, 'The push is no longer stored');
     }

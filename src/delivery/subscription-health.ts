@@ -2,8 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
-import { DELIVERY_POLICY, isHopeless } from './delivery-policy.js';
+import { countsAsFailure, DELIVERY_POLICY, isHopeless } from './delivery-policy.js';
 import type { Sent } from './delivery.sender.js';
 import { SubscriptionService } from './subscription.service.js';
 import { SubscriptionStore } from './subscription.store.js';
@@ -21,21 +22,21 @@ export class SubscriptionHealth {
     private readonly store: SubscriptionStore,
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly time: TrustedTime,
   ) {}
 
   /** Takes note of an attempt of the schedule. Never throws: it is noted again at the next. */
   async note(id: string, { taken, gone }: Pick<Sent, 'taken' | 'gone'>): Promise<void> {
-    const failingSince = this.subscriptions.find(id)?.failingSince ?? null;
-    if (taken && failingSince === null) return;
+    const known = this.subscriptions.find(id);
+    if (taken && (known?.failingSince ?? null) === null) return;
     const now = this.clock.now();
-    if (!taken && !gone && failingSince !== null && !isHopeless(failingSince, now)) return;
+    if (!taken && !gone && known && !countsAsFailure(known, now)) return;
     // One change tells for all that end at once.
     await this.changes.run(id, async () => {
       try {
         if (taken) await this.store.markWell(id);
         else if (gone) await this.disable(id, 'The target answered that it is gone (HTTP 410)');
-        else if (failingSince === null) await this.store.markFailing(id, now);
-        else await this.giveUp(id, failingSince);
+        else await this.fail(id, now);
         await this.subscriptions.reload();
       } catch (error) {
         this.logger.warn('The state of a subscription could not be written', error);
@@ -43,16 +44,22 @@ export class SubscriptionHealth {
     });
   }
 
+  private async fail(id: string, now: number): Promise<void> {
+    await this.store.markFailing(id, now);
+    const failing = (await this.subscriptions.reload()).find((one) => one.id === id);
+    if (!failing?.failingSince || !isHopeless(failing, this.time.now())) return;
+    await this.giveUp(id, failing.failingSince);
+  }
+
   private async giveUp(id: string, failingSince: number): Promise<void> {
     // Another host may have delivered without knowing of the failures here.
     if (await this.hasDeliveredSince(id, failingSince)) return this.store.markWell(id);
     const days = DELIVERY_POLICY.disableAfter / DAY_MS;
-    const failingBefore = this.clock.now() - DELIVERY_POLICY.disableAfter;
-    await this.disable(id, `The target has failed for ${days} days`, failingBefore);
+    await this.disable(id, `The target has failed for ${days} days`, failingSince);
   }
 
-  private async disable(id: string, reason: string, failingBefore?: number): Promise<void> {
-    if (!(await this.store.disable(id, reason, failingBefore))) return;
+  private async disable(id: string, reason: string, failingSince?: number): Promise<void> {
+    if (!(await this.store.disable(id, reason, failingSince))) return;
     const name = this.subscriptions.find(id)?.name;
     this.logger.error(`A subscription was disabled: ${reason}`, { subscriptionId: id, name });
     emitTelemetry('delivery.disabled', { subscriptionId: id, reason });

@@ -67,6 +67,14 @@ export class SubscriptionRow {
   @BigIntColumn({ name: 'failing_since', nullable: true })
   failingSince!: number | null;
 
+  /** The last failure that was counted: one an hour. */
+  @BigIntColumn({ name: 'failed_at', nullable: true })
+  failedAt!: number | null;
+
+  /** Milliseconds between counted failures since `failing_since`, long gaps cut short. */
+  @BigIntColumn({ name: 'failing_ms', default: 0 })
+  failingMs!: number;
+
   @BigIntColumn({ name: 'disabled_at', nullable: true })
   disabledAt!: number | null;
 

@@ -44,6 +44,8 @@ function subscription(values: Partial<Subscription>): Subscription {
     previousSecret: null,
     secretChangedAt: 0,
     failingSince: null,
+    failedAt: null,
+    failingMs: 0,
     disabledAt: null,
     disabledReason: null,
     createdAt: 1000,

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { AuditService } from '../auth/audit.service.js';
 import type { PushKind } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
+import { isOverSql } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
 import { Database } from '../database/database.js';
@@ -13,6 +14,7 @@ import {
   type EncryptedColumn,
 } from '../secrets/encrypted-columns.js';
 import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
+import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliveryStore } from './delivery.store.js';
 import { SubscriptionRow } from './subscription.entity.js';
 import type { Subscription, SubscriptionFormat, SubscriptionMode } from './subscription.js';
@@ -20,6 +22,8 @@ import type { Subscription, SubscriptionFormat, SubscriptionMode } from './subsc
 const { subscriptionSecret, subscriptionPreviousSecret } = encryptedColumns;
 /** Deliveries that one statement cancels. */
 const BATCH = 500;
+/** What a row says of a target that is well. */
+const WELL = { failingSince: null, failedAt: null, failingMs: 0 };
 
 /** What an administrator says of a subscription. */
 export type SubscriptionValues = Pick<
@@ -67,7 +71,7 @@ export class SubscriptionStore {
       secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
       previousSecret: null,
       secretChangedAt: now,
-      failingSince: null,
+      ...WELL,
       disabledAt: null,
       disabledReason: null,
       createdAt: now,
@@ -92,7 +96,7 @@ export class SubscriptionStore {
       const before = this.toSubscription(row);
       const values = decide(before);
       // What was disabled for its failures starts afresh when it is enabled.
-      const afresh = { failingSince: null, disabledAt: null, disabledReason: null };
+      const afresh = { ...WELL, disabledAt: null, disabledReason: null };
       const enabled = values.enabled && !before.enabled ? afresh : {};
       const lists = keptLists(row, before, values);
       const change = { ...columnsOf(values), ...lists, ...enabled, updatedAt: this.clock.now() };
@@ -133,28 +137,40 @@ export class SubscriptionStore {
     return wasThere;
   }
 
-  /** Its target has failed: from now on, unless it was failing before. */
+  /** Its target has failed; counted once an hour over all hosts. */
   async markFailing(id: string, at: number): Promise<void> {
+    const { failureInterval, failureGap } = DELIVERY_POLICY;
+    const now = Math.floor(at);
+    const gap = `CASE WHEN failed_at IS NULL OR failed_at > ${now} THEN 0
+      WHEN failed_at < ${now - failureGap} THEN ${failureGap} ELSE ${now} - failed_at END`;
     await this.database.write((manager) =>
-      manager.update(SubscriptionRow, { id, failingSince: IsNull() }, { failingSince: at }),
+      manager
+        .createQueryBuilder()
+        .update(SubscriptionRow)
+        // MySQL assigns in this order: the gap is counted before the time is moved.
+        .set({
+          failingSince: () => `COALESCE(failing_since, ${now})`,
+          failingMs: () => `failing_ms + ${gap}`,
+          failedAt: now,
+        })
+        .where('id = :id', { id })
+        .andWhere(isOverSql(`failed_at + ${failureInterval}`, failureInterval, now))
+        .execute(),
     );
   }
 
   /** Its target has taken something. */
   async markWell(id: string): Promise<void> {
-    await this.database.write((manager) =>
-      manager.update(SubscriptionRow, { id }, { failingSince: null }),
-    );
+    await this.database.write((manager) => manager.update(SubscriptionRow, { id }, WELL));
   }
 
   /**
    * Disables a subscription for what its target does.
-   * @param failingBefore only if it has been failing since then, in Unix milliseconds.
+   * @param failingSince only if it is failing since then, in Unix milliseconds.
    * @returns whether this caller did it.
    */
-  async disable(id: string, reason: string, failingBefore?: number): Promise<boolean> {
-    const hopeless =
-      failingBefore === undefined ? {} : { failingSince: LessThanOrEqual(failingBefore) };
+  async disable(id: string, reason: string, failingSince?: number): Promise<boolean> {
+    const hopeless = failingSince === undefined ? {} : { failingSince };
     const now = this.clock.now();
     const change = { enabled: false, disabledAt: now, disabledReason: reason, updatedAt: now };
     const { affected } = await this.database.write((manager) =>

@@ -2,6 +2,7 @@ import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
+import type { Failing } from './delivery-policy.js';
 
 /** `responder`: its answer becomes the passive reply. `subscriber`: told afterwards. */
 export const SUBSCRIPTION_MODES = ['responder', 'subscriber'] as const;
@@ -21,7 +22,7 @@ export interface PushFilter {
 }
 
 /** Who is told about which pushes, and how. Times are Unix milliseconds. */
-export interface Subscription extends PushFilter {
+export interface Subscription extends PushFilter, Failing {
   id: string;
   name: string;
   url: string;
@@ -39,8 +40,6 @@ export interface Subscription extends PushFilter {
   /** The secret before the last change; null where there was none. */
   previousSecret: Secret | null;
   secretChangedAt: number;
-  /** First failure since the last success; null while deliveries succeed. */
-  failingSince: number | null;
   disabledAt: number | null;
   disabledReason: string | null;
   createdAt: number;

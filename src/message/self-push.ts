@@ -1,5 +1,6 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { ownNonce } from '../callback/own-push.js';
 import { Clock } from '../common/clock.js';
 import { constantTimeEqual } from '../common/secret.js';
 import type { Component } from '../component/component.js';
@@ -57,7 +58,7 @@ export class SelfPush {
     const { token, key } = this.secretsOf(component);
     const plaintext = { message: fieldsXml(fields), tailId: component.appid };
     const timestamp = String(this.seconds());
-    const stamp = { timestamp, nonce: String(randomInt(1e9, 1e10)), random: randomBytes(16) };
+    const stamp = { timestamp, nonce: ownNonce(token), random: randomBytes(16) };
     const { encrypt, nonce, msgSignature } = this.crypto.seal(token, key, plaintext, stamp);
     const query = new URLSearchParams({
       signature: wechatSignature(token, timestamp, nonce),

@@ -119,7 +119,11 @@ export class TicketPushService {
           more: async () => appSecret.previous,
           refusals: SECRET_REFUSALS,
         },
-        (secret) => this.wechat.startPushTicket(appid, secret),
+        async (secret) => {
+          const answer = await this.wechat.startPushTicket(appid, secret);
+          this.components.noteUse(appid, { appSecret: secret });
+          return answer;
+        },
       );
     } catch (error) {
       outcome = error instanceof WechatApiError ? String(error.errcode ?? error.kind) : 'failed';

@@ -82,7 +82,11 @@ export class ComponentTokenSource implements TokenSource {
         refusals: SECRET_REFUSALS,
         beforeNext: stillMine,
       },
-      (secret) => this.wechat.componentToken(appid, secret, ticket),
+      async (secret) => {
+        const fresh = await this.wechat.componentToken(appid, secret, ticket);
+        this.components.noteUse(appid, { appSecret: secret });
+        return fresh;
+      },
     );
   }
 }

@@ -7,6 +7,7 @@ import { exactNumber, parseLenientJson } from '../common/lenient-json.js';
 import { ProxyAgent, ProxyError } from '../common/proxy-agent.js';
 import { Secret } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { clientIpOf, ridOf } from './errmsg-facts.js';
 import { maskedErrmsg } from './masked-errmsg.js';
 import { WechatApiError } from './wechat-api.error.js';
@@ -42,7 +43,10 @@ export interface ComponentToken {
 /** Typed client of api.weixin.qq.com. Answers are parsed by content: WeChat's types are unreliable. */
 @Injectable()
 export class WechatApiClient {
-  constructor(private readonly http: HttpService) {}
+  constructor(
+    private readonly http: HttpService,
+    private readonly time: TrustedTime,
+  ) {}
 
   /**
    * Exchanges a ticket for a component_access_token (api_component_token).
@@ -93,6 +97,7 @@ export class WechatApiClient {
     let outcome = 'ok';
     try {
       const response = await this.send(path, body, query);
+      this.time.witness(Date.parse(String(response.headers.date)));
       return readAnswer(path, response, schema, secretsOf({ ...body, ...query }));
     } catch (error) {
       outcome = error instanceof WechatApiError ? String(error.errcode ?? error.kind) : 'unknown';

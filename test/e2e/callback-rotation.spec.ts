@@ -27,7 +27,7 @@ describe.each(databaseKinds())('a component on %s whose Token and key change', (
   const lastKeyUsed = async (): Promise<unknown> =>
     (await test.hub.get(`/admin/tickets/${appid}/history?limit=1`)).json.pushes[0].keyUsed;
 
-  it('gets pushes under the old ones for 24 hours, and under the new ones at once', async () => {
+  it('gets pushes under the old ones, and under the new ones at once', async () => {
     expectSuccess(await test.hub.push(test.simulator.buildTicketPush(appid)));
     expect(await lastKeyUsed()).toBe('current');
     const changed = await test.hub.patch(`/admin/components/${appid}`, {
@@ -56,10 +56,12 @@ describe.each(databaseKinds())('a component on %s whose Token and key change', (
     expect(await lastKeyUsed()).toBe('previous');
   });
 
-  it('refuses the old ones when the 24 hours are over', async () => {
-    test.clock.advance(24 * HOUR_MS - 60_000);
+  it('refuses the old ones when an operator ends them', async () => {
+    test.clock.advance(24 * HOUR_MS);
     expectSuccess(await test.hub.push(test.simulator.buildTicketPush(appid)));
     expect((await test.hub.accessToken()).status).toBe(200);
+    const path = `/admin/components/${appid}/previous-credentials`;
+    expect((await test.hub.request('DELETE', path)).status).toBe(200);
     const before = await storedState(test);
     test.clock.advance(61_000);
     expectRefusal(await test.hub.push(test.simulator.buildTicketPush(appid)), SIGNATURE);

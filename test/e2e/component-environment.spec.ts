@@ -67,8 +67,11 @@ describe.each(databaseKinds())('the platform of the environment on %s', (kind) =
     });
     expect(await tokensTaken(test, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 'previous']);
     const again = await restart({ WECHAT_COMPONENT_TOKEN: NEW_TOKEN });
-    expect((await again.hub.get(`/admin/components/${appid}`)).json).toEqual(json);
-    clock.advance(24 * HOUR);
+    const { changedAt } = json.token;
+    const { json: later } = await again.hub.get(`/admin/components/${appid}`);
+    expect(later).toMatchObject({ updatedAt: json.updatedAt, token: { changedAt } });
+    const path = `/admin/components/${appid}/previous-credentials`;
+    expect((await again.hub.request('DELETE', path)).status).toBe(200);
     expect(await tokensTaken(again, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 403]);
   });
 
@@ -95,7 +98,8 @@ describe.each(databaseKinds())('the platform of the environment on %s', (kind) =
     await test.hub.patch(`/admin/components/${appid}`, { encodingAesKey: NEW_KEY });
     // Here the environment still has the key of the first start.
     const changed = await restart({ WECHAT_COMPONENT_TOKEN: NEW_TOKEN });
-    clock.advance(25 * HOUR);
+    const path = `/admin/components/${appid}/previous-credentials`;
+    expect((await changed.hub.request('DELETE', path)).status).toBe(200);
     changed.simulator.updateComponent(appid, { encodingAesKey: NEW_KEY });
     expect(await tokensTaken(changed, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 403]);
     const oldest = await restart();
@@ -126,6 +130,14 @@ describe.each(databaseKinds())('the platform of the environment on %s', (kind) =
       WECHAT_COMPONENT_PREVIOUS_TOKEN: COMPONENT.token,
     });
     expect(await tokensTaken(test, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 'previous']);
+    // What an operator has ended does not come back with the next start.
+    const path = `/admin/components/${appid}/previous-credentials`;
+    expect((await test.hub.request('DELETE', path)).status).toBe(200);
+    const again = await restart({
+      WECHAT_COMPONENT_TOKEN: NEW_TOKEN,
+      WECHAT_COMPONENT_PREVIOUS_TOKEN: COMPONENT.token,
+    });
+    expect(await tokensTaken(again, NEW_TOKEN, COMPONENT.token)).toEqual(['current', 403]);
   });
 
   it('may be left out when there is one in the database', async () => {

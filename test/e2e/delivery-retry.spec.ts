@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { onTelemetry } from '../../src/common/telemetry.js';
+import { DeliveryRetention } from '../../src/delivery/delivery.retention.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
@@ -14,7 +15,7 @@ import {
   useDeliveryWorld,
 } from '../support/delivery-world.js';
 import type { TestApp } from '../support/test-app.js';
-import { HOUR, MINUTE, SECOND, sql } from '../support/token-world.js';
+import { HOUR, MINUTE, SECOND, showTime, sql } from '../support/token-world.js';
 import type { WebhookReceiver, WebhookAnswer } from '../support/webhook-receiver.js';
 
 const SCHEDULE = [
@@ -55,6 +56,7 @@ describe.each(databaseKinds())('deliveries that fail on %s', (kind) => {
       const waited = await passToRetry(test);
       expect(waited).toBeGreaterThanOrEqual(0.8 * delay);
       expect(waited).toBeLessThanOrEqual(1.2 * delay);
+      if (index === SCHEDULE.length - 1) await showTime(test);
       await deliverDue(test);
     }
     const delivery = await onlyDelivery();
@@ -155,14 +157,16 @@ describe.each(databaseKinds())('deliveries that fail on %s', (kind) => {
     const began = test.clock.now();
     await arrives(test);
     await settled(test);
-    test.clock.advance(FIVE_DAYS - 1);
-    await arrives(test);
-    await settled(test);
+    for (let halfDays = 1; halfDays < 10; halfDays += 1) {
+      test.clock.advance(FIVE_DAYS / 10);
+      await arrives(test);
+      await settled(test);
+    }
     expect(await subscriptionOf(test, id)).toMatchObject({
       enabled: true,
       failingSince: new Date(began).toISOString(),
     });
-    test.clock.advance(1);
+    test.clock.advance(FIVE_DAYS / 10 + SECOND);
     await arrives(test);
     await settled(test);
     expect(await subscriptionOf(test, id)).toMatchObject({
@@ -174,14 +178,71 @@ describe.each(databaseKinds())('deliveries that fail on %s', (kind) => {
     test.clock.advance(HOUR);
     await deliverDue(test);
     expect(receiver.received).toHaveLength(calls);
-    expect(await deliveries(test, { subscription: id, status: 'pending' })).toHaveLength(3);
+    expect(await deliveries(test, { subscription: id, status: 'pending' })).toHaveLength(11);
 
     receiver.answer({});
     const { json } = await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: true });
     expect(json).toMatchObject({ enabled: true, failingSince: null, disabledReason: null });
     await deliverDue(test);
-    expect(await deliveries(test, { subscription: id, status: 'delivered' })).toHaveLength(3);
+    expect(await deliveries(test, { subscription: id, status: 'delivered' })).toHaveLength(11);
     stop();
+  });
+
+  it.each([
+    ['a week of silence', 168 * HOUR, true],
+    ['a jump of the clock', 40 * 24 * HOUR, false],
+  ])('before and after %s disable nothing', async (_, wait, shown) => {
+    const { id } = await subscribe(test, receiver);
+    receiver.answer({ status: 500 });
+    await arrives(test);
+    await settled(test);
+    test.clock.advance(wait);
+    if (shown) await showTime(test);
+    await deliverDue(test);
+    await deliverDue(test);
+    expect(receiver.received).toHaveLength(2);
+    expect(await subscriptionOf(test, id)).toMatchObject({ enabled: true });
+    expect((await onlyDelivery()).status).toBe('pending');
+  });
+
+  it('are not given up for attempts that a jumping clock has drawn together', async () => {
+    await showTime(test);
+    await subscribe(test, receiver);
+    receiver.answer({ status: 500 });
+    await arrives(test);
+    await settled(test);
+    for (let jump = 0; jump < 12; jump += 1) {
+      test.clock.advance(40 * 24 * HOUR);
+      await deliverDue(test);
+    }
+    const delivery = await onlyDelivery();
+    expect(delivery).toMatchObject({ status: 'pending', attempts: 13 });
+    const waits = Date.parse(delivery.nextAttemptAt) - test.clock.now();
+    expect(waits).toBeGreaterThan(19 * HOUR);
+    await showTime(test);
+    await passToRetry(test);
+    await deliverDue(test);
+    expect(await onlyDelivery()).toMatchObject({ status: 'dead', attempts: 14 });
+  });
+
+  it('wait no longer than there is a wait, though a clock that was ahead has put them off', async () => {
+    await subscribe(test, receiver);
+    receiver.answer({ status: 500 });
+    await arrives(test);
+    await settled(test);
+    test.clock.advance(40 * 24 * HOUR);
+    await deliverDue(test);
+    expect(receiver.received).toHaveLength(2);
+    test.clock.advance(-39 * 24 * HOUR);
+    receiver.answer({});
+    const retention = test.app.get(DeliveryRetention);
+    await retention.sweep();
+    await deliverDue(test);
+    expect(receiver.received, 'not by a clock that is not confirmed').toHaveLength(2);
+    await showTime(test);
+    await retention.sweep();
+    await deliverDue(test);
+    expect(await onlyDelivery()).toMatchObject({ status: 'delivered', attempts: 3 });
   });
 
   it('now and then over five days disable nothing', async () => {

@@ -17,13 +17,19 @@ import { COMPONENT } from '../support/fake-settings.js';
 import { eventFields, pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
-import { addPlatform, HOUR, sql } from '../support/token-world.js';
+import { addPlatform, HOUR, MINUTE, showTime, sql } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const DAY = 24 * HOUR;
 const env = { EVENT_RETENTION_DAYS: '20', MESSAGE_RETENTION_DAYS: '2' };
 
-const sweep = ({ app }: TestApp): Promise<void> => app.get(EventRetention).sweep();
+/** The hourly removal, of a hub that WeChat has just shown the time. */
+async function sweep(test: TestApp): Promise<void> {
+  await showTime(test);
+  await sweepUnconfirmed(test);
+}
+
+const sweepUnconfirmed = ({ app }: TestApp): Promise<void> => app.get(EventRetention).sweep();
 
 /** What the store has of a kind of push, by its type, newest first. */
 async function stored({ hub }: TestApp): Promise<string[]> {
@@ -60,18 +66,37 @@ describe.each(databaseKinds())('the removal of old pushes on %s', (kind) => {
     await arrives(test, { MsgType: 'image' });
     const all = ['image', 'CLICK', 'text'];
     const events = ['notify_third_fastverifybetaapp', 'component_verify_ticket'];
-    // To the millisecond: what is 2 days old is kept, what is older is not.
+    // What is 2 days old is kept, what is older is not.
     await sweep(test);
     expect(await stored(test)).toEqual([...all, ...events]);
-    test.clock.advance(1);
+    test.clock.advance(MINUTE);
     await sweep(test);
     expect(await stored(test)).toEqual(['image', ...events]);
-    test.clock.advance(18 * DAY - 1);
+    test.clock.advance(18 * DAY - MINUTE);
     await sweep(test);
     expect(await stored(test)).toEqual(events);
-    test.clock.advance(1);
+    test.clock.advance(MINUTE);
     await sweep(test);
     expect(await stored(test)).toEqual([]);
+  });
+
+  it.each([
+    ['whose clock has jumped 40 days ahead', 40 * DAY],
+    ['whose clock has jumped 40 days back', -40 * DAY],
+  ])('leaves everything to a hub %s, and goes on when WeChat shows the time', async (_, jump) => {
+    await showTime(test);
+    await arrives(test);
+    const warnings = logLines('clock is not confirmed').length;
+    test.clock.advance(jump);
+    await sweepUnconfirmed(test);
+    await sweepUnconfirmed(test);
+    expect(await stored(test)).toEqual(['text']);
+    expect(logLines('clock is not confirmed').slice(warnings)).toHaveLength(1);
+    test.clock.advance(3 * DAY - jump);
+    // A push of WeChat's shows it as well.
+    await arrives(test, { MsgType: 'image' });
+    await sweepUnconfirmed(test);
+    expect(await stored(test)).toEqual(['image']);
   });
 
   it('goes through every platform', async () => {
@@ -109,7 +134,7 @@ describe.each(databaseKinds())('the removal of old pushes on %s', (kind) => {
     test.clock.advance(32 * DAY);
     await sweep(test);
     expect(await stored(test)).toEqual(['text']);
-    test.clock.advance(1);
+    test.clock.advance(MINUTE);
     await sweep(test);
     expect(await stored(test)).toEqual([]);
     expect(await deliveries(test, { subscription: id, status: 'pending' })).toHaveLength(1);
@@ -171,7 +196,8 @@ describe.each(mysqlOnly())('the search for old pushes among 10 000 on %s', (kind
       ...Array.from({ length: 5000 }, (_, index) => storedMessage(now - 3 * DAY - index, tickets)),
     ]);
     await sql(test).query('ANALYZE TABLE callback_event');
-    const statements = await statementsOf(test, () => sweep(test));
+    await showTime(test);
+    const statements = await statementsOf(test, () => sweepUnconfirmed(test));
     const plans = [];
     for (const { query, parameters } of statements) {
       if (!query.includes('callback_event')) continue;

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TrustedTime } from '../../src/common/trusted-time.js';
+import { CredentialUses } from '../../src/component/credential-uses.js';
 import { calls, PLATFORM, QUERY_AUTH } from '../support/authorizer-world.js';
 import { storedState } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';
@@ -7,7 +9,7 @@ import type { Answer } from '../support/hub-client.js';
 import { PublicFront } from '../support/message-front.js';
 import { messageHub } from '../support/message-world.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import { prime } from '../support/token-world.js';
+import { HOUR, prime } from '../support/token-world.js';
 
 const OPENID = 'oFakeUserOfTheReleaseCheck00';
 const NAMES = [
@@ -89,6 +91,24 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
       action: 'component.release_check',
       target: PLATFORM,
     });
+  });
+
+  it('shows the hub neither the time nor under which credentials WeChat pushes', async () => {
+    const uses = test.app.get(CredentialUses);
+    await uses.idle();
+    const component = async () => (await test.hub.get(`/admin/components/${PLATFORM}`)).json;
+    test.clock.advance(40 * 24 * HOUR);
+    const [before, shown] = [await component(), test.app.get(TrustedTime).now()];
+    expect((await check(test)).json.ok).toBe(true);
+    await uses.idle();
+    test.clock.advance(HOUR);
+    expect(await component()).toEqual(before);
+    expect(test.app.get(TrustedTime).now()).toBe(shown);
+    await prime(test);
+    await uses.idle();
+    test.clock.advance(HOUR);
+    expect((await component()).token.lastUsedAt).not.toBe(before.token.lastUsedAt);
+    expect(test.app.get(TrustedTime).now()).toBe(test.clock.now() - HOUR);
   });
 
   it('with authorization codes also sends the customer messages', async () => {

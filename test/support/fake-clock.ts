@@ -1,8 +1,8 @@
 import { Clock } from '../../src/common/clock.js';
 
-/** Time that stands still until it is moved. */
+/** Time that stands still until it is moved; it begins with a second, as HTTP shows it. */
 export class FakeClock extends Clock {
-  constructor(private ms: number = Date.now()) {
+  constructor(private ms: number = Math.floor(Date.now() / 1000) * 1000) {
     super();
   }
 

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { TrustedTime } from '../../src/common/trusted-time.js';
 import { TokenRefresher } from '../../src/token/token.refresher.js';
 import { COMPONENT } from './fake-settings.js';
 import { createTestApp, type TestApp } from './test-app.js';
@@ -46,6 +47,16 @@ export function breakExchange(test: TestApp, fault: FaultSpec): void {
 /** WeChat is well again. */
 export function mend({ simulator }: Pick<TestApp, 'simulator'>): void {
   simulator.removeFaults();
+}
+
+/** WeChat answers a call, and so shows the time to the hub, where it has not yet; nothing is pushed. */
+export async function showTime(test: TestApp, appid = COMPONENT.appid): Promise<void> {
+  const { app, clock, hub, simulator } = test;
+  if (app.get(TrustedTime).now() === clock.now()) return;
+  simulator.updateComponent(appid, { pushUrl: null });
+  const { status, text } = await hub.post(`/admin/tickets/${appid}/start-push`);
+  simulator.updateComponent(appid, { pushUrl: `${hub.url}/callback/${appid}/events` });
+  if (status !== 200) throw new Error(`WeChat was not asked: ${text}`);
 }
 
 /** What the timer does every 5 seconds, refreshes included. */

@@ -4,6 +4,7 @@ import { CreateDeliveries1763971200000 } from './1763971200000-create-deliveries
 import { AddPushProblem1764100000000 } from './1764100000000-add-push-problem.js';
 import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 import { CreateRefusedPushes1764110000000 } from './1764110000000-create-refused-pushes.js';
+import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   AddPushProblem1764100000000,
   BindAuthorizationResults1764160000000,
   CreateRefusedPushes1764110000000,
+  AddLastUses1764150000000,
 ];

@@ -1,0 +1,87 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../common/clock.js';
+import { sha256Hex } from '../common/secret.js';
+import { ROTATING_FIELDS, type EndedCredential, type UsedCredentials } from './component.js';
+import { ComponentStore } from './component.store.js';
+
+/** The use of a value is written at most once in so many milliseconds by each host. */
+const INTERVAL_MS = 60_000;
+/** Values of which it is remembered when their use was written. */
+const REMEMBERED = 10_000;
+
+/** Notes under which credentials WeChat pushes, and which it takes. */
+@Injectable()
+export class CredentialUses implements OnModuleDestroy {
+  private readonly logger = new Logger(CredentialUses.name);
+  private readonly writtenAt = new LRUCache<string, number>({ max: REMEMBERED });
+  private readonly writes = new Set<Promise<void>>();
+
+  constructor(
+    private readonly store: ComponentStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Writes it behind the caller's back. Never throws.
+   * @param onEnded runs when this has ended previous values.
+   */
+  note(appid: string, used: UsedCredentials, onEnded: () => Promise<unknown>): void {
+    const now = this.clock.now();
+    const fresh: UsedCredentials = {};
+    for (const field of ROTATING_FIELDS) {
+      const value = used[field];
+      if (value && this.isTurn(nameOf(appid, field, value.reveal()), now)) fresh[field] = value;
+    }
+    if (Object.keys(fresh).length === 0) return;
+    const write = this.write(appid, fresh, now, onEnded).finally(() => this.writes.delete(write));
+    this.writes.add(write);
+  }
+
+  /** Resolves when what was noted is written. */
+  async idle(): Promise<void> {
+    await Promise.all(this.writes);
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.idle();
+  }
+
+  private isTurn(name: string, now: number): boolean {
+    const last = this.writtenAt.get(name);
+    if (last !== undefined && Math.abs(now - last) < INTERVAL_MS) return false;
+    this.writtenAt.set(name, now);
+    return true;
+  }
+
+  private async write(
+    appid: string,
+    used: UsedCredentials,
+    at: number,
+    onEnded: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      const ended = await this.store.noteUse(appid, used, at);
+      for (const one of ended) this.report(appid, one);
+      if (ended.length > 0) await onEnded();
+    } catch (error) {
+      for (const field of ROTATING_FIELDS) {
+        const value = used[field];
+        if (value) this.writtenAt.delete(nameOf(appid, field, value.reveal()));
+      }
+      this.logger.warn('The use of a credential could not be written; the next one is', error);
+    }
+  }
+
+  private report(appid: string, { field, replacedAt }: EndedCredential): void {
+    this.logger.log('Ended a previous credential: WeChat uses the current one only', {
+      componentAppId: appid,
+      credential: field,
+      replacedAt: new Date(replacedAt).toISOString(),
+    });
+  }
+}
+
+function nameOf(appid: string, field: string, value: string): string {
+  return `${appid} ${field} ${sha256Hex(value)}`;
+}
