@@ -1,12 +1,16 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
 import type { StartProblem } from './start-problem.js';
 import { codeOf } from './database-error.js';
 
+/** Below so many free bytes SQLite can not even make the index of its log (32 KiB). */
+const FULL_BELOW = 64 * 1024;
+const FULL = 'the disk is full. Make room, or use another place';
+
 /** Beginnings of the codes of SQLite that mean something to a person. */
 const CODES: [code: string, what: string][] = [
-  ['SQLITE_FULL', 'the disk is full. Make room, or use another place'],
+  ['SQLITE_FULL', FULL],
   [
     'SQLITE_READONLY',
     'it can be read, but not written: look at its file system and at who owns it',
@@ -42,8 +46,18 @@ export function sqliteStartProblem(error: unknown, path: string): StartProblem |
   const message = error instanceof Error ? error.message : '';
   // libsql gives no code where the file can not be opened at all.
   const [, number] = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(message) ?? [];
-  if (what) return lasting(`${path} can not be used: ${what} (${code})`);
+  if (what) return lasting(`${path} can not be used: ${isFull(path) ? FULL : what} (${code})`);
   return number ? lasting(`${path} can not be opened: SQLite's code is ${number}`) : undefined;
+}
+
+/** On a full disk SQLite speaks of a failure of the disk, or of a file that it can not open. */
+function isFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < FULL_BELOW;
+  } catch {
+    return false;
+  }
 }
 
 function openable(file: string): void {

@@ -1,4 +1,3 @@
-import { createConnection } from 'mysql2/promise';
 import type { DataSourceOptions } from 'typeorm';
 import { ConfigError } from '../config/app-config.js';
 import { codeOf } from './database-error.js';
@@ -112,6 +111,8 @@ async function isTakenByTls(options: MysqlOptions): Promise<boolean> {
   } = options as Required<Pick<MysqlOptions, 'host' | 'port' | 'username' | 'database'>> & {
     password: string;
   };
+  // Only now: a hub on SQLite need not load it.
+  const { createConnection } = await import('mysql2/promise');
   try {
     const ssl = { rejectUnauthorized: false };
     const connectTimeout = PROBE_TIMEOUT_MS;
