@@ -10,13 +10,23 @@ export type FileUse = 'read' | 'written' | 'opened' | 'made';
  * @param error what Node's `fs` said.
  */
 export function fileProblem(path: string, use: FileUse, error: unknown): string {
-  return `${path} can not be ${use}: ${reason(path, error)}`;
+  return `${path} can not be ${use}: ${reason(path, use === 'made' ? causeOf(path, error) : error)}`;
 }
 
 /** The `code` of an error of Node's `fs`, such as `EACCES`; empty where it has none. */
 export function fileErrorCode(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' ? code : '';
+}
+
+/** Node says "does not exist" of folders that it can not make one in. */
+function causeOf(path: string, error: unknown): unknown {
+  try {
+    accessSync(lowestThatExists(path), constants.W_OK);
+    return error;
+  } catch (cause) {
+    return cause;
+  }
 }
 
 function reason(path: string, error: unknown): string {
