@@ -23,7 +23,7 @@ of_env() {
 keep() {
   if [ -s "$folder/$1" ]; then return; fi
   printf '%s' "$2" > "$folder/$1.new"
-  chmod 444 "$folder/$1.new"
+  chmod 644 "$folder/$1.new"
   mv -f "$folder/$1.new" "$folder/$1"
   echo "made $folder/$1"
 }

@@ -12,6 +12,8 @@ import { TicketPushService } from './ticket/ticket-push.service.js';
 
 /** Longest that a stop may take, in milliseconds. */
 const SHUTDOWN_LIMIT_MS = 9500;
+/** Within so many milliseconds signals are one: a service manager tells npm and hub, and npm the hub. */
+const SAME_SIGNAL_MS = 500;
 
 async function listen(config: AppConfig): Promise<void> {
   // What this process writes, it alone reads: database, its log, master.key.
@@ -58,10 +60,13 @@ function stopOnSignal(delayMs: number): { app?: NestFastifyApplication } {
     process.exit(0);
   };
   let stopping: Promise<void> | undefined;
+  let signalledAt = 0;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (stopping) hurry.abort();
-      stopping ??= stop(signal);
+      if (stopping && performance.now() - signalledAt > SAME_SIGNAL_MS) hurry.abort();
+      if (stopping) return;
+      signalledAt = performance.now();
+      stopping = stop(signal);
     });
   }
   return target;

@@ -131,8 +131,9 @@ describe('busy clients of a hub that stops', () => {
     const stopped = host.stop();
     await announced;
     const since = performance.now();
-    host.child.kill('SIGTERM');
+    const again = setInterval(() => host.child.kill('SIGTERM'), 200);
     expect(await stopped).toBe(0);
+    clearInterval(again);
     expect(performance.now() - since).toBeLessThan(5000);
   });
 });

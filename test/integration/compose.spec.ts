@@ -117,7 +117,7 @@ describe('ops/compose-secrets.sh', () => {
     expect(files.toSorted()).toEqual(Object.keys(secrets).toSorted());
     const before = files.map(read);
     for (const name of files) {
-      expect(statSync(join(folder, 'secrets', name)).mode & 0o777).toBe(0o444);
+      expect(statSync(join(folder, 'secrets', name)).mode & 0o777).toBe(0o644);
     }
     writeFileSync(join(folder, '.env'), 'ADMIN_TOKEN=fake-admin-token-of-24-characters\n');
     run();
