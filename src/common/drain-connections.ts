@@ -68,7 +68,7 @@ async function sayFarewell(server: Server, farewellMs: number): Promise<() => vo
   return release;
 }
 
-/** Keeps requests from whoever answers them until the returned function is called. */
+/** Keeps requests from the listeners that answer them until the returned function is called. */
 function holdRequests(server: Server): () => void {
   const usual = server.listeners('request') as RequestListener[];
   const held: Parameters<RequestListener>[] = [];

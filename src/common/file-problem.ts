@@ -6,7 +6,7 @@ export type FileUse = 'read' | 'written' | 'opened' | 'made';
 
 /**
  * One line about a file or folder that can not be used, for the person who can change that: the
- * path, what stands in the way, whose that is, who runs, what to do.
+ * path, the obstacle, whose that is, who runs, what to do.
  * @param error what Node's `fs` said.
  */
 export function fileProblem(path: string, use: FileUse, error: unknown): string {
@@ -21,6 +21,7 @@ export function fileErrorCode(error: unknown): string {
 
 /** Node says "does not exist" of folders that it can not make one in. */
 function causeOf(path: string, error: unknown): unknown {
+  if (fileErrorCode(error) !== 'ENOENT') return error;
   try {
     accessSync(lowestThatExists(path), constants.W_OK);
     return error;
