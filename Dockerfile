@@ -1,6 +1,9 @@
 # Builds with any builder: no BuildKit-only instructions.
 
-FROM node:24-bookworm-slim AS manifest
+# With a digest, `node:24-bookworm-slim@sha256:…`, it is that image and no other.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS manifest
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
@@ -19,14 +22,14 @@ RUN npm ci --omit=dev \
   && find node_modules -type f \
     \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
 
-FROM node:24-bookworm-slim
+FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="component-hub" \
   org.opencontainers.image.description="Keeps every credential of a WeChat third-party platform alive"
-# Where SQLite's file and master.key go: a volume mounted here belongs to the hub's user.
-RUN install -d -o node -g node -m 700 /data
+# Where SQLite's file and master.key go: a volume mounted here belongs to the hub's user. By the link
+# it is ./data, the default: with DATABASE_URL set here, DATABASE_URL_FILE would contradict it.
+RUN install -d -o node -g node -m 700 /data && mkdir /app && ln -s /data /app/data
 ENV NODE_ENV=production \
-  HOST=0.0.0.0 \
-  DATABASE_URL=sqlite:/data/hub.sqlite
+  HOST=0.0.0.0
 WORKDIR /app
 # Owned by root: the hub can read its own code, not change it.
 COPY --from=dependencies /app/node_modules ./node_modules

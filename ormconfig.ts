@@ -1,9 +1,48 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type Migration } from 'typeorm';
+import { ConfigError } from './src/config/app-config.js';
 import { loadConfig } from './src/config/load-config.js';
 import { dataSourceOptions } from './src/database/data-source-options.js';
+import { refuseUnusableFile } from './src/database/open-data-source.js';
+import { startError } from './src/database/start-problem.js';
+
+/** TypeORM's command line shows a stack for everything; what a person can change is one line. */
+class CommandDataSource extends DataSource {
+  override initialize(): Promise<this> {
+    return this.orEnd(() => {
+      refuseUnusableFile(this.options);
+      return super.initialize();
+    });
+  }
+
+  override runMigrations(how?: { transaction?: 'all' | 'none' | 'each' }): Promise<Migration[]> {
+    return this.orEnd(() => super.runMigrations(how));
+  }
+
+  private async orEnd<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      return endWith(await startError(error, this.options));
+    }
+  }
+}
+
+function options(): ConstructorParameters<typeof DataSource>[0] {
+  try {
+    return dataSourceOptions(loadConfig());
+  } catch (error) {
+    return endWith(error);
+  }
+}
+
+function endWith(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+
+// As in the hub: what is made here, its user alone reads.
+process.umask(0o077);
 
 /** For TypeORM's command line: `npm run migration:run`, `npm run migration:revert`. */
-export default new DataSource({
-  ...dataSourceOptions(loadConfig()),
-  logger: 'advanced-console',
-});
+export default new CommandDataSource({ ...options(), logger: 'advanced-console' });

@@ -1,7 +1,8 @@
 import { NestFactory } from '@nestjs/core';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { CommonModule } from './common/common.module.js';
+import { fileProblem } from './common/file-problem.js';
 import { HubLogger } from './common/hub-logger.js';
 import { ConfigError, type AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -24,8 +25,12 @@ class RotationModule {
 
 /** A rotation of a database that is not the hub's would end well and help nobody. */
 function refuseNewDatabase({ database }: AppConfig): void {
-  if (database.type === 'mysql' || existsSync(database.path)) return;
-  throw new ConfigError([`  DATABASE_URL: there is no database at ${database.path}`]);
+  if (database.type === 'mysql') return;
+  try {
+    statSync(database.path);
+  } catch (error) {
+    throw new ConfigError([`  DATABASE_URL: ${fileProblem(database.path, 'opened', error)}`]);
+  }
 }
 
 /** The database without its user and password. */
@@ -49,6 +54,8 @@ function report(columns: RotatedColumn[], database: string): void {
   process.exitCode = 1;
 }
 
+// As in the hub: what is made here, its user alone reads.
+process.umask(0o077);
 try {
   const config = loadConfig();
   refuseNewDatabase(config);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -11,13 +12,15 @@ import { TicketPushService } from './ticket/ticket-push.service.js';
 
 /** Longest that a stop may take, in milliseconds. */
 const SHUTDOWN_LIMIT_MS = 9500;
+/** Within so many milliseconds signals are one: a service manager tells npm and hub, and npm the hub. */
+const SAME_SIGNAL_MS = 500;
 
 async function listen(config: AppConfig): Promise<void> {
   // What this process writes, it alone reads: database, its log, master.key.
   process.umask(0o077);
   const logger = new HubLogger(config.logLevel);
   // From here on: an orchestrator may give up waiting while the hub waits for its database.
-  const stop = stopOnSignal();
+  const stop = stopOnSignal(config.stopDelaySeconds * 1000);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.register(config, { timers: true }),
     createAdapter(config.trustedProxies),
@@ -33,12 +36,21 @@ async function listen(config: AppConfig): Promise<void> {
   void app.get(TicketPushService).watch();
 }
 
-/** Ends the process with 0 on SIGTERM or SIGINT, after closing `app` once there is one. */
-function stopOnSignal(): { app?: NestFastifyApplication } {
+/**
+ * Ends the process with 0 on SIGTERM or SIGINT, after closing `app` once there is one.
+ * @param delayMs for so long, in milliseconds, `app` goes on serving and is not ready any more; a
+ * second signal ends that.
+ */
+function stopOnSignal(delayMs: number): { app?: NestFastifyApplication } {
   const target: { app?: NestFastifyApplication } = {};
+  const hurry = new AbortController();
   const stop = async (signal: string): Promise<void> => {
     const logger = new Logger('Main');
-    logger.log('Stopping', { signal });
+    logger.log('Stopping', { signal, delayMs });
+    if (target.app && delayMs > 0) {
+      target.app.get(Stopping).announce();
+      await delay(delayMs, undefined, { signal: hurry.signal }).catch(() => undefined);
+    }
     setTimeout(() => {
       logger.error('Stopping took too long');
       process.exit(1);
@@ -48,8 +60,14 @@ function stopOnSignal(): { app?: NestFastifyApplication } {
     process.exit(0);
   };
   let stopping: Promise<void> | undefined;
+  let signalledAt = 0;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => (stopping ??= stop(signal)));
+    process.on(signal, () => {
+      if (stopping && performance.now() - signalledAt > SAME_SIGNAL_MS) hurry.abort();
+      if (stopping) return;
+      signalledAt = performance.now();
+      stopping = stop(signal);
+    });
   }
   return target;
 }

@@ -31,7 +31,9 @@ export class AuditRetention {
   }
 
   private async removeSome(): Promise<number> {
-    const where = { at: LessThan(this.time.nowForTask() - this.config.auditRetentionDays * DAY_MS) };
+    const where = {
+      at: LessThan(this.time.nowForTask() - this.config.auditRetentionDays * DAY_MS),
+    };
     const old = await this.database.read((manager) =>
       manager.find(AuditRecord, { where, select: { id: true }, take: BATCH }),
     );

@@ -1,4 +1,5 @@
 import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import { HubError } from './hub-error.js';
 import { currentRequestId } from './request-context.js';
 
 /** Contexts of Nest's own start-up lines, which say nothing to an operator. */
@@ -49,6 +50,12 @@ export class HubLogger extends ConsoleLogger {
   override log(message: unknown, ...rest: unknown[]): void {
     const quiet = FRAMEWORK_CONTEXTS.has(String(rest.at(-1)));
     super[quiet ? 'debug' : 'log'](message, ...rest);
+  }
+
+  /** Settings that are wrong are said once, where the start ends: the framework adds only a stack. */
+  override error(message: unknown, ...rest: unknown[]): void {
+    const isSetting = message instanceof HubError && message.code === 'config_invalid';
+    if (!isSetting || rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
   }
 
   protected override getJsonLogObject(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Secret } from '../common/secret.js';
 import { ConfigError, parseConfig, type AppConfig } from './app-config.js';
 import { variables, type VariableName } from './variables.js';
 
@@ -55,6 +56,9 @@ describe('parseConfig of an empty environment', () => {
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },
       logLevel: 'info',
+      stopDelaySeconds: 0,
+      allowInsecure: [],
+      warnings: [],
     });
   });
 
@@ -132,9 +136,17 @@ describe('parseConfig refuses', () => {
     ['DATABASE_URL', 'mysql://hub:fake-db-password@db.example:3306'],
     ['DATABASE_URL', 'mysql://hub:fake-db-password@db.example:3306/'],
     ['DATABASE_URL', 'mysql:///hub'],
+    ['DATABASE_URL', `${MYSQL}?sslmode=prefer`],
+    ['DATABASE_URL', 'sqlite:./data/hub.sqlite?mode=ro'],
+    ['DATABASE_URL', 'sqlite:file:./data/hub.sqlite'],
+    ['DATABASE_URL', 'sqlite:https://db.example/hub'],
     ['PUBLIC_URL', 'hub.example.com'],
     ['PUBLIC_URL', 'ftp://hub.example.com'],
     ['PUBLIC_URL', 'https://'],
+    ['PUBLIC_URL', 'https://hub.example.com/?a=b'],
+    ['WECHAT_API_BASE_URL', 'https://hub:fake-password@api.weixin.qq.com'],
+    ['STOP_DELAY_SECONDS', '301'],
+    ['ALLOW_INSECURE', 'http-api,everything'],
     ['WECHAT_API_BASE_URL', 'api.weixin.qq.com'],
     ['WECHAT_API_BASE_URL', 'https:/'],
     ['WECHAT_COMPONENT_APPID', 'wx 0123456789abcd'],
@@ -218,3 +230,141 @@ describe('parseConfig refuses', () => {
     for (const value of Object.values(secrets)) expect(message).not.toContain(value);
   });
 });
+
+describe('parseConfig reads through what nobody sees', () => {
+  const PLATFORM = { ...COMPONENT, WECHAT_COMPONENT_PREVIOUS_TOKEN: 'fakeTokenBefore' };
+
+  it.each(['\n', '\r\n', ' ', '\u00a0', '\u200b', '\ufeff'])('%j at both ends', (end) => {
+    const given = { ...PLATFORM, DATABASE_URL: 'sqlite:./x.sqlite', PORT: '80', LOG_LEVEL: 'warn' };
+    const { WECHAT_COMPONENT_APPSECRET: secret, ...others } = {
+      ...given,
+      ADMIN_TOKEN: 'fake-admin-token-of-24-characters',
+      MASTER_KEYS: `k:${KEY_A}`,
+      LEGACY_TICKET_PLAINTEXT: 'true',
+      PUBLIC_URL: 'https://hub.example.com',
+      HOST: '::1',
+    };
+    const dressed = Object.entries(others).map(([name, value]) => [name, end + value + end]);
+    const config = parseConfig({
+      ...Object.fromEntries(dressed),
+      WECHAT_COMPONENT_APPSECRET: secret,
+    });
+    expect(plain(config)).toEqual(
+      plain(parseConfig({ ...others, WECHAT_COMPONENT_APPSECRET: secret })),
+    );
+  });
+
+  it('line ends of an AppSecret, and no other end of it', () => {
+    const read = (WECHAT_COMPONENT_APPSECRET: string): string | undefined =>
+      parseConfig({ ...PLATFORM, WECHAT_COMPONENT_APPSECRET }).firstComponent?.appSecret.reveal();
+    expect(read('fake-app-secret-value\r\n')).toBe('fake-app-secret-value');
+    expect(() => read('fake-app-secret-value ')).toThrow(
+      'WECHAT_COMPONENT_APPSECRET: character 22 is U+0020 (a space)',
+    );
+  });
+
+  it.each(Object.keys(variables) as VariableName[])('of %s, or says where it stands', (name) => {
+    const { example } = variables[name];
+    const value = `${example}\u200b${example}`;
+    const message = problemsOf({ ...COMPONENT, MASTER_KEYS: `k:${KEY_A}`, [name]: value });
+    expect(namedIn(message)).toEqual([name]);
+    expect(message).toContain(
+      `${name}: character ${example.length + 1} is U+200B (a zero width space)`,
+    );
+  });
+
+  it('but takes nothing else than a line end for nothing', () => {
+    expect(parseConfig({ ADMIN_TOKEN: '\r\n' }).adminToken).toBeUndefined();
+    expect(problemsOf({ ADMIN_TOKEN: ' ' })).toContain(
+      'ADMIN_TOKEN: has nothing but invisible characters',
+    );
+  });
+});
+
+describe('parseConfig with settings that undo the protection', () => {
+  const INSECURE: [string, Record<string, string>, string][] = [
+    ['http-api', { WECHAT_API_BASE_URL: 'http://wechat.example' }, 'WECHAT_API_BASE_URL'],
+    ['http-api', { WECHAT_API_BASE_URL: 'http://10.0.0.7:3100' }, 'WECHAT_API_BASE_URL'],
+    ['http-api', { WECHAT_API_BASE_URL: 'HTTP://127.0.0.1.example' }, 'WECHAT_API_BASE_URL'],
+    ['http-api', { WECHAT_API_BASE_URL: 'http://[2001:db8::1]' }, 'WECHAT_API_BASE_URL'],
+    ['http-api', { WECHAT_API_BASE_URL: 'http://localhost.example' }, 'WECHAT_API_BASE_URL'],
+    ['http-api', { WECHAT_API_BASE_URL: 'http://simulator:3100' }, 'WECHAT_API_BASE_URL'],
+    ['tls-off', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
+    ['tls-off', { NODE_OPTIONS: '--tls-keylog=/tmp/x' }, 'NODE_OPTIONS'],
+    ['debug-output', { NODE_DEBUG: 'fs,http' }, 'NODE_DEBUG'],
+    ['debug-output', { NODE_DEBUG: '*' }, 'NODE_DEBUG'],
+    ['wide-targets', { DELIVERY_ALLOWED_TARGETS: '0.0.0.0/0' }, 'DELIVERY_ALLOWED_TARGETS'],
+    [
+      'wide-targets',
+      { DELIVERY_ALLOWED_TARGETS: 'a.example,128.0.0.0/1' },
+      'DELIVERY_ALLOWED_TARGETS',
+    ],
+    ['wide-targets', { DELIVERY_ALLOWED_TARGETS: '::/0' }, 'DELIVERY_ALLOWED_TARGETS'],
+    ['wide-targets', { DELIVERY_ALLOWED_TARGETS: '::ffff:0:0/96' }, 'DELIVERY_ALLOWED_TARGETS'],
+  ];
+
+  it.each(INSECURE)('refuses them unless ALLOW_INSECURE has %s: %o', (insecure, env, name) => {
+    const message = problemsOf(env);
+    expect(namedIn(message)).toEqual([name]);
+    expect(message).toContain(`ALLOW_INSECURE=${insecure}`);
+    const others = ['http-api', 'tls-off', 'debug-output', 'wide-targets'].filter(
+      (other) => other !== insecure,
+    );
+    expect(namedIn(problemsOf({ ...env, ALLOW_INSECURE: others.join(',') }))).toEqual([name]);
+    const { warnings } = parseConfig({
+      ...env,
+      ALLOW_INSECURE: `${others.join(', ')}, ${insecure}`,
+    });
+    expect(warnings).toEqual([expect.stringMatching(`^${name} .*as ALLOW_INSECURE says$`)]);
+  });
+
+  it.each([
+    { WECHAT_API_BASE_URL: 'http://127.0.0.1:3100' },
+    { WECHAT_API_BASE_URL: 'http://127.8.9.1' },
+    { WECHAT_API_BASE_URL: 'http://[::1]:3100' },
+    { WECHAT_API_BASE_URL: 'http://localhost:3100' },
+    { WECHAT_API_BASE_URL: 'https://wechat.example' },
+    { NODE_TLS_REJECT_UNAUTHORIZED: '1' },
+    { NODE_DEBUG: 'timer' },
+    { DELIVERY_ALLOWED_TARGETS: '10.0.0.0/8,fc00::/7,192.168.1.0/24,hooks.internal' },
+    { PUBLIC_URL: 'https://hub.example.com' },
+    { PUBLIC_URL: 'http://192.168.1.7:3000' },
+    { PUBLIC_URL: 'http://hub' },
+    { MASTER_KEYS: `k:${KEY_A}`, DATABASE_URL: 'mysql://hub@mysql:3306/hub' },
+    { MASTER_KEYS: `k:${KEY_A}`, DATABASE_URL: 'mysql://hub@10.0.0.7/hub' },
+    { MASTER_KEYS: `k:${KEY_A}`, DATABASE_URL: `${MYSQL}?tls=true` },
+  ])('finds nothing in %o', (env) => {
+    expect(parseConfig(env).warnings).toEqual([]);
+  });
+
+  it.each([
+    [{ PUBLIC_URL: 'http://hub.example.com' }, 'PUBLIC_URL'],
+    [{ AUTHORIZATION_RETURN_ORIGINS: 'http://app.example.com' }, 'AUTHORIZATION_RETURN_ORIGINS'],
+    [{ CALLBACK_TIMESTAMP_WINDOW_SECONDS: '7200' }, 'CALLBACK_TIMESTAMP_WINDOW_SECONDS'],
+    [{ MASTER_KEYS: `k:${KEY_A}`, DATABASE_URL: MYSQL }, 'DATABASE_URL'],
+    [{ MASTER_KEYS: `k:${KEY_A}`, DATABASE_URL: `${MYSQL}?tls=skip-verify` }, 'DATABASE_URL'],
+  ])('warns of %o', (env, name) => {
+    const { warnings } = parseConfig(env);
+    expect(warnings).toEqual([expect.stringMatching(`^${name} `)]);
+    expect(warnings.join('')).not.toContain('fake-db-password');
+  });
+
+  it.each([
+    ['ADMIN_TOKEN', variables.ADMIN_TOKEN.example],
+    ['MASTER_KEYS', variables.MASTER_KEYS.example],
+    ['MASTER_KEYS', `k9:${KEY_A},other:${variables.MASTER_KEYS.example.slice(3)}`],
+  ])('refuses the sample of %s', (name, value) => {
+    const message = problemsOf({ [name]: value, ALLOW_INSECURE: 'key-file-mode' });
+    expect(namedIn(message)).toEqual([name]);
+    expect(message).toContain('openssl rand');
+  });
+});
+
+/** A configuration with its secrets as text. */
+function plain(config: AppConfig): unknown {
+  return JSON.parse(
+    JSON.stringify(config, (_, value: unknown) =>
+      value instanceof Secret ? value.reveal() : value,
+    ),
+  );
+}

@@ -2,7 +2,15 @@ import { HubError } from '../common/hub-error.js';
 import type { LogLevelName } from '../common/hub-logger.js';
 import type { ProxySettings } from '../common/proxy-agent.js';
 import { Secret } from '../common/secret.js';
-import { variables, type VariableName, type VariableValues } from './variables.js';
+import { invisibleProblem, trimInvisible } from './invisible-characters.js';
+import { findUnprotected } from './protection.js';
+import {
+  variables,
+  type InsecureName,
+  type Variable,
+  type VariableName,
+  type VariableValues,
+} from './variables.js';
 
 /** Injection token of the {@link AppConfig}. */
 export const APP_CONFIG = Symbol('APP_CONFIG');
@@ -59,6 +67,19 @@ export interface AppConfig {
     timeoutMs: number;
   };
   logLevel: LogLevelName;
+  /** Seconds between the wish to stop and the stop. */
+  stopDelaySeconds: number;
+  /** Protections that the operator does without. */
+  allowInsecure: readonly InsecureName[];
+  /** What is to be said at every start, one line each. */
+  warnings: readonly string[];
+}
+
+/** What was found about the settings before they are parsed. */
+export interface Findings {
+  /** Variables that have no value because of a problem, and the problem's line. */
+  unreadable?: ReadonlyMap<string, string>;
+  warnings?: readonly string[];
 }
 
 /** The process can't start: the message names each variable, what is wrong and an example. */
@@ -78,18 +99,19 @@ const COMPONENT_VARIABLES = [
   'WECHAT_COMPONENT_ENCODING_AES_KEY',
 ] as const satisfies VariableName[];
 
+const PREVIOUS_VARIABLES = [
+  'WECHAT_COMPONENT_PREVIOUS_TOKEN',
+  'WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY',
+] as const satisfies VariableName[];
+
 /** One line about one variable; never repeats the value, which may be a secret. */
 function problem(name: VariableName, what: string): string {
   return `  ${name}: ${what} (example: ${name}=${variables[name].example})`;
 }
 
-/** Lines about the four variables of the first component that are missing. */
-export function missingComponentProblems(
-  env: Partial<Record<VariableName, unknown>> = {},
-): string[] {
-  return COMPONENT_VARIABLES.filter((name) => env[name] === undefined).map((name) =>
-    problem(name, 'is missing'),
-  );
+/** Lines about the four variables of the first component, of which none is set. */
+export function missingComponentProblems(): string[] {
+  return COMPONENT_VARIABLES.map((name) => problem(name, 'is missing'));
 }
 
 /** What PORT or HOST must be changed for when listening failed; undefined where neither helps. */
@@ -108,40 +130,57 @@ export function listenProblem(error: unknown): ConfigError | undefined {
 }
 
 /**
- * Parses environment variables; an empty one counts as unset.
+ * Parses environment variables; an empty one counts as unset. Invisible characters are cut off at
+ * the ends of a value, and refused inside.
  * @throws {ConfigError} naming every variable that is missing or malformed.
  */
-export function parseConfig(env: Record<string, string | undefined>): AppConfig {
-  const problems: string[] = [];
+export function parseConfig(
+  given: Record<string, string | undefined>,
+  { unreadable = new Map(), warnings = [] }: Findings = {},
+): AppConfig {
+  const problems = [...unreadable.values()];
+  const env: Record<string, string | undefined> = { ...given };
   const values: Record<string, unknown> = {};
-  for (const [name, { schema }] of Object.entries(variables)) {
+  for (const [name, variable] of Object.entries<Variable>(variables) as [
+    VariableName,
+    Variable,
+  ][]) {
+    if (unreadable.has(name)) continue;
+    const { ends = 'any', schema } = variable;
+    const text = given[name] ?? '';
+    env[name] = trimInvisible(text, ends);
+    const blank = env[name] === '' && !/^[\r\n]*$/.test(text);
+    const invisible = blank ? 'has nothing but invisible characters' : invisibleProblem(text, ends);
     const parsed = schema.safeParse(env[name] === '' ? undefined : env[name]);
-    if (parsed.success) values[name] = parsed.data;
-    else
-      problems.push(problem(name as VariableName, parsed.error.issues[0]?.message ?? 'is wrong'));
+    if (invisible) problems.push(problem(name, invisible));
+    else if (parsed.success) values[name] = parsed.data;
+    else problems.push(problem(name, parsed.error.issues[0]?.message ?? 'is wrong'));
   }
-  if (COMPONENT_VARIABLES.some((name) => env[name])) {
-    problems.push(...missingComponentProblems(presentOnly(env)));
-  } else if (
-    env.WECHAT_COMPONENT_PREVIOUS_TOKEN ||
-    env.WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY
-  ) {
-    problems.push(...missingComponentProblems());
-  }
-  if (env.DATABASE_URL?.startsWith('mysql:') && !env.MASTER_KEYS) {
+  problems.push(...missingTogether(env, unreadable));
+  if (problems.length > 0) throw new ConfigError(problems);
+  const checked = values as VariableValues;
+  const { refused, warnings: doubts } = findUnprotected(checked, given);
+  if (refused.length > 0)
+    throw new ConfigError(refused.map(({ name, what }) => `  ${name}: ${what}`));
+  return Object.freeze(toConfig(checked, [...warnings, ...doubts]));
+}
+
+/** Lines about what is needed because of something else that is set. */
+function missingTogether(
+  env: Record<string, string | undefined>,
+  unreadable: ReadonlyMap<string, string>,
+): string[] {
+  const isSet = (name: string): boolean => Boolean(env[name]) || unreadable.has(name);
+  const component = [...COMPONENT_VARIABLES, ...PREVIOUS_VARIABLES].some(isSet);
+  const missing = component ? COMPONENT_VARIABLES.filter((name) => !isSet(name)) : [];
+  const problems = missing.map((name) => problem(name, 'is missing'));
+  if (/^mysql:/i.test(env.DATABASE_URL ?? '') && !isSet('MASTER_KEYS')) {
     problems.push(problem('MASTER_KEYS', 'is needed with MySQL'));
   }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(toConfig(values as VariableValues));
+  return problems;
 }
 
-function presentOnly(env: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
-  );
-}
-
-function toConfig(v: VariableValues): AppConfig {
+function toConfig(v: VariableValues, warnings: string[]): AppConfig {
   return {
     host: v.HOST,
     port: v.PORT,
@@ -171,6 +210,9 @@ function toConfig(v: VariableValues): AppConfig {
       timeoutMs: v.DELIVERY_TIMEOUT_MS,
     },
     logLevel: v.LOG_LEVEL,
+    stopDelaySeconds: v.STOP_DELAY_SECONDS,
+    allowInsecure: v.ALLOW_INSECURE ?? [],
+    warnings,
   };
 }
 

@@ -1,16 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { parseConfig, type AppConfig } from './app-config.js';
+import { fileErrorCode } from '../common/file-problem.js';
+import { ConfigError, parseConfig, type AppConfig } from './app-config.js';
+import { readTextFile, TextFileError } from './text-file.js';
+import { readValueFiles } from './value-files.js';
 import { PROXY_NAMES } from './variables.js';
 
+const ENV_FILE = '.env';
+/** Bits of a file's mode that let others than its owner read it. */
+const READABLE_BY_OTHERS = 0o044;
+
 /**
- * Reads `.env` of the working directory, if there is one, under the environment, which wins.
- * The only place that reads `process.env`; the secrets of the file stay out of it.
+ * Reads `.env` of the working directory, if there is one, under the environment, which wins, and
+ * the files that `…_FILE` names.
+ * The only place that reads `process.env`; the secrets of the files stay out of it.
  * @throws {ConfigError} when the process can't start with what is set.
  */
 export function loadConfig(): AppConfig {
-  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
-  return parseConfig({ ...inCapitals(file), ...inCapitals(process.env) });
+  const text = readEnvFile();
+  const file = text === undefined ? {} : parseEnv(text);
+  const given = { ...inCapitals(file), ...inCapitals(process.env) };
+  const { env, unreadable } = readValueFiles(given);
+  return parseConfig(env, { unreadable, warnings: text ? modeWarnings() : [] });
 }
 
 type Environment = Record<string, string | undefined>;
@@ -19,4 +30,28 @@ type Environment = Record<string, string | undefined>;
 function inCapitals(env: Environment): Environment {
   const named = PROXY_NAMES.map((name) => [name, env[name.toLowerCase()] || env[name]]);
   return { ...env, ...Object.fromEntries(named.filter(([, value]) => value !== undefined)) };
+}
+
+/** Undefined where there is none. */
+function readEnvFile(): string | undefined {
+  try {
+    statSync(ENV_FILE);
+  } catch (error) {
+    if (fileErrorCode(error) === 'ENOENT') return undefined;
+  }
+  try {
+    return readTextFile(ENV_FILE);
+  } catch (error) {
+    if (error instanceof TextFileError) throw new ConfigError([`  ${error.message}`]);
+    throw error;
+  }
+}
+
+function modeWarnings(): string[] {
+  // Elsewhere modes say nothing.
+  if (process.platform === 'win32') return [];
+  const mode = statSync(ENV_FILE).mode;
+  return mode & READABLE_BY_OTHERS
+    ? [`${ENV_FILE} can be read by other users of this machine; chmod 600 ${ENV_FILE}`]
+    : [];
 }

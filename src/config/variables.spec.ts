@@ -28,8 +28,12 @@ describe('the table of variables', () => {
     expect(meaning).toMatch(/^[^\n]{5,200}$/);
   });
 
-  it('makes a configuration of its examples together', () => {
-    const all = Object.fromEntries(table.map(([name, { example: value }]) => [name, value]));
+  it('makes a configuration of its examples together, with secrets that nobody knows', () => {
+    const all = {
+      ...Object.fromEntries(table.map(([name, { example: value }]) => [name, value])),
+      ADMIN_TOKEN: 'fake-admin-token-of-the-tests',
+      MASTER_KEYS: `k1:${Buffer.from('fake-master-key-of-the-tests-32b').toString('base64')}`,
+    };
     expect(parseConfig(all).firstComponent?.appid).toBe(variables.WECHAT_COMPONENT_APPID.example);
   });
 });

@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { LOG_LEVEL_NAMES } from '../common/hub-logger.js';
+import { invisibleProblem, trimInvisible, type Ends } from './invisible-characters.js';
+import { MysqlUrlError, parseMysqlUrl } from './mysql-url.js';
 
 /** One environment variable: how it is checked and what it means. */
 export interface Variable {
@@ -10,26 +12,54 @@ export interface Variable {
   meaning: string;
   /** A value that passes the check, shown when one does not. */
   example: string;
+  /** Invisible characters that are cut off at the ends before the check; `any` by default. */
+  ends?: Ends;
 }
 
-const appid = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{6,64}$/, 'must be an appid: 6 to 64 letters, digits, "_" or "-"');
-const callbackToken = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{3,64}$/, 'must be 3 to 64 letters, digits, "_" or "-"');
-const encodingAesKey = z
-  .string()
-  .regex(/^[A-Za-z0-9]{43}$/, 'must be exactly 43 letters and digits');
+/** Protections that an operator may do without, and has to name for it. */
+export const INSECURE_NAMES = [
+  'http-api',
+  'tls-off',
+  'key-file-mode',
+  'debug-output',
+  'wide-targets',
+] as const;
+export type InsecureName = (typeof INSECURE_NAMES)[number];
+
+/**
+ * Text that a person copied from somewhere: what can not be seen is cut off at its ends, or refused
+ * by its place.
+ */
+function typed(ends: Ends): z.ZodString {
+  return z
+    .string()
+    .superRefine((text, context) => {
+      const message = invisibleProblem(text, ends);
+      if (message) context.addIssue({ code: 'custom', message, continue: false });
+    })
+    .overwrite((text) => trimInvisible(text, ends));
+}
+
+const appid = typed('any').regex(
+  /^[A-Za-z0-9_-]{6,64}$/,
+  'must be an appid: 6 to 64 letters, digits, "_" or "-"',
+);
+const callbackToken = typed('any').regex(
+  /^[A-Za-z0-9_-]{3,64}$/,
+  'must be 3 to 64 letters, digits, "_" or "-"',
+);
+const encodingAesKey = typed('any').regex(
+  /^[A-Za-z0-9]{43}$/,
+  'must be exactly 43 letters and digits',
+);
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .refine(isBareUrl, 'must be an http or https URL without user, "?" and "#"')
   .transform((url) => url.replace(/\/+$/, ''));
-const databaseUrl = z
-  .string()
-  .refine(
-    (url) => /^sqlite:./.test(url) || isMysqlUrl(url),
-    'must be sqlite:PATH or mysql://user:password@host:3306/database',
-  );
+const databaseUrl = z.string().superRefine((url, context) => {
+  const message = databaseUrlProblem(url);
+  if (message) context.addIssue({ code: 'custom', message });
+});
 const origins = z
   .string()
   .transform((list) => list.split(',').map((entry) => entry.trim()))
@@ -68,16 +98,20 @@ const proxyUrl = z
     isProxyUrl,
     'must be http://user:password@host:port, or https://…; special characters of a password as %XX',
   );
+const insecureNames = z
+  .string()
+  .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .pipe(z.array(z.enum(INSECURE_NAMES, `must be a list of ${INSECURE_NAMES.join(', ')}`)));
 const flag = z
   .enum(['true', 'false'], 'must be true or false')
   .default('false')
   .transform((value) => value === 'true');
 
-function isMysqlUrl(text: string): boolean {
+/** Paths are added to it, and it is shown. */
+function isBareUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
-  const { protocol, username, password, hostname, pathname } = new URL(text);
-  const decodable = [username, password, pathname].every(isDecodable);
-  return protocol === 'mysql:' && hostname !== '' && pathname.length > 1 && decodable;
+  const { username, password } = new URL(text);
+  return username === '' && password === '' && !/[?#]/.test(text);
 }
 
 /** A proxy to which CONNECT can be said. */
@@ -98,9 +132,25 @@ function isDecodableText(text: string): boolean {
   }
 }
 
-/** Whether every % begins an escape, as the driver will want it. */
-function isDecodable(text: string): boolean {
-  return !/%(?![0-9a-f]{2})/i.test(text);
+function databaseUrlProblem(text: string): string | undefined {
+  const [, path] = /^sqlite:(.*)$/s.exec(text) ?? [];
+  if (path !== undefined) return path === ':memory:' ? undefined : sqlitePathProblem(path);
+  try {
+    parseMysqlUrl(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MysqlUrlError) return error.message;
+    throw error;
+  }
+}
+
+/** The driver would take these for something else than the path of a file. */
+function sqlitePathProblem(path: string): string | undefined {
+  if (path === '') return 'must be sqlite:PATH or mysql://user:password@host:3306/database';
+  if (path.includes('?'))
+    return 'must not have "?" in the path of a SQLite file: it has no options';
+  if (/^[a-z][a-z0-9+.-]+:/i.test(path)) return 'must have the path of a file after sqlite:';
+  return undefined;
 }
 
 /** A host name, an address, or a range of them. */
@@ -142,8 +192,7 @@ const FAKE_AES_KEY = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG';
  */
 export const componentFields = {
   appid,
-  appSecret: z
-    .string()
+  appSecret: typed('lines')
     .min(6, 'must be at least 6 characters')
     .max(128, 'must be at most 128 characters')
     .regex(/\S/, 'must not be blank'),
@@ -165,7 +214,7 @@ export const variables = {
   },
   DATABASE_URL: {
     schema: databaseUrl.default('sqlite:./data/hub.sqlite'),
-    meaning: 'sqlite:PATH, or mysql://user:password@host:3306/database',
+    meaning: 'sqlite:PATH, or mysql://user:password@host:3306/database, with TLS ?tls=true',
     example: 'mysql://hub:fake-password@127.0.0.1:3306/hub',
   },
   PUBLIC_URL: {
@@ -189,6 +238,7 @@ export const variables = {
     schema: componentFields.appSecret.optional(),
     meaning: 'Its AppSecret',
     example: '0123456789abcdef0123456789abcdef',
+    ends: 'lines',
   },
   WECHAT_COMPONENT_TOKEN: {
     schema: callbackToken.optional(),
@@ -318,6 +368,16 @@ export const variables = {
     schema: flag,
     meaning: 'true sends deliveries through the proxy, too; addresses are checked as without it',
     example: 'false',
+  },
+  STOP_DELAY_SECONDS: {
+    schema: wholeNumber(0, 300, 0),
+    meaning: 'Seconds for which a hub that is to stop says so by /health/ready and goes on serving',
+    example: '10',
+  },
+  ALLOW_INSECURE: {
+    schema: insecureNames.optional(),
+    meaning: `Protections to do without, separated by commas: ${INSECURE_NAMES.join(', ')}`,
+    example: 'key-file-mode',
   },
   LOG_LEVEL: {
     schema: z.enum(LOG_LEVEL_NAMES, `must be one of ${LOG_LEVEL_NAMES.join(', ')}`).default('info'),

@@ -2,14 +2,13 @@ import Libsql from 'libsql';
 import type { DataSourceOptions } from 'typeorm';
 import type { AppConfig } from '../config/app-config.js';
 import { migrations } from './migrations/index.js';
+import { KEEP_ALIVE_MS, mysqlAddress } from './mysql-address.js';
 import { beginImmediate } from './sqlite-transactions.js';
 
 /** Connections that one hub opens to MySQL. */
 const MYSQL_POOL_SIZE = 20;
 /** Milliseconds to wait for a MySQL connection. */
 const CONNECT_TIMEOUT_MS = 3000;
-/** An idle MySQL connection is probed this often, in milliseconds: dead ones are found unused. */
-const KEEP_ALIVE_MS = 10_000;
 /** Waiters for a MySQL connection; with a dead server more would only be memory. */
 const MYSQL_QUEUE_LIMIT = 10_000;
 /** Milliseconds that SQLite waits for another process's lock; the event loop waits with it. */
@@ -20,10 +19,11 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
   // TypeORM's own lines are not JSON: they go to the "debug" package, which is silent unless asked.
   const common = { migrations, synchronize: false, logging: false, logger: 'debug' } as const;
   if (config.database.type === 'mysql') {
+    const { extra, ...address } = mysqlAddress(config.database.url.reveal());
     return {
       ...common,
       type: 'mysql',
-      url: config.database.url.reveal(),
+      ...address,
       charset: 'utf8mb4',
       timezone: 'Z',
       supportBigNumbers: true,
@@ -36,6 +36,7 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
         enableKeepAlive: true,
         keepAliveInitialDelay: KEEP_ALIVE_MS,
         queueLimit: MYSQL_QUEUE_LIMIT,
+        ...extra,
       },
     };
   }

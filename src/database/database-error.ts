@@ -39,7 +39,8 @@ export function isUnavailable(error: unknown): boolean {
   return UNAVAILABLE_CODES.test(codeOf(error));
 }
 
-function codeOf(error: unknown): string {
+/** The code that the driver gave an error; empty where there is none. */
+export function codeOf(error: unknown): string {
   const { code, driverError } = (error ?? {}) as {
     code?: unknown;
     driverError?: { code?: unknown };

@@ -4,6 +4,8 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { within } from '../common/time-limit.js';
 import { applyLongTextColumns } from './column-types.js';
 import { isUnavailable } from './database-error.js';
+import { sqliteFileProblem } from './sqlite-file.js';
+import { startError, startProblem, toConfigError } from './start-problem.js';
 
 /** Name of the lock under which one host migrates while the others wait. */
 const MIGRATION_LOCK = 'component-hub-migrations';
@@ -29,9 +31,28 @@ class HubDataSource extends DataSource {
   }
 }
 
-/** Connects and brings the schema up to date; hosts that start together migrate once. */
+/**
+ * Connects and brings the schema up to date; hosts that start together migrate once.
+ * @throws {ConfigError} in one line, where a person has to change something.
+ */
 export async function openDataSource(options?: DataSourceOptions): Promise<DataSource> {
   if (!options) throw new Error('Data source options are missing');
+  try {
+    return await openAndMigrate(options);
+  } catch (error) {
+    throw await startError(error, options);
+  }
+}
+
+/** @throws {ConfigError} where the file of a SQLite database, or its folder, can not be used. */
+export function refuseUnusableFile(options: DataSourceOptions): void {
+  if (options.type !== 'better-sqlite3') return;
+  const problem = sqliteFileProblem(options.database);
+  if (problem) throw toConfigError(problem.what);
+}
+
+async function openAndMigrate(options: DataSourceOptions): Promise<DataSource> {
+  refuseUnusableFile(options);
   const dataSource = await connect(options);
   try {
     applyLongTextColumns(dataSource);
@@ -49,9 +70,12 @@ async function connect(options: DataSourceOptions): Promise<DataSource> {
     try {
       return await new HubDataSource(options).initialize();
     } catch (error) {
-      if (tries === CONNECT_TRIES || !isUnavailable(error)) throw error;
+      const problem = startProblem(error, options);
+      const passing = problem ? !problem.lasting : isUnavailable(error);
+      if (tries === CONNECT_TRIES || !passing) throw error;
       const { code } = error as { code?: string };
-      logger.warn('The database does not answer yet; trying again', { tries, code });
+      const what = problem?.what;
+      logger.warn('The database does not answer yet; trying again', { tries, code, what });
       await delay(CONNECT_RETRY_MS);
     }
   }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
+import { Stopping } from '../common/stopping.js';
 import { within } from '../common/time-limit.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
@@ -23,13 +24,19 @@ export class HealthService {
     private readonly tickets: TicketService,
     private readonly tokens: TokenService,
     private readonly clock: Clock,
+    private readonly stopping: Stopping,
   ) {}
 
   /**
-   * Database, and ticket and token of each platform. Only a missing database makes the whole
-   * `down`: a hub without ticket or token must still be reached, or no ticket could arrive.
+   * Database, and ticket and token of each platform. Only a missing database, and a stop that is
+   * announced, make the whole `down`: a hub without ticket or token must still be reached, or no ticket could arrive.
    */
   async ready(): Promise<ReadyView> {
+    const view = await this.work();
+    return this.stopping.announced ? { ...view, status: 'down', stopping: true } : view;
+  }
+
+  private async work(): Promise<ReadyView> {
     const database = await this.databaseStatus();
     const components = database === 'up' ? await this.componentStatuses() : [];
     const allUp = components.every(({ ticket, token }) => ticket === 'up' && token === 'up');

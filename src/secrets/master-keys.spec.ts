@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +24,9 @@ describe('the master keys', () => {
   const nothing = async (): Promise<undefined> => undefined;
   const sqlite = (path = join(folder, 'data', 'hub.sqlite')) => ({
     database: { type: 'sqlite' as const, path },
+    allowInsecure: [],
   });
+  const KEY_LINE = `file-0123abcd:${Buffer.alloc(32, 1).toString('base64')}\n`;
 
   it('are those of MASTER_KEYS where it is set', async () => {
     const masterKeys = [{ id: 'k1', key: Buffer.alloc(32) }];
@@ -69,7 +79,7 @@ describe('the master keys', () => {
   it('are those of another process that started at the same time and was first', async () => {
     const file = join(folder, 'master.key');
     const [key] = await resolveMasterKeys(sqlite(join(folder, 'hub.sqlite')), async () => {
-      writeFileSync(file, `file-0123abcd:${Buffer.alloc(32, 1).toString('base64')}\n`);
+      writeFileSync(file, KEY_LINE, { mode: 0o600 });
       return 'file-0123abcd';
     });
     expect(key).toEqual({ id: 'file-0123abcd', key: Buffer.alloc(32, 1) });
@@ -77,7 +87,36 @@ describe('the master keys', () => {
 
   it('must be given with MySQL, whose hosts share them', async () => {
     const url = new Secret('mysql://hub:fake-password@127.0.0.1:3306/hub');
-    const resolved = resolveMasterKeys({ database: { type: 'mysql', url } }, nothing);
+    const resolved = resolveMasterKeys(
+      { database: { type: 'mysql', url }, allowInsecure: [] },
+      nothing,
+    );
     await expect(resolved).rejects.toThrow('MASTER_KEYS: is needed with MySQL');
+  });
+
+  it.each([0o640, 0o604, 0o620, 0o644, 0o660, 0o601])(
+    'are not taken from a file of mode %o, unless the operator wants it',
+    async (mode) => {
+      const file = join(folder, 'master.key');
+      writeFileSync(file, KEY_LINE);
+      chmodSync(file, mode);
+      const config = sqlite(join(folder, 'hub.sqlite'));
+      const resolved = resolveMasterKeys(config, nothing);
+      await expect(resolved).rejects.toThrow(ConfigError);
+      await expect(resolved).rejects.toThrow(`(mode ${mode.toString(8)}). chmod 600 ${file}`);
+      const allowed = { ...config, allowInsecure: ['key-file-mode' as const] };
+      expect((await resolveMasterKeys(allowed, nothing))[0]?.id).toBe('file-0123abcd');
+      chmodSync(file, 0o400);
+      expect((await resolveMasterKeys(config, nothing))[0]?.id).toBe('file-0123abcd');
+    },
+  );
+
+  it('are not made where the file is a folder, or its folder a file', async () => {
+    mkdirSync(join(folder, 'master.key'));
+    const resolved = resolveMasterKeys(sqlite(join(folder, 'hub.sqlite')), nothing);
+    await expect(resolved).rejects.toThrow(/master\.key can not be read: it is a folder/);
+    writeFileSync(join(folder, 'plain'), '');
+    const inFile = resolveMasterKeys(sqlite(join(folder, 'plain', 'hub.sqlite')), nothing);
+    await expect(inFile).rejects.toThrow(/master\.key can not be read: .*plain is not a folder/);
   });
 });

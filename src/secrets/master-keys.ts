@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { fileErrorCode, fileProblem } from '../common/file-problem.js';
 import { ConfigError, type AppConfig, type MasterKey } from '../config/app-config.js';
 
 /** Beginning of the ids of keys that stand in a `master.key`; the first ones were called just so. */
 export const FILE_KEY_ID = 'file';
+
+/** Bits of a file's mode that give it to others than its owner. */
+const FOR_OTHERS = 0o077;
 
 /** Id of a master key under which the database holds a value; undefined where nothing is encrypted. */
 export type FindKeyInUse = () => Promise<string | undefined>;
@@ -16,7 +21,7 @@ export type FindKeyInUse = () => Promise<string | undefined>;
  * with it.
  */
 export async function resolveMasterKeys(
-  config: Pick<AppConfig, 'database' | 'masterKeys'>,
+  config: Pick<AppConfig, 'database' | 'masterKeys' | 'allowInsecure'>,
   findKeyInUse: FindKeyInUse,
 ): Promise<MasterKey[]> {
   if (config.masterKeys) return config.masterKeys;
@@ -24,17 +29,35 @@ export async function resolveMasterKeys(
     throw new ConfigError(['  MASTER_KEYS: is needed with MySQL']);
   }
   if (config.database.path === ':memory:') return [{ id: 'memory', key: randomBytes(32) }];
-  return [await fileKey(join(dirname(config.database.path), 'master.key'), findKeyInUse)];
+  const path = join(dirname(config.database.path), 'master.key');
+  const key = await fileKey(path, findKeyInUse);
+  checkMode(path, config.allowInsecure.includes('key-file-mode'));
+  return [key];
+}
+
+/** @throws {ConfigError} for a key that other users of the machine can read or replace. */
+function checkMode(path: string, allowed: boolean): void {
+  // Elsewhere modes say nothing.
+  if (process.platform === 'win32') return;
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & FOR_OTHERS) === 0) return;
+  const what = `the key file ${path} is open to other users (mode ${mode.toString(8)})`;
+  if (!allowed) {
+    throw new ConfigError([
+      `  MASTER_KEYS: ${what}. chmod 600 ${path}, or allow it with ALLOW_INSECURE=key-file-mode`,
+    ]);
+  }
+  new Logger('MasterKeys').warn(`${what}, as ALLOW_INSECURE says`);
 }
 
 async function fileKey(path: string, findKeyInUse: FindKeyInUse): Promise<MasterKey> {
-  if (!existsSync(path)) {
+  if (!isThere(path)) {
     const inUse = await findKeyInUse();
     // Another process, started together with this one, may just have made both.
-    if (inUse !== undefined && !existsSync(path)) throw keyLost(path, inUse);
+    if (inUse !== undefined && !isThere(path)) throw keyLost(path, inUse);
     makeKeyFile(path);
   }
-  const [id, encoded] = readFileSync(path, 'utf8').trim().split(/:(.*)/s);
+  const [id, encoded] = readKeyFile(path).trim().split(/:(.*)/s);
   const key = Buffer.from(encoded ?? '', 'base64');
   if (!id || key.length !== 32) {
     throw new ConfigError([
@@ -44,11 +67,30 @@ async function fileKey(path: string, findKeyInUse: FindKeyInUse): Promise<Master
   return { id, key };
 }
 
+/** A file that can not be seen is not one that is missing: no key may be made in its place. */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    if (fileErrorCode(error) === 'ENOENT') return false;
+    throw keyFileError(path, 'read', error);
+  }
+}
+
+function readKeyFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw keyFileError(path, 'read', error);
+  }
+}
+
 function makeKeyFile(path: string): void {
   // An id of its own: a value under a lost key is then told from one that is damaged.
   const id = `${FILE_KEY_ID}-${randomBytes(4).toString('hex')}`;
-  mkdirSync(dirname(path), { recursive: true });
   try {
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, `${id}:${randomBytes(32).toString('base64')}\n`, {
       mode: 0o600,
       // Fails if the file is there: two processes that start together keep one key.
@@ -57,8 +99,14 @@ function makeKeyFile(path: string): void {
       flush: true,
     });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (fileErrorCode(error) !== 'EEXIST' || !existsSync(path)) {
+      throw keyFileError(path, 'made', error);
+    }
   }
+}
+
+function keyFileError(path: string, use: 'read' | 'made', error: unknown): ConfigError {
+  return new ConfigError([`  MASTER_KEYS: the key file ${fileProblem(path, use, error)}`]);
 }
 
 function keyLost(path: string, keyId: string): ConfigError {

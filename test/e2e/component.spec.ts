@@ -54,6 +54,36 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
     expect((await test.hub.get(`/admin/components/${SECOND_APPID}`)).json).toEqual(second);
   });
 
+  it('takes what was copied with invisible ends, and says where others stand', async () => {
+    const copied = {
+      componentAppId: `\ufeff${SECOND_APPID} `,
+      appSecret: `${NEW.appSecret as string}\r\n`,
+      token: ` ${NEW.token as string}\u200b`,
+      encodingAesKey: `${NEW.encodingAesKey as string}\u00a0\n`,
+    };
+    expect(await add(copied)).toMatchObject({
+      status: 201,
+      json: { componentAppId: SECOND_APPID },
+    });
+    const { appSecret, token, encodingAesKey } = NEW;
+    const path = `/admin/components/${SECOND_APPID}`;
+    const same = await test.hub.patch(path, { appSecret, token, encodingAesKey });
+    for (const field of ['appSecret', 'token', 'encodingAesKey']) {
+      expect(same.json[field].previousAccepted).toBe(false);
+    }
+    for (const wrong of [
+      { appSecret: 'fake-app-\u200bsecret' },
+      { appSecret: 'fake-app-secret ' },
+      { token: 'fakeToken\u00a0x' },
+      { encodingAesKey: `fakeKey\n${encodingAesKey as string}` },
+    ]) {
+      const refused = await test.hub.patch(path, wrong);
+      expect(refused).toMatchObject({ status: 400, json: { error: { code: 'bad_request' } } });
+      expect(refused.text).toMatch(/character \d+ is U\+(200B|0020|00A0|000A) \(/);
+      expect(refused.text).not.toContain('fake');
+    }
+  });
+
   it('never shows a secret that was written', async () => {
     const answers = [
       await add(),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { BusyClients } from '../support/busy-clients.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
 import { subscribe } from '../support/delivery-world.js';
@@ -8,7 +9,7 @@ import { FakeClock } from '../support/fake-clock.js';
 import type { Answer, HubClient } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
-import { eventsUrlOf } from '../support/process-fleet.js';
+import { eventsUrlOf, logLine } from '../support/process-fleet.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const STOPPING = { status: 503, code: 'stopping' };
@@ -66,6 +67,74 @@ describe.each(databaseKinds())('a hub that stops on %s', (kind) => {
     expect(await stopped).toBe(0);
     expect(receiver.received).toHaveLength(1);
     await receiver.close();
+  });
+});
+
+describe('busy clients of a hub that stops', () => {
+  const CLIENTS = 12;
+  const DELAY_MS = 1000;
+  let database: TestDatabase;
+  let simulator: WechatSimulator;
+  let host: HubProcess;
+  beforeEach(async () => {
+    database = await createTestDatabase('sqlite');
+    simulator = await WechatSimulator.start({ components: [COMPONENT] });
+  });
+  afterEach(async () => {
+    await host.kill();
+    await simulator.stop();
+    await database.drop();
+  });
+
+  async function start(env: Record<string, string> = {}): Promise<void> {
+    const own = { DATABASE_URL: database.url, WECHAT_API_BASE_URL: simulator.url, ...env };
+    host = await HubProcess.start(hubEnvironment({ ...own, LOG_LEVEL: 'info' }));
+    simulator.updateComponent(COMPONENT.appid, { pushUrl: eventsUrlOf(host, COMPONENT.appid) });
+  }
+
+  it('see no connection cut: an answer each time, until nobody listens', async () => {
+    await start();
+    const clients = new BusyClients(`${host.hub.url}/health/live`, CLIENTS);
+    await host.hub.get('/health/live');
+    const stopped = host.stop();
+    await clients.refused();
+    expect(clients.results).toEqual([200, 503, 'ECONNREFUSED']);
+    expect(await stopped).toBe(0);
+  });
+
+  it('are served as before for STOP_DELAY_SECONDS, while the balancer sees it go', async () => {
+    await start({ STOP_DELAY_SECONDS: String(DELAY_MS / 1000) });
+    await simulator.pushTicket(COMPONENT.appid);
+    await host.hub.accessToken(COMPONENT.appid);
+    expect((await host.hub.get('/health/ready')).json).not.toHaveProperty('stopping');
+    const clients = new BusyClients(`${host.hub.url}/health/live`, CLIENTS);
+    const announced = logLine(host, '"message":"Stopping"');
+    const stopped = host.stop();
+    await announced;
+    const since = performance.now();
+    expect(await host.hub.get('/health/ready')).toMatchObject({
+      status: 503,
+      json: { status: 'down', database: 'up', stopping: true },
+    });
+    expect((await simulator.pushTicket(COMPONENT.appid)).body).toBe('success');
+    expect((await host.hub.accessToken(COMPONENT.appid)).status).toBe(200);
+    await clients.refused();
+    const early = clients.outcomes.filter(({ at }) => at < since + DELAY_MS - 100);
+    expect(new Set(early.map(({ result }) => result))).toEqual(new Set([200]));
+    expect(clients.results).toEqual([200, 503, 'ECONNREFUSED']);
+    expect(await stopped).toBe(0);
+  });
+
+  it('hold up a second signal as little as anybody', async () => {
+    await start({ STOP_DELAY_SECONDS: '60' });
+    const announced = logLine(host, '"message":"Stopping"');
+    const stopped = host.stop();
+    await announced;
+    const since = performance.now();
+    const again = setInterval(() => host.child.kill('SIGTERM'), 200);
+    expect(await stopped).toBe(0);
+    clearInterval(again);
+    expect(performance.now() - since).toBeLessThan(5000);
   });
 });
 

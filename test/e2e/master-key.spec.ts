@@ -42,7 +42,7 @@ describe('the master key file of a hub on SQLite', () => {
     await expect(refused).rejects.toThrow(`"${id}"`);
     await expect(refused).rejects.toThrow(keyFile);
     expect(existsSync(keyFile)).toBe(false);
-    writeFileSync(keyFile, key);
+    writeFileSync(keyFile, key, { mode: 0o600 });
     await run(async ({ hub }) => expect((await hub.accessToken()).status).toBe(200));
   });
 
@@ -74,7 +74,7 @@ describe('the master key file of a hub on SQLite', () => {
 
   it('that an earlier version made is used as it is', async () => {
     const earlier = `file:${Buffer.alloc(32, 9).toString('base64')}\n`;
-    writeFileSync(keyFile, earlier);
+    writeFileSync(keyFile, earlier, { mode: 0o600 });
     await run(async (test) => {
       await prime(test);
       const [row] = await sql(test).query('SELECT token FROM component');
@@ -91,7 +91,7 @@ describe('the master key file of a hub on SQLite', () => {
     const other = await createTestDatabase('sqlite');
     await (await createTestApp({ database: other, env: { MASTER_KEYS: '' } })).close();
     const file = join(dirname(other.url.slice('sqlite:'.length)), 'master.key');
-    writeFileSync(keyFile, readFileSync(file));
+    writeFileSync(keyFile, readFileSync(file), { mode: 0o600 });
     await other.drop();
     await run(async ({ hub }) => {
       const [view] = (await hub.get('/admin/components')).json;

@@ -32,14 +32,22 @@ export class StartedHub {
     this.exited = once(child, 'close');
   }
 
-  /** @param folder working directory: where `.env` and relative paths are looked for. */
-  static async spawn(folder: string, env: Record<string, string>): Promise<StartedHub> {
+  /**
+   * @param folder working directory: where `.env` and relative paths are looked for.
+   * @param user who runs it, where that is not who runs the test.
+   */
+  static async spawn(
+    folder: string,
+    env: Record<string, string>,
+    user: { uid?: number; gid?: number } = {},
+  ): Promise<StartedHub> {
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
     const port = await freePort();
     const child = spawn(process.execPath, [MAIN], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...user,
     });
     return new StartedHub(child, `http://127.0.0.1:${port}`);
   }

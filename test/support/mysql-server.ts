@@ -32,7 +32,7 @@ export function findMysqlBinary(): string | undefined {
 }
 
 /** Starts a server; resolves when it takes connections. */
-export async function startMysqlServer(binary: string): Promise<MysqlServer> {
+export async function startMysqlServer(binary: string, own: string[] = []): Promise<MysqlServer> {
   const folder = mkdtempSync(join(tmpdir(), 'hub-mysql-'));
   const data = join(folder, 'data');
   // Native AIO takes slots that the kernel has few of: beside other servers a start would fail.
@@ -58,6 +58,7 @@ export async function startMysqlServer(binary: string): Promise<MysqlServer> {
     // A killed process loses nothing by these; only a power cut would, and nobody tests that here.
     '--innodb-flush-log-at-trx-commit=2',
     '--innodb-doublewrite=0',
+    ...own,
   ];
   const url = `mysql://root@127.0.0.1:${port}`;
   let ending = false;

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Makes the files in ./secrets that docker-compose.yml mounts, one for each secret. Values come from
+# .env; those that need not be WeChat's are made where there is none. A file that is there stays as
+# it is, so this can be run again.
+#
+# The files can be read by every user inside a container, and outside by nobody who can not enter
+# the folder.
+set -eu
+
+folder=secrets
+umask 077
+mkdir -p "$folder"
+chmod 700 "$folder"
+
+# The last value of a variable in .env, without quotes around it and without a line end of Windows.
+of_env() {
+  [ -f .env ] || return 0
+  sed -n "s/^[[:space:]]*$1=//p" .env | tail -n 1 |
+    sed -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\(.*\)'\$/\1/"
+}
+
+# keep FILE VALUE: writes a secret that is not there yet.
+keep() {
+  if [ -s "$folder/$1" ]; then return; fi
+  printf '%s' "$2" > "$folder/$1.new"
+  chmod 644 "$folder/$1.new"
+  mv -f "$folder/$1.new" "$folder/$1"
+  echo "made $folder/$1"
+}
+
+random() {
+  openssl rand "$@" | tr -d '\n'
+}
+
+missing=''
+for name in WECHAT_COMPONENT_APPSECRET WECHAT_COMPONENT_TOKEN WECHAT_COMPONENT_ENCODING_AES_KEY; do
+  file=$(echo "$name" | tr '[:upper:]' '[:lower:]')
+  value=$(of_env "$name")
+  if [ -s "$folder/$file" ]; then continue; fi
+  if [ -n "$value" ]; then keep "$file" "$value"; else missing="$missing $name"; fi
+done
+if [ -n "$missing" ]; then
+  echo "put into .env, for as long as this runs:$missing" >&2
+  exit 1
+fi
+
+value=$(of_env ADMIN_TOKEN)
+keep admin_token "${value:-$(random -hex 24)}"
+value=$(of_env MASTER_KEYS)
+keep master_keys "${value:-k1:$(random -base64 32)}"
+value=$(of_env MYSQL_PASSWORD)
+keep mysql_password "${value:-$(random -hex 24)}"
+keep database_url "mysql://hub:$(cat "$folder/mysql_password")@mysql:3306/hub"
+
+echo "Keep a copy of $folder/master_keys elsewhere. Secrets that are in .env can now be removed there."

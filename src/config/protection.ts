@@ -1,0 +1,183 @@
+import ipaddr from 'ipaddr.js';
+import { timingSafeEqual } from 'node:crypto';
+import { parseMysqlUrl } from './mysql-url.js';
+import { variables, type InsecureName, type VariableValues } from './variables.js';
+
+/** What of the settings undoes a protection. */
+export interface ProtectionFindings {
+  /** Why the hub does not start with them: one line for each variable. */
+  refused: { name: string; what: string }[];
+  /** What is wanted, or can not be known to be wrong: said at every start. */
+  warnings: string[];
+}
+
+/** A weakening that may be wanted, and then has to be named in ALLOW_INSECURE. */
+interface Weakening {
+  insecure: InsecureName;
+  /** The variable that is to be changed. */
+  name: string;
+  what: string;
+}
+
+/** Parts of Node whose debug output has headers and addresses, and in them tokens. */
+const TALKATIVE = /(^|,)\s*(\*|.*\*.*|http2?|net|undici|fetch)\s*(,|$)/i;
+/** Shorter prefixes than these cover the internet, or the metadata services of clouds. */
+const SHORTEST_PREFIX = { ipv4: 8, ipv6: 7 } as const;
+/** Bits before the IPv4 address in `::ffff:0:0/96`. */
+const MAPPED_PREFIX = 96;
+/** Seconds from which a captured push can be replayed for so long that somebody will. */
+const LONG_WINDOW = 3600;
+
+/**
+ * Looks for settings that undo what the hub promises.
+ * @param values the settings, checked one by one.
+ * @param env the whole environment: Node reads some of it without asking anybody.
+ */
+export function findUnprotected(
+  values: VariableValues,
+  env: Record<string, string | undefined>,
+): ProtectionFindings {
+  const findings: ProtectionFindings = { refused: samplesIn(values), warnings: [] };
+  const allowed = values.ALLOW_INSECURE ?? [];
+  for (const { insecure, name, what } of weakenings(values, env)) {
+    if (allowed.includes(insecure))
+      findings.warnings.push(`${name} ${what}, as ALLOW_INSECURE says`);
+    else {
+      findings.refused.push({
+        name,
+        what: `${what}. Change it, or allow it with ALLOW_INSECURE=${insecure}`,
+      });
+    }
+  }
+  findings.warnings.push(...doubts(values));
+  return findings;
+}
+
+function samplesIn(values: VariableValues): ProtectionFindings['refused'] {
+  const what = (make: string): string =>
+    `is the sample of .env.example, which everybody can read; make one by: ${make}`;
+  const refused: ProtectionFindings['refused'] = [];
+  if (values.ADMIN_TOKEN === variables.ADMIN_TOKEN.example) {
+    refused.push({ name: 'ADMIN_TOKEN', what: what('openssl rand -hex 24') });
+  }
+  const [sample] = keysOf(variables.MASTER_KEYS.example);
+  if (keysOf(values.MASTER_KEYS).some((key) => isSame(key, sample))) {
+    refused.push({ name: 'MASTER_KEYS', what: what('openssl rand -base64 32') });
+  }
+  return refused;
+}
+
+function keysOf(list: string | undefined): Buffer[] {
+  if (list === undefined) return [];
+  return list.split(',').map((entry) => Buffer.from(entry.split(/:(.*)/s)[1] ?? '', 'base64'));
+}
+
+function isSame(key: Buffer, sample: Buffer | undefined): boolean {
+  return sample?.length === key.length && timingSafeEqual(key, sample);
+}
+
+function weakenings(values: VariableValues, env: Record<string, string | undefined>): Weakening[] {
+  const found: Weakening[] = [];
+  if (isPlainHttp(values.WECHAT_API_BASE_URL) && !isLoopback(values.WECHAT_API_BASE_URL)) {
+    found.push({
+      insecure: 'http-api',
+      name: 'WECHAT_API_BASE_URL',
+      what: 'sends AppSecret and tokens over http: to another machine, readable on the way',
+    });
+  }
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    found.push({
+      insecure: 'tls-off',
+      name: 'NODE_TLS_REJECT_UNAUTHORIZED',
+      what: 'is 0: no certificate would be verified, of WeChat, of targets, of the database',
+    });
+  }
+  if (env.NODE_OPTIONS?.includes('--tls-keylog')) {
+    found.push({
+      insecure: 'tls-off',
+      name: 'NODE_OPTIONS',
+      what: 'has --tls-keylog: the keys of every TLS connection would be written to a file',
+    });
+  }
+  if (TALKATIVE.test(env.NODE_DEBUG ?? '')) {
+    found.push({
+      insecure: 'debug-output',
+      name: 'NODE_DEBUG',
+      what: 'makes Node write headers and addresses with tokens to stderr',
+    });
+  }
+  if (values.DELIVERY_ALLOWED_TARGETS?.some(isTooWide)) {
+    found.push({
+      insecure: 'wide-targets',
+      name: 'DELIVERY_ALLOWED_TARGETS',
+      what: 'has a range that is wider than any private network',
+    });
+  }
+  return found;
+}
+
+function doubts(values: VariableValues): string[] {
+  const said: string[] = [];
+  if (values.PUBLIC_URL && isPlainHttp(values.PUBLIC_URL) && isPublic(values.PUBLIC_URL)) {
+    said.push('PUBLIC_URL is http: on a public host: what browsers send can be read on the way');
+  }
+  const origins = values.AUTHORIZATION_RETURN_ORIGINS ?? [];
+  if (origins.some((origin) => isPlainHttp(origin) && isPublic(origin))) {
+    said.push('AUTHORIZATION_RETURN_ORIGINS has an http: origin on a public host');
+  }
+  if (values.CALLBACK_TIMESTAMP_WINDOW_SECONDS > LONG_WINDOW) {
+    said.push(
+      'CALLBACK_TIMESTAMP_WINDOW_SECONDS is over an hour: captured pushes stay good as long',
+    );
+  }
+  return [...said, ...databaseDoubts(values.DATABASE_URL)];
+}
+
+function databaseDoubts(text: string): string[] {
+  if (text.startsWith('sqlite:')) return [];
+  const { host, tls } = parseMysqlUrl(text);
+  if (tls?.verify === 'nothing') {
+    return [
+      "DATABASE_URL does not verify the server's certificate: anybody on the way can pose as it",
+    ];
+  }
+  if (!tls && isPublicHost(host)) {
+    return ['DATABASE_URL has no TLS to a host that is not of this network; add ?tls=true'];
+  }
+  return [];
+}
+
+function isPlainHttp(url: string): boolean {
+  return new URL(url).protocol === 'http:';
+}
+
+function isLoopback(url: string): boolean {
+  const host = hostOf(url);
+  if (ipaddr.isValid(host)) return ipaddr.process(host).range() === 'loopback';
+  return /^(.+\.)?localhost\.?$/i.test(host);
+}
+
+function isPublic(url: string): boolean {
+  return isPublicHost(hostOf(url));
+}
+
+/** Names without a dot, and those that are reserved for own networks, are not public. */
+function isPublicHost(host: string): boolean {
+  if (ipaddr.isValid(host)) return ipaddr.process(host).range() === 'unicast';
+  return (
+    /\./.test(host) && !/\.(localhost|local|internal|lan|home\.arpa|test|intranet)\.?$/i.test(host)
+  );
+}
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function isTooWide(target: string): boolean {
+  if (!target.includes('/')) return false;
+  const [address, prefix] = ipaddr.parseCIDR(target);
+  if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) {
+    return prefix - MAPPED_PREFIX < SHORTEST_PREFIX.ipv4;
+  }
+  return prefix < SHORTEST_PREFIX[address.kind()];
+}

@@ -1,0 +1,62 @@
+import { invisibleProblem, trimInvisible, withoutInvisible } from './invisible-characters.js';
+import { readTextFile, TextFileError } from './text-file.js';
+import { variables } from './variables.js';
+
+type Environment = Record<string, string | undefined>;
+
+/** Ending of the variable that names the file in which another one's value stands. */
+const ENDING = '_FILE';
+
+/** The settings with their values. */
+export interface ReadSettings {
+  env: Environment;
+  /** Variables whose file can not be used, and the line that says why. */
+  unreadable: Map<string, string>;
+}
+
+/**
+ * Puts in the values of variables that are given by a file: `ADMIN_TOKEN_FILE` is the path of a
+ * file whose content is the `ADMIN_TOKEN`. Every variable may be given so. Names that have an
+ * invisible character, as behind the byte order mark of a file, are read without it.
+ */
+export function readValueFiles(given: Environment): ReadSettings {
+  const env = withPlainNames(given);
+  const unreadable = new Map<string, string>();
+  for (const name of Object.keys(variables)) {
+    const path = trimInvisible(env[name + ENDING] ?? '', 'any');
+    if (path === '') continue;
+    try {
+      if (trimInvisible(env[name] ?? '', 'any') !== '') {
+        throw new TextFileError(`is set beside ${name}; leave one of them out`);
+      }
+      env[name] = contentOf(path);
+    } catch (error) {
+      if (!(error instanceof TextFileError)) throw error;
+      unreadable.set(name, `  ${name}${ENDING}: ${error.message}`);
+    }
+  }
+  return { env, unreadable };
+}
+
+/** @throws {TextFileError} also for a file that has nothing: no value is not what it was made for. */
+function contentOf(path: string): string {
+  const invisible = invisibleProblem(path, 'any');
+  if (invisible) throw new TextFileError(`${invisible}, in the path`);
+  const content = readTextFile(path);
+  if (trimInvisible(content, 'any') === '') throw new TextFileError(`${path} is empty`);
+  return content;
+}
+
+function withPlainNames(given: Environment): Environment {
+  const env = { ...given };
+  for (const [name, value] of Object.entries(given)) {
+    const plain = withoutInvisible(name);
+    if (plain !== name && isKnown(plain)) env[plain] ||= value;
+  }
+  return env;
+}
+
+function isKnown(name: string): boolean {
+  const variable = name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : name;
+  return Object.hasOwn(variables, variable);
+}
