@@ -70,7 +70,8 @@ export class SqliteConnection {
         reject(new DatabaseUnavailableError(lockedError()));
       }, limitMs);
       const turn = async (): Promise<void> => {
-        if (givenUp) return;
+        // The timer may be late: those whose time is over must not try one after the other first.
+        if (givenUp || performance.now() >= until) return;
         // From here on `run` keeps the limit, and what it has begun is not left.
         clearTimeout(timer);
         await run(until).then(resolve, reject);
