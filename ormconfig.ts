@@ -29,7 +29,9 @@ class CommandDataSource extends DataSource {
 
 function options(): ConstructorParameters<typeof DataSource>[0] {
   try {
-    return dataSourceOptions(loadConfig());
+    const found = dataSourceOptions(loadConfig());
+    // A command has nothing to do while it waits for a SQLite file that a hub is writing to.
+    return found.type === 'better-sqlite3' ? { ...found, timeout: 10_000 } : found;
   } catch (error) {
     return endWith(error);
   }

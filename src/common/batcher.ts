@@ -42,7 +42,7 @@ export class Batcher<T, R> {
       this.begun = performance.now();
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
-        for (const entry of batch) await this.alone(entry);
+        await this.oneByOne(batch);
       }
     }
     this.writing = false;
@@ -61,11 +61,20 @@ export class Batcher<T, R> {
     }
   }
 
-  private async alone({ item, resolve, reject }: Entry<T, R>): Promise<void> {
-    try {
-      resolve((await this.write([item]))[0] as R);
-    } catch (error) {
-      reject(error as Error);
+  /** What ends one for a reason of all ends those behind it: each would wait as long in vain. */
+  private async oneByOne(batch: Entry<T, R>[]): Promise<void> {
+    let ended: { error: unknown } | undefined;
+    for (const { item, resolve, reject } of batch) {
+      if (ended) {
+        reject(ended.error as Error);
+        continue;
+      }
+      try {
+        resolve((await this.write([item]))[0] as R);
+      } catch (error) {
+        if (this.concernsAll(error)) ended = { error };
+        reject(error as Error);
+      }
     }
   }
 }

@@ -3,6 +3,8 @@ import type { DataSourceOptions } from 'typeorm';
 import type { AppConfig } from '../config/app-config.js';
 import { migrations } from './migrations/index.js';
 import { KEEP_ALIVE_MS, mysqlAddress } from './mysql-address.js';
+import { pinnedMysql } from './pinned-mysql.js';
+import { untilFreeAtStart } from './sqlite-connection.js';
 import { beginImmediate } from './sqlite-transactions.js';
 
 /** Connections that one hub opens to MySQL. */
@@ -11,8 +13,6 @@ const MYSQL_POOL_SIZE = 20;
 const CONNECT_TIMEOUT_MS = 3000;
 /** Waiters for a MySQL connection; with a dead server more would only be memory. */
 const MYSQL_QUEUE_LIMIT = 10_000;
-/** Milliseconds that SQLite waits for another process's lock; the event loop waits with it. */
-const SQLITE_BUSY_TIMEOUT_MS = 1000;
 
 /** Options of TypeORM for the configured database; entities are added by the modules. */
 export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSourceOptions {
@@ -23,6 +23,7 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
     return {
       ...common,
       type: 'mysql',
+      driver: pinnedMysql,
       ...address,
       charset: 'utf8mb4',
       timezone: 'Z',
@@ -46,10 +47,11 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
     // libsql: the same interface with the binary inside the registry package, so nothing is compiled.
     driver: Libsql,
     database: config.database.path,
-    timeout: SQLITE_BUSY_TIMEOUT_MS,
-    enableWAL: true,
-    prepareDatabase: (database: Libsql.Database) => {
+    // The driver would wait for a lock on the event loop: waiting is for `SqliteConnection`.
+    timeout: 0,
+    prepareDatabase: async (database: Libsql.Database) => {
       beginImmediate(database);
+      await untilFreeAtStart(async () => database.exec('PRAGMA journal_mode = WAL'));
       // An answered push must survive a power cut, not only a crash of the process.
       database.pragma('synchronous = FULL');
       // Pages of the log, four times the usual: under load fewer pages are written twice.

@@ -7,8 +7,16 @@ const DUPLICATE_CODES = new Set([
   'SQLITE_CONSTRAINT_UNIQUE',
   'SQLITE_CONSTRAINT_PRIMARYKEY',
 ]);
-const UNAVAILABLE_CODES =
-  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|PROTOCOL_|POOL_|ER_CON_COUNT|ER_SERVER_SHUTDOWN|ER_ACCESS|ER_OPTION_PREVENTS|ER_LOCK_WAIT_TIMEOUT|SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|LOCKED))/;
+/** The connection, or the server behind it, is of no use: on SQLite the file is not. */
+const LOST_CODES =
+  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|PROTOCOL_|POOL_|ER_(CON_COUNT|SERVER_SHUTDOWN|NORMAL_SHUTDOWN|ACCESS|HOST_IS_BLOCKED|TOO_MANY_USER_CONNECTIONS|OPTION_PREVENTS|READ_ONLY_MODE|INNODB_READ_ONLY|LOCK_WAIT_TIMEOUT|CONNECTION_KILLED|CLIENT_INTERACTION_TIMEOUT)|SQLITE_(BUSY|FULL|IOERR|READONLY|CANTOPEN|LOCKED|NOMEM|INTERRUPT|PROTOCOL))/;
+/** The server answers, but has no room or no time for this work now. */
+const REFUSED_CODES =
+  /^ER_(LOCK_DEADLOCK|LOCK_TABLE_FULL|DISK_FULL|RECORD_FILE_FULL|GET_ERRNO|ERROR_ON_(READ|WRITE)|ERROR_DURING_COMMIT|TEMP_FILE_WRITE|OUTOFMEMORY|OUT_OF_|TOO_MANY_CONCURRENT_TRXS|USER_LIMIT_REACHED|QUERY_INTERRUPTED|QUERY_TIMEOUT|CANT_EXECUTE_IN_READ_ONLY)/;
+/** `ER_CONNECTION_KILLED` and `ER_STATEMENT_TIMEOUT` of MariaDB: mysql2 has no names for them. */
+const MARIADB_KILLED = 1927;
+const MARIADB_STATEMENT_TIMEOUT = 1969;
+const LOCKED_CODES = /^SQLITE_(BUSY|LOCKED|PROTOCOL)/;
 
 /**
  * The database can't be reached, or did not answer in time (HTTP 503). What was to be written is
@@ -34,16 +42,32 @@ export function isConflict(error: unknown): boolean {
   return codeOf(error) === CONFLICT_CODE;
 }
 
-/** Whether an error means that the database can't be reached, rather than that it said no. */
+/** Whether an error means that the database can't be used, rather than that it said no. */
 export function isUnavailable(error: unknown): boolean {
-  return UNAVAILABLE_CODES.test(codeOf(error));
+  return (
+    isLost(error) ||
+    REFUSED_CODES.test(codeOf(error)) ||
+    driverErrorOf(error).errno === MARIADB_STATEMENT_TIMEOUT
+  );
 }
 
-/** The code that the driver gave an error; empty where there is none. */
+/** Whether the connection that met an error should not be used again. */
+export function isLost(error: unknown): boolean {
+  return LOST_CODES.test(codeOf(error)) || driverErrorOf(error).errno === MARIADB_KILLED;
+}
+
+/** Whether another program has SQLite's file locked at this moment. */
+export function isLocked(error: unknown): boolean {
+  return LOCKED_CODES.test(codeOf(error));
+}
+
+/** The driver's code for what went wrong, such as `SQLITE_FULL`; empty where it has none. */
 export function codeOf(error: unknown): string {
-  const { code, driverError } = (error ?? {}) as {
-    code?: unknown;
-    driverError?: { code?: unknown };
-  };
-  return String(driverError?.code ?? code ?? '');
+  const cause = error instanceof DatabaseUnavailableError ? error.cause : error;
+  return String(driverErrorOf(cause).code ?? '');
+}
+
+function driverErrorOf(error: unknown): { code?: unknown; errno?: unknown } {
+  const given = (error ?? {}) as { code?: unknown; errno?: unknown; driverError?: object };
+  return given.driverError ?? given;
 }

@@ -1,17 +1,22 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
-import { Mutex } from '../common/mutex.js';
-import { DatabaseUnavailableError, isConflict, isUnavailable } from './database-error.js';
+import { DataSource, type EntityManager } from 'typeorm';
+import { Clock } from '../common/clock.js';
+import { SingleFlight } from '../common/single-flight.js';
+import { codeOf, DatabaseUnavailableError, isConflict, isUnavailable } from './database-error.js';
 import { MysqlConnections } from './mysql-connections.js';
+import { SqliteConnection } from './sqlite-connection.js';
+import { WriteFootprint, WriteHealth, type FailedWrite } from './write-health.js';
+import { clearProbe, fillProbe } from './write-probe.js';
 
 export { DatabaseUnavailableError, isDuplicateKey } from './database-error.js';
 
 /** Times that a transaction is begun again after it lost against another. */
 const CONFLICT_RETRIES = 5;
 /**
- * Longest that a unit of work may take on MySQL, in milliseconds: the wait for a connection and
- * repetitions included, and less than the 4.5 s after which a push is answered in any case.
+ * Longest that a unit of work may take, in milliseconds: on MySQL the wait for a connection and
+ * repetitions included, on SQLite until it begins. Less than the 4.5 s after which a push is
+ * answered in any case.
  */
 const WORK_LIMIT_MS = 4000;
 /**
@@ -19,8 +24,8 @@ const WORK_LIMIT_MS = 4000;
  * milliseconds.
  */
 export const LONG_WORK_LIMIT_MS = 60_000;
-/** Takes all the ways of a write, and leaves everything as it is. */
-const CHANGE_OF_NOTHING = 'UPDATE migrations SET name = name WHERE id = 1';
+/** Longest that a stop waits for others to let go of a SQLite file, in milliseconds. */
+const CHECKPOINT_LIMIT_MS = 1000;
 
 /**
  * The way to the database for features. Every write goes through {@link transaction} or {@link write}:
@@ -29,17 +34,18 @@ const CHANGE_OF_NOTHING = 'UPDATE migrations SET name = name WHERE id = 1';
  */
 @Injectable()
 export class Database implements OnApplicationShutdown {
-  private readonly mutex = new Mutex();
+  private readonly logger = new Logger(Database.name);
   private readonly mysql: MysqlConnections | undefined;
-  /** Whether the newest write failed because the database was not available. */
-  private writesFail = false;
+  private readonly sqlite: SqliteConnection;
+  private readonly writes = new WriteHealth();
+  private readonly probes = new SingleFlight<void>();
 
-  constructor(@InjectDataSource() private readonly dataSource: DataSource) {
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+  ) {
     if (this.dialect === 'mysql') this.mysql = new MysqlConnections(dataSource);
-  }
-
-  private get manager(): EntityManager {
-    return this.dataSource.manager;
+    this.sqlite = new SqliteConnection(dataSource);
   }
 
   get dialect(): 'sqlite' | 'mysql' {
@@ -52,97 +58,127 @@ export class Database implements OnApplicationShutdown {
     return this.dialect === 'mysql' ? { lock: { mode: 'pessimistic_write' } } : {};
   }
 
+  /** The newest write that failed because the database was not available, and whether it is over. */
+  get lastFailedWrite(): (FailedWrite & { over: boolean }) | undefined {
+    const { last, isFailing } = this.writes;
+    return last && { ...last, over: !isFailing };
+  }
+
   /**
    * Runs `work` in one transaction: all of it is durable when this resolves, none if it rejects.
    * `work` may run again after a conflict, so it must do nothing but write.
-   * @param limitMs longest that it may take on MySQL, in milliseconds.
-   * @throws {DatabaseUnavailableError} when the database can't be reached, or at the limit.
+   * @param limitMs longest that it may take, in milliseconds; on SQLite, to begin.
+   * @throws {DatabaseUnavailableError} when the database can't be used, or at the limit.
    */
   transaction<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
-    return this.noted(() =>
-      this.mysql
-        ? this.mysql.run((manager) => retryConflicts(() => manager.transaction(work)), limitMs)
-        : this.mutex.run(() => this.runOnSqlite(work)),
-    );
+    return this.noted((footprint) => this.transact(work, limitMs, footprint));
   }
 
   /**
    * Runs one statement that writes. Cheaper than {@link transaction} on MySQL, where it needs none.
-   * @param limitMs longest that it may take on MySQL, in milliseconds.
-   * @throws {DatabaseUnavailableError} when the database can't be reached, or at the limit.
+   * @param limitMs longest that it may take, in milliseconds; on SQLite, to begin.
+   * @throws {DatabaseUnavailableError} when the database can't be used, or at the limit.
    */
   write<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
     const { mysql } = this;
-    return mysql
-      ? this.noted(() => mysql.run((manager) => retryConflicts(() => work(manager)), limitMs))
-      : this.transaction(work);
+    if (!mysql) return this.transaction(work, limitMs);
+    return this.noted((footprint) =>
+      mysql.run((manager) => retryConflicts(() => followed(manager, work, footprint)), limitMs),
+    );
   }
 
   /**
    * Runs a read.
-   * @param limitMs longest that it may take on MySQL, in milliseconds.
+   * @param limitMs longest that it may take, in milliseconds; on SQLite, to begin.
    * @throws {DatabaseUnavailableError} when the database can't be reached, or at the limit.
    */
   read<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
-    return guard(() => (this.mysql ? this.mysql.run(work, limitMs) : work(this.manager)));
+    return guard(() =>
+      this.mysql ? this.mysql.run(work, limitMs) : this.sqlite.read(work, limitMs),
+    );
   }
 
   /**
    * Whether the database can be used. Most of the time a read shows it; after a write that failed
-   * only another write can, because a disk may be full, or a server read-only, and still be read.
+   * only one that is as heavy can, because a disk may be full, or a server read-only, and still be
+   * read.
    * @throws {DatabaseUnavailableError} when it can't.
    */
   async check(): Promise<void> {
-    if (this.writesFail) await this.transaction((manager) => manager.query(CHANGE_OF_NOTHING));
-    else await this.read((manager) => manager.query('SELECT 1'));
+    if (!this.writes.isFailing) {
+      await this.read((manager) => manager.query('SELECT 1'));
+      return;
+    }
+    // A probe that is under way may have begun before the database was repaired: its failure says
+    // nothing, and the next one is shared by all who ask meanwhile.
+    await this.probes.run('probe', () => this.probe()).catch(() => undefined);
+    if (this.writes.isFailing) await this.probes.run('probe', () => this.probe());
   }
 
-  private async noted<T>(write: () => Promise<T>): Promise<T> {
+  private async probe(): Promise<void> {
+    const size = this.writes.probeSize;
+    const begunAt = performance.now();
+    await guard(async () => {
+      await this.transact((manager) => fillProbe(size, manager));
+      await this.transact(clearProbe);
+    });
+    this.writes.probed(size, begunAt);
+    if (this.writes.isFailing) throw new DatabaseUnavailableError(undefined);
+  }
+
+  private transact<T>(
+    work: Work<T>,
+    limitMs = WORK_LIMIT_MS,
+    footprint = new WriteFootprint(),
+  ): Promise<T> {
+    const follow: Work<T> = (manager) => followed(manager, work, footprint);
+    return this.mysql
+      ? this.mysql.run((manager) => retryConflicts(() => manager.transaction(follow)), limitMs)
+      : this.sqlite.write(follow, limitMs);
+  }
+
+  private async noted<T>(write: (footprint: WriteFootprint) => Promise<T>): Promise<T> {
+    const footprint = new WriteFootprint();
     try {
-      const result = await guard(write);
-      this.writesFail = false;
+      const result = await guard(() => write(footprint));
+      this.writes.succeeded(footprint);
       return result;
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) this.writesFail = true;
+      if (error instanceof DatabaseUnavailableError) {
+        this.writes.failed(footprint, codeOf(error), this.clock.now());
+      }
       throw error;
     }
-  }
-
-  private async runOnSqlite<T>(work: Work<T>): Promise<T> {
-    try {
-      return await this.manager.transaction(work);
-    } catch (error) {
-      await this.endBrokenTransaction();
-      throw error;
-    }
-  }
-
-  /**
-   * After a COMMIT that fails (disk full) or a BEGIN (file locked) SQLite has no transaction, but
-   * TypeORM, whose ROLLBACK then fails too, goes on as if there were one: later transactions would
-   * be savepoints in one that is never committed.
-   */
-  private async endBrokenTransaction(): Promise<void> {
-    const runner = this.dataSource.createQueryRunner() as QueryRunner & TransactionState;
-    if (!runner.isTransactionActive) return;
-    await runner.query('ROLLBACK').catch(() => undefined);
-    runner.transactionDepth = 0;
-    runner.isTransactionActive = false;
   }
 
   /** Leaves SQLite's file whole: what is in the log beside it would be missing in a copy. */
   async onApplicationShutdown(): Promise<void> {
     if (this.dialect !== 'sqlite' || !this.dataSource.isInitialized) return;
-    await this.manager.query('PRAGMA wal_checkpoint(TRUNCATE)');
+    try {
+      await this.sqlite.checkpoint(CHECKPOINT_LIMIT_MS);
+    } catch (error) {
+      const message =
+        'The newest data stays in the -wal file beside the database file: it is in use';
+      this.logger.warn(message, { code: codeOf(error) });
+    }
   }
 }
 
 type Work<T> = (manager: EntityManager) => Promise<T>;
 
-/** What TypeORM keeps of a transaction in its one SQLite connection. */
-interface TransactionState {
-  transactionDepth: number;
-  isTransactionActive: boolean;
+/** Runs `work` and notes what it writes. */
+async function followed<T>(
+  manager: EntityManager,
+  work: Work<T>,
+  footprint: WriteFootprint,
+): Promise<T> {
+  footprint.clear();
+  const stop = footprint.watch(manager.queryRunner);
+  try {
+    return await work(manager);
+  } finally {
+    stop();
+  }
 }
 
 async function guard<T>(work: () => Promise<T>): Promise<T> {

@@ -1,12 +1,12 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { within } from '../common/time-limit.js';
-import { DatabaseUnavailableError, isUnavailable } from './database-error.js';
+import { DatabaseUnavailableError, isLost } from './database-error.js';
 
 /**
- * What each connection is told first: to wait for a lock less long than anybody waits for the
- * work. Else statements that were given up would pile up in the server, and take effect late.
+ * For units of work a connection waits for a lock less long than anybody waits for the work. Else
+ * statements that were given up would pile up in the server, and take effect late.
  */
-const SETTINGS = 'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 3';
+const LOCK_WAITS = 'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 3';
 
 /**
  * Connections of the pool, one for each unit of work, for a limited time. A peer that died without
@@ -47,11 +47,11 @@ export class MysqlConnections {
   private async runUnit<T>(unit: Unit, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const { runner, isNew } = await this.acquire(unit);
     try {
-      if (isNew) await runner.query(SETTINGS);
+      if (isNew) await runner.query(LOCK_WAITS);
       return await work(runner.manager);
     } catch (error) {
       // Not back to the pool, either, with one that is bound to a server that takes no writes.
-      if (isUnavailable(error)) this.breakOff(unit, error as Error);
+      if (isLost(error)) this.breakOff(unit, error as Error);
       throw error;
     } finally {
       if (unit.connection) this.eras.set(unit.connection, this.era);

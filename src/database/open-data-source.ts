@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { within } from '../common/time-limit.js';
 import { applyLongTextColumns } from './column-types.js';
-import { isUnavailable } from './database-error.js';
+import { isLocked, isUnavailable } from './database-error.js';
+import { endBrokenTransaction, untilFreeAtStart } from './sqlite-connection.js';
 import { sqliteFileProblem } from './sqlite-file.js';
 import { startError, startProblem, toConfigError } from './start-problem.js';
 
@@ -72,7 +73,8 @@ async function connect(options: DataSourceOptions): Promise<DataSource> {
     } catch (error) {
       const problem = startProblem(error, options);
       const passing = problem ? !problem.lasting : isUnavailable(error);
-      if (tries === CONNECT_TRIES || !passing) throw error;
+      // A locked file has been waited for.
+      if (tries === CONNECT_TRIES || !passing || isLocked(error)) throw error;
       const { code } = error as { code?: string };
       const what = problem?.what;
       logger.warn('The database does not answer yet; trying again', { tries, code, what });
@@ -82,10 +84,41 @@ async function connect(options: DataSourceOptions): Promise<DataSource> {
 }
 
 async function migrate(dataSource: DataSource): Promise<void> {
-  if (dataSource.options.type !== 'mysql') {
-    await dataSource.runMigrations();
-    return;
+  if (dataSource.options.type === 'mysql') await migrateMysql(dataSource);
+  else await migrateSqlite(dataSource);
+}
+
+/**
+ * The right to write comes first, so that of the processes that start on one file the others see what
+ * the first has done. A process that is killed meanwhile leaves neither a lock nor half of a schema.
+ */
+async function migrateSqlite(dataSource: DataSource): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  // Outside of the transaction, in which SQLite would ignore it: tables are made again by migrations.
+  await runner.beforeMigration();
+  try {
+    await beginWhenFree(runner);
+    await dataSource.runMigrations({ transaction: 'none' });
+    await runner.commitTransaction();
+  } catch (error) {
+    await endBrokenTransaction(runner);
+    throw error;
   }
+  await runner.afterMigration();
+}
+
+async function beginWhenFree(runner: QueryRunner): Promise<void> {
+  await untilFreeAtStart(async () => {
+    try {
+      await runner.startTransaction();
+    } catch (error) {
+      await endBrokenTransaction(runner);
+      throw error;
+    }
+  });
+}
+
+async function migrateMysql(dataSource: DataSource): Promise<void> {
   const lockHolder = dataSource.createQueryRunner();
   try {
     const [row] = await lockHolder.query('SELECT GET_LOCK(?, ?) AS locked', [

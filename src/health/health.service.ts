@@ -41,7 +41,12 @@ export class HealthService {
     const components = database === 'up' ? await this.componentStatuses() : [];
     const allUp = components.every(({ ticket, token }) => ticket === 'up' && token === 'up');
     const status = database === 'down' ? 'down' : allUp ? 'up' : 'degraded';
-    return { status, database, components };
+    return { status, database, lastFailedWrite: this.lastFailedWrite(), components };
+  }
+
+  private lastFailedWrite(): ReadyView['lastFailedWrite'] {
+    const last = this.database.lastFailedWrite;
+    return last ? { ...last, at: new Date(last.at).toISOString() } : null;
   }
 
   private async databaseStatus(): Promise<HealthStatus> {

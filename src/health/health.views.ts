@@ -10,6 +10,15 @@ export const readyView = z.object({
   status: status.describe('down: the database can not be reached, or the hub stops; HTTP 503'),
   stopping: z.literal(true).optional().describe('Only of a hub that will stop'),
   database: status,
+  lastFailedWrite: z
+    .object({
+      at: z.iso.datetime(),
+      tables: z.array(z.string()).describe('what it had written to; empty: it could not begin'),
+      code: z.string().describe('of the database or its driver, such as SQLITE_FULL'),
+      over: z.boolean().describe('a write of the same kind and size has succeeded since'),
+    })
+    .nullable()
+    .describe('newest write of this process that the database did not take'),
   components: z.array(
     z.object({
       componentAppId: z.string(),
@@ -25,7 +34,18 @@ export type ReadyView = z.infer<typeof readyView>;
 export const readyExample: ReadyView = {
   status: 'up',
   database: 'up',
+  lastFailedWrite: null,
   components: [{ componentAppId: 'wx0123456789abcdef', ticket: 'up', token: 'up' }],
 };
 
-export const downExample: ReadyView = { status: 'down', database: 'down', components: [] };
+export const downExample: ReadyView = {
+  status: 'down',
+  database: 'down',
+  lastFailedWrite: {
+    at: '2026-11-22T08:51:30.362Z',
+    tables: ['callback_event'],
+    code: 'SQLITE_FULL',
+    over: false,
+  },
+  components: [],
+};

@@ -106,7 +106,7 @@ export class SecretRotation {
         else counts.rewritten += await affectedBy(manager, statement, [sealed, ...ids, stored]);
       }
       return counts;
-    });
+    }, LONG_WORK_LIMIT_MS);
   }
 
   /** The value under the first key; undefined for one that can not be read, which is logged. */

@@ -5,6 +5,7 @@ import { AddPushProblem1764100000000 } from './1764100000000-add-push-problem.js
 import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 import { CreateRefusedPushes1764110000000 } from './1764110000000-create-refused-pushes.js';
 import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
+import { CreateWriteProbe1764120000000 } from './1764120000000-create-write-probe.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   BindAuthorizationResults1764160000000,
   CreateRefusedPushes1764110000000,
   AddLastUses1764150000000,
+  CreateWriteProbe1764120000000,
 ];

@@ -1,0 +1,118 @@
+import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
+
+/** Longest that a server may take to accept the settings of a session, in milliseconds. */
+const PIN_LIMIT_MS = 3000;
+/**
+ * What each session gets before its first use, whatever the server's defaults or its `init_connect`
+ * say: how texts are quoted and read, when a statement is committed, and what it may see and touch.
+ *
+ * - `sql_mode`: strict, and without modes that give quotes or backslashes another meaning.
+ * - `REPEATABLE READ`: MySQL's own default, under which all of the hub's locks have been tested;
+ *   READ COMMITTED would be refused by a server whose binary log is in statements.
+ * - `completion_type`, `sql_select_limit`, `sql_safe_updates` and the like: each of them changes what
+ *   a COMMIT, a SELECT or an UPDATE does, without an error.
+ * - Lock waits: as long as migrations may wait; {@link MysqlConnections} has shorter ones for units
+ *   of work.
+ */
+const SETTINGS = [
+  'SET NAMES utf8mb4 COLLATE utf8mb4_bin',
+  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE',
+  `SET SESSION ${[
+    "sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+    'autocommit = 1',
+    "time_zone = '+00:00'",
+    "completion_type = 'NO_CHAIN'",
+    'sql_auto_is_null = 0',
+    'sql_safe_updates = 0',
+    'sql_select_limit = 18446744073709551615',
+    'max_join_size = 18446744073709551615',
+    'sql_big_selects = 1',
+    'max_sort_length = 1024',
+    'unique_checks = 1',
+    'foreign_key_checks = 1',
+    "default_storage_engine = 'InnoDB'",
+    'innodb_lock_wait_timeout = 60',
+    'lock_wait_timeout = 60',
+  ].join(', ')}`,
+];
+/**
+ * Statements that a connection keeps prepared. The server has room for 16 382 over all connections
+ * of all hubs, and each connection uses some 40 again and again.
+ */
+const MAX_STATEMENTS = 50;
+/** The server can't prepare this statement, or has no room for one more. */
+const NOT_PREPARED = new Set(['ER_UNSUPPORTED_PS', 'ER_MAX_PREPARED_STMT_COUNT_REACHED']);
+
+/**
+ * `mysql2` as TypeORM uses it, with sessions that the hub determines and values that are never part
+ * of a statement's text: they travel beside it, as bound parameters of a prepared statement.
+ */
+export const pinnedMysql = {
+  createPool(options: PoolOptions): Pool {
+    const pool = mysql.createPool({ ...options, maxPreparedStatements: MAX_STATEMENTS });
+    const pinned = new WeakSet<PoolConnection>();
+    const getConnection = pool.getConnection.bind(pool);
+    pool.getConnection = (callback) =>
+      getConnection((error, connection) => {
+        if (error || pinned.has(connection)) return callback(error, connection);
+        pin(connection, (failure) => {
+          if (failure) {
+            discard(connection, failure);
+            return callback(failure, connection);
+          }
+          pinned.add(connection);
+          bindValues(connection);
+          callback(null, connection);
+        });
+      });
+    return pool;
+  },
+};
+
+type Done = (error: mysql.QueryError | null) => void;
+
+function pin(connection: PoolConnection, done: Done, [sql, ...rest] = SETTINGS): void {
+  if (sql === undefined) return done(null);
+  connection.query({ sql, timeout: PIN_LIMIT_MS }, (error) =>
+    error ? done(error) : pin(connection, done, rest),
+  );
+}
+
+/** A session that is not as it must be serves nobody. */
+function discard(connection: PoolConnection, error: Error): void {
+  connection.destroy();
+  const { stream } = connection as unknown as { stream: { destroy(error?: Error): void } };
+  stream.destroy(error);
+}
+
+type Query = (sql: string, values: unknown, callback?: Callback) => unknown;
+type Callback = (error: mysql.QueryError | null, ...results: unknown[]) => void;
+
+/** Lets `query` with values be a prepared statement. One without values has nothing to bind. */
+function bindValues(connection: PoolConnection): void {
+  const asText = connection.query.bind(connection) as unknown as Query;
+  const execute = connection.execute.bind(connection) as unknown as Query;
+  const query: Query = (sql, values, callback) => {
+    if (!Array.isArray(values) || values.length === 0 || !callback) {
+      return asText(sql, values, callback);
+    }
+    return execute(sql, values.map(toParameter), (error, ...results) => {
+      // Escaping on this side is safe as well: the session's quoting and charset are pinned.
+      if (error && NOT_PREPARED.has(error.code)) asText(sql, values, callback);
+      else callback(error, ...results);
+    });
+  };
+  Object.assign(connection, { query });
+}
+
+/** Whole numbers go as such: as the floating point numbers that they are here, no LIMIT takes them. */
+function toParameter(value: unknown): unknown {
+  if (value === undefined) return null;
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
+    return mysql.TypedParameter.LONGLONG(value as bigint | number);
+  }
+  if (Array.isArray(value) || (typeof value === 'number' && !Number.isFinite(value))) {
+    throw new TypeError('A list or an endless number is no value of a statement');
+  }
+  return value;
+}
