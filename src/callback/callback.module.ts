@@ -31,6 +31,6 @@ import { PushVerifier } from './push-verifier.js';
     PushAnswers,
     PushVerifier,
   ],
-  exports: [CallbackService],
+  exports: [CallbackService, EventReplies],
 })
 export class CallbackModule {}

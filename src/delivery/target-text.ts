@@ -52,7 +52,7 @@ function widthOf(bytes: Buffer): string | undefined {
   return first !== 0 && second === 0 ? 'utf-16le' : undefined;
 }
 
-function decoderOf(charset: string): TextDecoder {
+function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset, { fatal: true });
   } catch {

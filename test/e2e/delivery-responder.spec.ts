@@ -13,13 +13,7 @@ import {
   useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
-import {
-  ACCOUNT,
-  eventFields,
-  pushMessage,
-  textFields,
-  USER,
-} from '../support/message-pushes.js';
+import { ACCOUNT, eventFields, pushMessage, textFields, USER } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
 import { isSignedBy, WebhookReceiver, type WebhookAnswer } from '../support/webhook-receiver.js';
 

@@ -137,8 +137,7 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
     }
     expect(attempt).toMatchObject({
       status: 200,
-      error:
-        'The text is longer than 2047 bytes; the rest was sent as 2 customer-service messages',
+      error: 'The text is longer than 2047 bytes; the rest was sent as 2 customer-service messages',
     });
   });
 

@@ -193,7 +193,8 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     ['XML with a refusal', 'xml', { body: '{"ErrCode":-1}' }, '<xml><ErrCode>-1</ErrCode></xml>'],
   ])('may answer an event in %s that is no message', async (_, format, answer, expected) => {
     service.answer(answer);
-    const fields = eventFields(test, 'xpay_goods_deliver_notify', { RetryTimes: 0 });
+    const OutTradeNo = `order of ${format} ${String(answer.body)}`;
+    const fields = eventFields(test, 'xpay_goods_deliver_notify', { OutTradeNo });
     const sent =
       format === 'xml' ? messagePush(test, fields) : jsonPush(test, JSON.stringify(fields));
     const first = await sendMessage(test, sent);
