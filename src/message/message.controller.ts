@@ -29,8 +29,9 @@ export class MessageController {
     description:
       'Query: timestamp, nonce, msg_signature and encrypt_type=aes. The body is read whatever ' +
       'its content type says: XML, or the JSON that shops send. Answered within 5 s, when the ' +
-      "push is in the database: with the encrypted reply of the account's responder, or " +
-      '`success`. A push that comes again is answered as the first time, and told to nobody. ' +
+      "push is in the database: with the encrypted reply of the account's responder, in the " +
+      "push's own format, or `success`. A push that comes again is answered as the first time, " +
+      'and told to nobody. ' +
       'What a responder may answer is `x-passive-reply`.',
   })
   @ApiExtension('x-passive-reply', passiveReplyDocs)
