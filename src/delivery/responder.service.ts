@@ -72,7 +72,7 @@ export class ResponderService implements OnModuleDestroy {
         resolve(reply);
         return inTime;
       };
-      const answerLeft = new Promise<void>((left) => this.leaving.set(push.id, left));
+      const answerLeft = new Promise<void>((leave) => this.leaving.set(push.id, leave));
       const work = this.call(job, subscription, { answered, answerLeft }).finally(() => {
         clearTimeout(timer);
         resolve(undefined);

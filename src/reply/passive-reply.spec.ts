@@ -176,15 +176,15 @@ describe('what is optional', () => {
       { Title: '', PicUrl: 'c' },
       '<Title><![CDATA[]]></Title><PicUrl><![CDATA[c]]></PicUrl>',
     ],
-  ])('of an article is sent as it is given: %s', (_, article, expected) => {
-    expect(fromJson({ MsgType: 'news', Articles: [article] })).toContain(
+  ])('of an article is sent as it is given: %s', (_, given, expected) => {
+    expect(fromJson({ MsgType: 'news', Articles: [given] })).toContain(
       `<ArticleCount>1</ArticleCount><Articles><item>${expected}</item></Articles></xml>`,
     );
   });
 
   it('is sent as it is given in XML', () => {
-    const article = '<item><Description>d</Description><Url/></item>';
-    const xml = `<xml><MsgType>news</MsgType><Articles>${article}</Articles></xml>`;
+    const given = '<item><Description>d</Description><Url/></item>';
+    const xml = `<xml><MsgType>news</MsgType><Articles>${given}</Articles></xml>`;
     expect(responderReply(xml, MESSAGE).text).toContain(
       '<item><Description><![CDATA[d]]></Description><Url><![CDATA[]]></Url></item>',
     );
@@ -330,13 +330,15 @@ describe('a result', () => {
   });
 
   it('needs nobody whom it is for', () => {
-    const head = (): never => {
-      throw new ReplyInvalidError('nobody');
-    };
-    expect(responderReply('{"a":1}', { ...EVENT, head }).text).toBe('<xml><a>1</a></xml>');
-    expect(() => responderReply('{"MsgType":"text","Content":"a"}', { ...EVENT, head })).toThrow();
+    const nobody = { ...EVENT, head: nobodyKnown };
+    expect(responderReply('{"a":1}', nobody).text).toBe('<xml><a>1</a></xml>');
+    expect(() => responderReply('{"MsgType":"text","Content":"a"}', nobody)).toThrow('nobody');
   });
 });
+
+function nobodyKnown(): never {
+  throw new ReplyInvalidError('nobody');
+}
 
 function messageOf(work: () => unknown): string {
   try {

@@ -83,7 +83,9 @@ function result(document: ResponderDocument, format: DocumentFormat): ResponderR
 }
 
 function message({ format, fields }: ResponderDocument, push: AnsweredPush): ResponderReply {
-  const parsed = passiveReply.safeParse(format === 'xml' ? withArticleList(fields) : known(fields));
+  const parsed = passiveReply.safeParse(
+    format === 'xml' ? withArticleList(fields) : withoutNulls(fields),
+  );
   if (!parsed.success) throw new ReplyInvalidError(replyProblem(parsed.error));
   const reply = parsed.data;
   const head = push.head();
@@ -98,16 +100,16 @@ function message({ format, fields }: ResponderDocument, push: AnsweredPush): Res
 
 /** The same in another case: not a type that WeChat might have, but a slip that users would see. */
 function refuseNearMiss(type: string): void {
-  const meant = REPLY_TYPES.find((known) => known === type.trim().toLowerCase());
+  const meant = REPLY_TYPES.find((one) => one === type.trim().toLowerCase());
   if (meant) throw new ReplyInvalidError(`MsgType is ${meant}, in these letters`);
 }
 
 /** Without what is null: serializers write it for what is not there. */
-function known(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(known);
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
   if (value === null || typeof value !== 'object') return value;
   const present = Object.entries(value).filter(([, one]) => one !== null);
-  return Object.fromEntries(present.map(([name, one]) => [name, known(one)]));
+  return Object.fromEntries(present.map(([name, one]) => [name, withoutNulls(one)]));
 }
 
 /** Articles as JSON has them: a list, also of one. */

@@ -252,7 +252,7 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
   });
 
   it('whose text is too long has as much of it sent as fits, and the attempt says so', async () => {
-    service.answer(text('内'.repeat(681) + '👨‍👩‍👧' + 'b'));
+    service.answer(text(`${'内'.repeat(681)}👨‍👩‍👧b`));
     expect(replyText(await push())).toBe('内'.repeat(681));
     await settled(test);
     const [latestDelivery] = await deliveries(test, { limit: '1' });
