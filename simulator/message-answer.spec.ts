@@ -96,6 +96,60 @@ describe('an answer', () => {
   });
 });
 
+describe('an answer to a JSON message', () => {
+  const reply = (changes: object = {}): string =>
+    JSON.stringify({
+      ToUserName: USER,
+      FromUserName: USER_NAME,
+      CreateTime: 1_760_000_001,
+      MsgType: 'transfer_customer_service',
+      ...changes,
+    });
+  const send = (body: string) => {
+    receiver.answer = () => ({ body });
+    return simulator.sendMessage(appid, ACCOUNT, { fromUser: USER, format: 'json' });
+  };
+
+  it('that is an encrypted reply in JSON is decrypted', async () => {
+    const { outcome, reply: read } = await send(encryptedReply(reply()));
+    expect(outcome).toBe('reply');
+    expect(read).toEqual({ xml: reply(), fields: JSON.parse(reply()) });
+  });
+
+  it.each([
+    ['in XML', encryptedReply(replyXml()), 'no JSON'],
+    [
+      'with its time as text',
+      encryptedReply(reply()).replace(/:(1760000000),/, ':"$1",'),
+      'no number',
+    ],
+    ['signed with another Token', encryptedReply(reply(), { token: 'x' }), 'signature'],
+    ['with a CreateTime of text', encryptedReply(reply({ CreateTime: '1' })), 'CreateTime'],
+    ['for another user', encryptedReply(reply({ ToUserName: 'o' })), 'another user'],
+    ['that is a result', encryptedReply('{"ErrCode":0}'), 'ToUserName is missing'],
+    [
+      'with a text that is too long',
+      encryptedReply(reply({ MsgType: 'text', Content: 'a'.repeat(2048) })),
+      '2047',
+    ],
+  ])('is malformed %s', async (_name, body, problem) => {
+    const result = await send(body);
+    expect(result).toMatchObject({ outcome: 'malformed', reply: null });
+    expect(result.problem).toMatch(problem);
+  });
+});
+
+describe('the result that an event asks for', () => {
+  it.each(['xml', 'json'] as const)('is taken as %s', async (format) => {
+    const result = format === 'json' ? '{"ErrCode":0}' : '<xml><ErrCode>0</ErrCode></xml>';
+    receiver.answer = () => ({ body: encryptedReply(result) });
+    const options = { event: 'xpay_goods_deliver_notify', format };
+    const { outcome, reply } = await simulator.sendEvent(appid, ACCOUNT, options);
+    expect(outcome).toBe('reply');
+    expect(reply?.xml).toBe(result);
+  });
+});
+
 describe('a message without an answer', () => {
   it('is sent three times, the same each time under a new signature', async () => {
     receiver.answer = () => null;

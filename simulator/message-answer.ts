@@ -1,6 +1,7 @@
 import type { ReadyMessage } from './message-builder.js';
 import type { PushAnswer } from './push-transport.js';
-import { readReplyXml, type ReplyFields } from './reply-xml.js';
+import { readReplyJson } from './reply-json.js';
+import { readReplyXml } from './reply-xml.js';
 import { signMessage } from './wechat-push-crypto.js';
 import { decryptReply } from './wechat-reply-crypto.js';
 
@@ -13,10 +14,14 @@ import { decryptReply } from './wechat-reply-crypto.js';
  */
 export type MessageOutcome = 'success' | 'empty' | 'reply' | 'malformed' | 'refused' | 'unanswered';
 
-/** A passive reply (被动回复), decrypted and verified. */
+/** Longest text that is shown, in bytes; at more the user reads that the account is out of order. */
+const MAX_TEXT_BYTES = 2047;
+
+/** A passive reply (被动回复), or the result that an event asks for, decrypted and verified. */
 export interface PassiveReply {
+  /** XML, or JSON to a message that is JSON. */
   xml: string;
-  fields: ReplyFields;
+  fields: Record<string, unknown>;
 }
 
 /** What one answer comes to. */
@@ -47,7 +52,9 @@ function judged(outcome: MessageOutcome): JudgedAnswer {
 /** Throws, with the reason, for what WeChat would not show to the user. */
 function openReply(message: ReadyMessage, body: string): PassiveReply {
   const { appid, token, encodingAesKey } = message.component;
-  const outer = readReplyXml(body);
+  const read = message.format === 'json' ? readReplyJson : readReplyXml;
+  const outer = read(body) as Record<string, unknown>;
+  if (message.format === 'json') takeNumber(outer, 'TimeStamp');
   const parts = ['TimeStamp', 'Nonce', 'Encrypt'].map((name) => textOf(outer, name));
   const [timestamp = '', nonce = '', encrypt = ''] = parts;
   if (signMessage(token, timestamp, nonce, encrypt) !== textOf(outer, 'MsgSignature')) {
@@ -55,17 +62,32 @@ function openReply(message: ReadyMessage, body: string): PassiveReply {
   }
   const { message: xml, tailId } = decryptReply(encodingAesKey, encrypt);
   if (tailId !== appid) throw new Error(`the id behind the reply is ${tailId}`);
-  const fields = readReplyXml(xml);
+  const fields = read(xml) as Record<string, unknown>;
+  // An event may ask for a result, which is no message to anybody.
+  if (message.isEvent && fields['MsgType'] === undefined) return { xml, fields };
   if (textOf(fields, 'ToUserName') !== message.fromUser) throw new Error('it is for another user');
   if (textOf(fields, 'FromUserName') !== message.toUserName) {
     throw new Error('it is from another account');
   }
-  textOf(fields, 'CreateTime');
-  textOf(fields, 'MsgType');
+  textOf(
+    message.format === 'json' ? takeNumber({ ...fields }, 'CreateTime') : fields,
+    'CreateTime',
+  );
+  if (textOf(fields, 'MsgType') !== 'text') return { xml, fields };
+  if (Buffer.byteLength(textOf(fields, 'Content')) > MAX_TEXT_BYTES) {
+    throw new Error(`the text has more than ${MAX_TEXT_BYTES} bytes`);
+  }
   return { xml, fields };
 }
 
-function textOf(fields: ReplyFields, name: string): string {
+/** Makes a text of what JSON has as a number. */
+function takeNumber(fields: Record<string, unknown>, name: string): Record<string, unknown> {
+  if (!Number.isInteger(fields[name])) throw new Error(`${name} is no number`);
+  fields[name] = String(fields[name]);
+  return fields;
+}
+
+function textOf(fields: Record<string, unknown>, name: string): string {
   const value = fields[name];
   if (typeof value === 'string' && value !== '') return value;
   throw new Error(`${name} is missing`);

@@ -39,6 +39,7 @@ export interface ReadyMessage {
   createTime: number;
   msgId: string | null;
   format: MessageFormat;
+  isEvent: boolean;
   plaintext: string;
   /** The message URL of the account. */
   url: string;

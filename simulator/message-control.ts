@@ -159,6 +159,7 @@ export abstract class MessageControl extends AuthorizerControl {
       ...head,
       component,
       account,
+      isEvent: event !== undefined,
       plaintext,
       url: accountUrl(component, account, url),
       overrides,

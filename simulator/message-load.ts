@@ -161,7 +161,15 @@ export class MessageLoad {
     const fields = msgType === 'text' ? { Content: `message ${this.sent}` } : undefined;
     const plaintext = plaintextOf({ ...head, msgType, event, fields });
     const { account, url } = target;
-    return { ...head, component, account, url, plaintext, overrides: {} };
+    return {
+      ...head,
+      component,
+      account,
+      url,
+      isEvent: event !== undefined,
+      plaintext,
+      overrides: {},
+    };
   }
 
   private take(result: MessageResult): void {

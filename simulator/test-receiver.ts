@@ -93,6 +93,10 @@ export function encryptedReply(
     tailId: changes.tailId ?? appid,
   });
   const signature = signMessage(changes.token ?? token, '1760000000', '42', encrypted);
+  if (xml.startsWith('{')) {
+    const [Encrypt, MsgSignature] = [encrypted, signature];
+    return JSON.stringify({ Encrypt, MsgSignature, TimeStamp: 1_760_000_000, Nonce: '42' });
+  }
   return (
     `<xml><Encrypt><![CDATA[${encrypted}]]></Encrypt>` +
     `<MsgSignature><![CDATA[${signature}]]></MsgSignature>` +

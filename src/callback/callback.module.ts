@@ -41,6 +41,6 @@ import { RefusedPushes } from './refused-pushes.js';
     RefusedPushStore,
     RefusedPushes,
   ],
-  exports: [CallbackService],
+  exports: [CallbackService, EventReplies],
 })
 export class CallbackModule {}

@@ -9,6 +9,7 @@ import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
+import { isJsonText } from '../wechat-crypto/wechat-json.js';
 import type { ArrivedPush } from './arrived-push.js';
 import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
 import { EventRecorder, type Recorded } from './event-recorder.js';
@@ -77,7 +78,7 @@ export class CallbackService {
       });
       const answer = await this.answerTo(accepted, url, arrived);
       seen.outcome = accepted.recorded.repeated ? 'repeated' : answer.outcome;
-      return this.bodyOf(answer, accepted);
+      return this.bodyOf(answer, accepted, incoming.body);
     } catch (error) {
       if (error instanceof HubError) seen.outcome = error.code;
       throw error;
@@ -135,14 +136,17 @@ export class CallbackService {
     return this.answers.find(push, recorded.outcome, findReply, arrived);
   }
 
-  /** A reply goes out under the Token and key that this push came in with. */
-  private bodyOf({ outcome, reply }: PushAnswer, accepted: AcceptedPush): string {
+  /** A reply goes out as this push came in: under its Token and key, in JSON where it is JSON. */
+  private bodyOf({ outcome, reply }: PushAnswer, accepted: AcceptedPush, body?: Buffer): string {
     if (reply === undefined) return outcome === 'empty' ? '' : 'success';
     const { component, verified, query } = accepted;
     const timestamp = String(Math.floor(this.clock.now() / 1000));
     const { token, key } = verified;
     const stamp = { timestamp, nonce: query.nonce };
-    return this.crypto.reply({ token, key, appid: component.appid }, reply, stamp);
+    const sender = { token, key, appid: component.appid };
+    return isJsonText(body?.toString() ?? '')
+      ? this.crypto.replyJson(sender, reply, stamp)
+      : this.crypto.reply(sender, reply, stamp);
   }
 }
 

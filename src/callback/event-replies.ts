@@ -23,11 +23,11 @@ export class EventReplies {
   ) {}
 
   /** Resolves when the reply stands in the push's row. */
-  store(id: string, xml: string): Promise<void> {
-    return this.batcher.add({ id, reply: this.box.seal(xml, location(id)) });
+  store(id: string, text: string): Promise<void> {
+    return this.batcher.add({ id, reply: this.box.seal(text, location(id)) });
   }
 
-  /** The reply of a row, as WeChat's XML; undefined where there is none (yet). */
+  /** The reply of a row, not encrypted for WeChat; undefined where there is none (yet). */
   async find(id: string): Promise<string | undefined> {
     const [row]: { outcome: Outcome; reply: string | null }[] = await this.database.read(
       (manager) => manager.query('SELECT outcome, reply FROM callback_event WHERE id = ?', [id]),

@@ -28,7 +28,7 @@ export interface PushUrl {
   /** @throws {HubError} for a push of another platform, or of another account than the path's. */
   read(verified: VerifiedPush, component: Component): PushContent | Promise<PushContent>;
   /**
-   * The passive reply to a push that is new and durable, as WeChat's XML; undefined for none.
+   * The reply to a push that is new and durable, in the push's own format; undefined for none.
    * Absent where every push is answered at once.
    * @param leftMs milliseconds from now after which a reply is of no use.
    */

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { CallbackModule } from '../callback/callback.module.js';
 import { ReplyModule } from '../reply/reply.module.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryAttempts } from './delivery.attempts.js';
@@ -15,6 +16,7 @@ import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { LateReplies } from './late-replies.js';
+import { LongTexts } from './long-texts.js';
 import { ResponderService } from './responder.service.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionController } from './subscription.controller.js';
@@ -28,12 +30,17 @@ import { TargetLookup } from './target-lookup.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
-  imports: [TypeOrmModule.forFeature([SubscriptionRow, DeliveryRow, DeliveryAttempt]), ReplyModule],
+  imports: [
+    TypeOrmModule.forFeature([SubscriptionRow, DeliveryRow, DeliveryAttempt]),
+    CallbackModule,
+    ReplyModule,
+  ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
     TargetLookup,
     TargetClient,
     LateReplies,
+    LongTexts,
     SubscriptionStore,
     SubscriptionService,
     SubscriptionHealth,

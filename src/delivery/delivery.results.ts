@@ -12,6 +12,8 @@ import { DeliveryStore } from './delivery.store.js';
 /** A target has taken it, perhaps: what is not put on record is delivered twice. */
 const SAVE_TRIES = 60;
 const SAVE_RETRY_MS = 500;
+/** Length of the columns for errors. */
+const ERROR_LENGTH = 255;
 /** Nobody but the next one of an order waits for a result: those of so many milliseconds share a transaction. */
 const PERIOD_MS = 20;
 
@@ -128,7 +130,7 @@ export class DeliveryResults {
 
   private async end(result: Result, manager: EntityManager): Promise<void> {
     const { deliveryId, ending, attempt, lastError } = result;
-    const error = attempt?.error ?? lastError ?? null;
+    const error = shortened(attempt?.error ?? lastError ?? null);
     const [next, finished] =
       ending.status === 'pending' ? [ending.nextAttemptAt, null] : [null, ending.at];
     await manager.query(
@@ -138,6 +140,11 @@ export class DeliveryResults {
       [ending.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
     );
   }
+}
+
+/** What a column takes, in whole characters: WeChat's own words may stand in it, at any length. */
+function shortened(error: string | null): string | null {
+  return error && [...error].slice(0, ERROR_LENGTH).join('');
 }
 
 type Taken = Result & { ending: { status: 'delivered'; at: number } };
@@ -164,7 +171,7 @@ async function insertAttempts(
       durationMs,
       cause,
       status,
-      error,
+      shortened(error),
     ]),
   );
 }

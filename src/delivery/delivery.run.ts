@@ -4,6 +4,7 @@ import { DeliveryAttempts } from './delivery.attempts.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliverySender } from './delivery.sender.js';
 import { LateReplies } from './late-replies.js';
+import { LongTexts } from './long-texts.js';
 import type { Subscription } from './subscription.js';
 
 /** Who has a delivery attempted, and why. */
@@ -12,7 +13,9 @@ export interface RunCause {
   /** Cuts the call. */
   signal: AbortSignal;
   /** Told of the reply as soon as it is there; whether anybody has waited for it that long. */
-  answered?: (replyXml?: string) => boolean;
+  answered?: (reply?: string) => boolean;
+  /** Resolves when the reply has been handed to WeChat. */
+  answerLeft?: Promise<void>;
 }
 
 /** One attempt of a delivery that this process has leased, from the call to its record. */
@@ -22,25 +25,32 @@ export class DeliveryRun {
     private readonly sender: DeliverySender,
     private readonly attempts: DeliveryAttempts,
     private readonly lateReplies: LateReplies,
+    private readonly longTexts: LongTexts,
   ) {}
 
   /** @returns whether the delivery has ended. */
   async make(
     job: DeliveryJob,
     subscription: Subscription,
-    { cause, signal, answered }: RunCause,
+    { cause, signal, answered, answerLeft }: RunCause,
   ): Promise<boolean> {
     const { deliveryId, push } = job;
     const sent = await this.sender.send({ deliveryId, push, subscription, cause, signal });
-    const { replyXml } = sent;
-    const inTime = answered?.(replyXml);
+    const { reply } = sent;
+    const inTime = answered?.(reply?.text);
     if (signal.aborted && !sent.taken) {
       await this.attempts.giveBack(job);
       return false;
     }
     // The schedule's calls are nobody's to wait for: without a reply none of them is late.
-    const late = inTime === false || (inTime === undefined && replyXml !== undefined);
-    const remark = late ? await this.lateReplies.remarkOn(job, subscription, replyXml) : undefined;
+    const late = inTime === false || (inTime === undefined && reply !== undefined);
+    if (late) {
+      const remark = await this.lateReplies.remarkOn(job, subscription, reply);
+      return this.attempts.made(job, sent, cause, remark);
+    }
+    // Users read in order: what the reply has no room for comes behind it.
+    if (reply?.rest !== undefined) await answerLeft;
+    const remark = await this.longTexts.remarkOn(push, subscription, reply);
     return this.attempts.made(job, sent, cause, remark);
   }
 }

@@ -4,6 +4,7 @@ import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { ResponderAnswers } from '../reply/responder-answers.js';
+import type { ResponderReply } from '../reply/responder-reply.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DELIVERY_POLICY, parseRetryAfter } from './delivery-policy.js';
 import { pushBody } from './push-body.js';
@@ -40,7 +41,7 @@ export interface Sent {
   /** What the target asked for, in milliseconds. */
   retryAfterMs?: number;
   /** A responder's reply. */
-  replyXml?: string;
+  reply?: ResponderReply;
 }
 
 /** Makes one attempt: builds what is sent, signs it, calls the target, and judges the answer. */
@@ -96,7 +97,7 @@ export class DeliverySender {
       },
       body,
       timeoutMs: this.timeoutMs,
-      readBody: subscription.mode === 'responder' && push.format === 'xml',
+      readBody: subscription.mode === 'responder',
       signal,
     });
   }
@@ -108,12 +109,12 @@ export class DeliverySender {
       const retryAfterMs = heeded ? parseRetryAfter(retryAfter, at) : undefined;
       return { status, error: refusal(status), taken: false, gone: status === 410, retryAfterMs };
     }
-    // To a push that is JSON there is no passive reply, whatever is answered.
-    const mayReply = subscription.mode === 'responder' && push.format === 'xml';
-    if (!mayReply) return { status, error: null, taken: true, gone: false };
-    const { replyXml, error } = this.answers.read(push, answer.body);
+    if (subscription.mode !== 'responder') return { status, error: null, taken: true, gone: false };
+    const { unreadable } = answer;
+    const read = unreadable ? { error: unreadable } : this.answers.read(push, answer.body);
+    const { reply, error } = read;
     const taken = error === undefined;
-    return { status, error: error?.slice(0, ERROR_LENGTH) ?? null, taken, gone: false, replyXml };
+    return { status, error: error?.slice(0, ERROR_LENGTH) ?? null, taken, gone: false, reply };
   }
 }
 

@@ -5,7 +5,7 @@ import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
-import { DeliveryRun } from './delivery.run.js';
+import { DeliveryRun, type RunCause } from './delivery.run.js';
 import { SubscriptionService } from './subscription.service.js';
 import { responderOf, type FilteredPush, type Subscription } from './subscription.js';
 
@@ -22,6 +22,8 @@ export class ResponderService implements OnModuleDestroy {
   private readonly logger = new Logger(ResponderService.name);
   private readonly expected = new LRUCache<string, DeliveryJob>({ max: MAX_EXPECTED });
   private readonly underWay = new Set<Promise<void>>();
+  /** By push: what is to be done when its answer goes to WeChat. */
+  private readonly leaving = new Map<string, () => void>();
   private readonly stop = new AbortController();
 
   constructor(
@@ -46,7 +48,8 @@ export class ResponderService implements OnModuleDestroy {
    * budget allows is put on record, and sent as a customer-service message where that is set; one
    * that does not come, or is of no use, is asked for again by the schedule.
    * @param leftMs milliseconds from now for which anybody waits for the answer.
-   * @returns the passive reply's XML; undefined where there is no responder, or no reply in time.
+   * The caller says by {@link answerLeaves} when the answer goes out.
+   * @returns the reply, in the push's format; undefined where there is no responder, or none in time.
    * Never rejects.
    */
   async respond(push: ArrivedPush, leftMs: number): Promise<string | undefined> {
@@ -65,17 +68,25 @@ export class ResponderService implements OnModuleDestroy {
         resolve(undefined);
       };
       const timer = setTimeout(tooLate, Math.max(left, 0));
-      const answered = (replyXml?: string): boolean => {
-        resolve(replyXml);
+      const answered = (reply?: string): boolean => {
+        resolve(reply);
         return inTime;
       };
-      const work = this.call(job, subscription, answered).finally(() => {
+      const answerLeft = new Promise<void>((leave) => this.leaving.set(push.id, leave));
+      const work = this.call(job, subscription, { answered, answerLeft }).finally(() => {
         clearTimeout(timer);
         resolve(undefined);
+        this.answerLeaves(push.id);
         this.underWay.delete(work);
       });
       this.underWay.add(work);
     });
+  }
+
+  /** The answer to a push goes out now, with a reply or without. */
+  answerLeaves(pushId: string): void {
+    this.leaving.get(pushId)?.();
+    this.leaving.delete(pushId);
   }
 
   /** Resolves when no call is under way. */
@@ -91,11 +102,11 @@ export class ResponderService implements OnModuleDestroy {
   private async call(
     job: DeliveryJob,
     subscription: Subscription,
-    answered: (replyXml?: string) => boolean,
+    waiting: Pick<RunCause, 'answered' | 'answerLeft'>,
   ): Promise<void> {
     const { signal } = this.stop;
     try {
-      await this.runs.make(job, subscription, { cause: 'responder', signal, answered });
+      await this.runs.make(job, subscription, { cause: 'responder', signal, ...waiting });
     } catch (error) {
       this.logger.warn('The call of a responder went wrong; it is called again', error);
     }

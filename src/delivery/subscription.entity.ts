@@ -56,6 +56,10 @@ export class SubscriptionRow {
   @Column({ name: 'late_reply', type: 'boolean' })
   lateReply!: boolean;
 
+  /** Whether what a responder's text is too long by is sent as customer-service messages. */
+  @Column({ name: 'split_text', type: 'boolean', default: true })
+  splitText!: boolean;
+
   /** Milliseconds from a message's arrival within which a responder's answer is waited for. */
   @Column({ name: 'budget_ms', type: 'integer' })
   budgetMs!: number;

@@ -152,7 +152,8 @@ function invalid(message: string): HubError {
 
 function valuesOf(subscription: Subscription): SubscriptionValues {
   const { name, url, mode, format, componentAppId, authorizerAppId } = subscription;
-  const { kinds, types, ordered, lateReply, budgetMs, enabled } = subscription;
+  const { kinds, types, ordered, lateReply, splitText, budgetMs, enabled } = subscription;
   const filter = { componentAppId, authorizerAppId, kinds, types };
-  return { name, url, mode, format, ...filter, ordered, lateReply, budgetMs, enabled };
+  const answers = { lateReply, splitText, budgetMs };
+  return { name, url, mode, format, ...filter, ordered, ...answers, enabled };
 }

@@ -38,6 +38,7 @@ function subscription(values: Partial<Subscription>): Subscription {
     format: 'json',
     ordered: false,
     lateReply: false,
+    splitText: true,
     budgetMs: 4500,
     enabled: true,
     secret: new Secret('whsec_fake'),

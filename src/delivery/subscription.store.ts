@@ -38,6 +38,7 @@ export type SubscriptionValues = Pick<
   | 'types'
   | 'ordered'
   | 'lateReply'
+  | 'splitText'
   | 'budgetMs'
   | 'enabled'
 >;
@@ -202,6 +203,7 @@ export class SubscriptionStore {
       types: types instanceof HubError ? [] : types,
       ordered: Boolean(row.ordered),
       lateReply: Boolean(row.lateReply),
+      splitText: Boolean(row.splitText),
       enabled: Boolean(row.enabled),
       secret: secret instanceof HubError ? new Secret('') : secret,
       previousSecret: this.ifReadable(row.previousSecret, subscriptionPreviousSecret, id),

@@ -32,6 +32,8 @@ export interface Subscription extends PushFilter, Failing {
   ordered: boolean;
   /** Whether a responder's reply that comes too late is sent as a customer-service message. */
   lateReply: boolean;
+  /** Whether what a passive reply has no room for is sent as customer-service messages. */
+  splitText: boolean;
   /** Milliseconds from a message's arrival within which a responder's answer is waited for. */
   budgetMs: number;
   enabled: boolean;

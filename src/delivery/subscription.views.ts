@@ -29,6 +29,9 @@ const fields = {
     .describe('Values of InfoType, MsgType or Event, as WeChat spells them; null for all'),
   ordered: z.boolean().describe('Deliver the pushes of one account one after another'),
   lateReply: z.boolean().describe('Send a reply that comes too late as a customer-service message'),
+  splitText: z
+    .boolean()
+    .describe('Send what a text is too long by as customer-service messages; else it is cut'),
   budgetMs: z
     .int()
     .min(100)
@@ -48,6 +51,7 @@ export const newSubscriptionBody = z
     types: fields.types.default(null),
     ordered: fields.ordered.default(false),
     lateReply: fields.lateReply.default(false),
+    splitText: fields.splitText.default(true),
     budgetMs: fields.budgetMs.default(DELIVERY_POLICY.maxBudget),
     enabled: fields.enabled.default(true),
   })
@@ -128,8 +132,8 @@ export function toSubscriptionView(subscription: Subscription): SubscriptionView
 }
 
 export function toOutcomeView(sent: Sent): z.infer<typeof attemptOutcomeView> {
-  const { taken, status, error, durationMs, replyXml } = sent;
-  return { taken, status, error, durationMs, reply: replyXml !== undefined };
+  const { taken, status, error, durationMs, reply } = sent;
+  return { taken, status, error, durationMs, reply: reply !== undefined };
 }
 
 function iso(ms: number): string {
@@ -152,6 +156,7 @@ export const subscriptionViewExample: SubscriptionView = {
   types: null,
   ordered: false,
   lateReply: false,
+  splitText: true,
   budgetMs: 4500,
   enabled: true,
   secretChangedAt: '2026-11-22T08:00:00.000Z',

@@ -16,6 +16,7 @@ import {
   type KeptConnections,
 } from './target-agents.js';
 import { TargetLookup } from './target-lookup.js';
+import { targetText, TargetTextError } from './target-text.js';
 
 /** Longest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 256 * 1024;
@@ -48,8 +49,10 @@ export interface CalledTarget {
   status: number;
   /** Content-Type as it came; empty without one. */
   contentType: string;
-  /** Read as UTF-8, 256 KiB at the most. */
+  /** Read by its charset, 256 KiB at the most; empty where it can't be. */
   body: string;
+  /** Why the body can't be read; nothing of what it holds. */
+  unreadable?: string;
   retryAfter?: string;
 }
 
@@ -223,7 +226,16 @@ async function readAnswer(response: IncomingMessage, readBody: boolean): Promise
     throw new TargetCallError('The answer ended before it was complete');
   }
   if (size > MAX_ANSWER_BYTES) throw new TargetCallError('The answer is larger than 256 KiB');
-  return { ...facts, body: Buffer.concat(chunks).toString('utf8') };
+  return { ...facts, ...bodyOf(Buffer.concat(chunks), facts.contentType) };
+}
+
+function bodyOf(bytes: Buffer, contentType: string): Pick<CalledTarget, 'body' | 'unreadable'> {
+  try {
+    return { body: targetText(bytes, contentType) };
+  } catch (error) {
+    if (error instanceof TargetTextError) return { body: '', unreadable: error.message };
+    throw error;
+  }
 }
 
 /** Reads the rest so that the connection can be used again, unless that takes too long. */

@@ -29,8 +29,9 @@ export class MessageController {
     description:
       'Query: timestamp, nonce, msg_signature and encrypt_type=aes. The body is read whatever ' +
       'its content type says: XML, or the JSON that shops send. Answered within 5 s, when the ' +
-      "push is in the database: with the encrypted reply of the account's responder, or " +
-      '`success`. A push that comes again is answered as the first time, and told to nobody. ' +
+      "push is in the database: with the encrypted reply of the account's responder, in the " +
+      "push's own format, or `success`. A push that comes again is answered as the first time, " +
+      'and told to nobody. ' +
       'What a responder may answer is `x-passive-reply`.',
   })
   @ApiExtension('x-passive-reply', passiveReplyDocs)
@@ -42,10 +43,10 @@ export class MessageController {
         '<xml><ToUserName><![CDATA[gh_…]]></ToUserName><Encrypt><![CDATA[…]]></Encrypt></xml>',
     },
   })
-  @ApiProduces('text/plain', 'text/xml')
+  @ApiProduces('text/plain', 'text/xml', 'application/json')
   @ApiResponse({
     status: 200,
-    description: '`success`, nothing, or an encrypted passive reply',
+    description: '`success`, nothing, or an encrypted reply in the format of the push',
     schema: { type: 'string', example: 'success' },
   })
   @ApiComponentAppId()
@@ -65,7 +66,8 @@ export class MessageController {
     const { elapsedTime: elapsedMs } = reply;
     const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
     const answer = await this.messages.receive(incoming, authorizerAppId);
-    if (answer.startsWith('<xml>')) void reply.header('content-type', 'text/xml; charset=utf-8');
+    const type = typeOf(answer);
+    if (type) void reply.header('content-type', `${type}; charset=utf-8`);
     return answer;
   }
 
@@ -78,6 +80,12 @@ export class MessageController {
   ): Promise<string> {
     return this.messages.checkUrl(componentAppId, query);
   }
+}
+
+/** `success` is plain text, as everything that has no type of its own. */
+function typeOf(answer: string): string | undefined {
+  if (answer.startsWith('<')) return 'text/xml';
+  return answer.startsWith('{') ? 'application/json' : undefined;
 }
 
 function ApiAuthorizerAppId(): MethodDecorator {

@@ -4,10 +4,10 @@ import { CallbackService, type IncomingPush } from '../callback/callback.service
 import { Clock } from '../common/clock.js';
 import { ResponderService } from '../delivery/responder.service.js';
 import { checkAuthorizerAppId, MessageReader } from './message-reader.js';
-import { replyXml } from '../reply/passive-reply-xml.js';
 import { releaseCheckAnswer, type ReleaseCheckAnswer } from './release-check.js';
 import { ReleaseCheckService } from './release-check.service.js';
 import { replyHead } from '../reply/reply-head.js';
+import { messageText } from '../reply/responder-reply.js';
 
 /** Messages and events of the accounts (消息与事件接收URL): received, and answered in time. */
 @Injectable()
@@ -23,12 +23,20 @@ export class MessageService {
   /** The answer for WeChat, once the push is durable: `success`, nothing, or an encrypted reply. */
   async receive(incoming: IncomingPush, authorizerAppId: string): Promise<string> {
     checkAuthorizerAppId(authorizerAppId);
-    return this.callback.receive(incoming, {
-      authorizerAppId,
-      read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
-      reply: (push, leftMs) => this.reply(push, leftMs),
-      mayReply: (push) => this.mayReply(push),
-    });
+    let asked: string | undefined;
+    try {
+      return await this.callback.receive(incoming, {
+        authorizerAppId,
+        read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
+        reply: (push, leftMs) => {
+          asked = push.id;
+          return this.reply(push, leftMs);
+        },
+        mayReply: (push) => this.mayReply(push),
+      });
+    } finally {
+      if (asked !== undefined) this.responder.answerLeaves(asked);
+    }
   }
 
   /** The answer to the GET by which WeChat's console checks a URL. */
@@ -45,13 +53,13 @@ export class MessageService {
     if (push.kind === 'authorization') return false;
     const check = releaseCheckAnswer(push);
     if (check) return check.kind === 'text';
-    return push.format === 'xml' && this.responder.hasResponder(push);
+    return this.responder.hasResponder(push);
   }
 
   private answerCheck(push: ArrivedPush, check: ReleaseCheckAnswer): string | undefined {
     if (check.kind === 'code') this.releaseCheck.begin(push, check.code);
     if (check.kind !== 'text') return undefined;
     const head = replyHead(push, this.clock.now());
-    return replyXml(head, { MsgType: 'text', Content: check.content });
+    return messageText(push.format, head, { MsgType: 'text', Content: check.content });
   }
 }

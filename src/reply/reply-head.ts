@@ -1,5 +1,15 @@
 import type { ArrivedPush } from '../callback/arrived-push.js';
-import { ReplyInvalidError, type ReplyHead } from './passive-reply-xml.js';
+import { ReplyInvalidError } from './reply-invalid.error.js';
+
+/** Who a reply is from and to, and when. */
+export interface ReplyHead {
+  /** The user's openid. */
+  toUserName: string;
+  /** The account's original id, `gh_…`. */
+  fromUserName: string;
+  /** Unix seconds. */
+  createTime: number;
+}
 
 /**
  * A reply goes back where its push came from.
@@ -8,7 +18,7 @@ import { ReplyInvalidError, type ReplyHead } from './passive-reply-xml.js';
  */
 export function replyHead({ fields, fromUser }: ArrivedPush, now: number): ReplyHead {
   const { ToUserName: account } = fields;
-  if (typeof account !== 'string' || !fromUser) {
+  if (typeof account !== 'string' || account === '' || !fromUser) {
     throw new ReplyInvalidError('the push does not say from whom and to whom it is');
   }
   return {

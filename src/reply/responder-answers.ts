@@ -2,21 +2,31 @@ import { Injectable } from '@nestjs/common';
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import { CustomerMessages } from './customer-messages.js';
-import {
-  readJsonReply,
-  ReplyInvalidError,
-  replyXml,
-  rewriteXmlReply,
-} from './passive-reply-xml.js';
+import { MAX_TEXT_BYTES } from './passive-reply.js';
 import { replyHead } from './reply-head.js';
+import { responderReply, type ResponderReply } from './responder-reply.js';
+import { textParts } from './text-parts.js';
+
+/** Customer-service messages that WeChat allows after a user's message (客服消息, 48 h). */
+const MAX_MESSAGES = 5;
+/** None is begun later than this after the first, in milliseconds: the delivery's lease goes on. */
+const BEGIN_WITHIN_MS = 8000;
 
 /** What a responder's answer comes to. */
 export interface ReadAnswer {
-  /** The passive reply (被动回复); undefined for an empty answer, which is `success`. */
-  replyXml?: string;
+  /** Undefined for an empty answer, which is `success`. */
+  reply?: ResponderReply;
   /** What is wrong with it; nothing of what it holds. */
+  error?: string;
+}
+
+/** How a text went that was sent in parts. */
+export interface SentText {
+  /** Customer-service messages that WeChat has taken, and how many the text would be. */
+  sent: number;
+  parts: number;
+  /** What kept the next one from being sent. */
   error?: string;
 }
 
@@ -30,47 +40,48 @@ export class ResponderAnswers {
 
   /** Reads the body of an answer of 2xx. */
   read(push: ArrivedPush, body: string): ReadAnswer {
+    const text = body.trim();
+    if (text === '' || text === 'success') return {};
     try {
-      return { replyXml: this.interpret(push, body.trim()) };
+      const { format, kind, msgType } = push;
+      const fromUser = kind === 'message' && Boolean(msgType);
+      const head = () => replyHead(push, this.clock.now());
+      return { reply: responderReply(text, { format, fromUser, head }) };
     } catch (error) {
       return { error: error instanceof HubError ? error.message : 'The answer is not usable' };
     }
   }
 
   /**
-   * Sends a reply that came too late for WeChat as a customer-service message; only a text can be.
-   * @returns what kept it from being sent; undefined when it was.
+   * Sends a text as customer-service messages, one after the other, each as long as WeChat takes it,
+   * until all are sent or one is not. Never rejects.
    */
-  async sendLate(push: ArrivedPush, xml: string): Promise<string | undefined> {
+  async sendText(push: ArrivedPush, text: string): Promise<SentText> {
+    const all = textParts(text, MAX_TEXT_BYTES);
+    const until = performance.now() + BEGIN_WITHIN_MS;
+    let sent = 0;
     try {
-      await this.sendText(push, xml);
-      return undefined;
+      for (const part of all.slice(0, MAX_MESSAGES)) {
+        if (performance.now() > until) throw tooSlow();
+        await this.sendPart(push, part);
+        sent += 1;
+      }
+      return { sent, parts: all.length };
     } catch (error) {
       const why = error instanceof HubError ? error.message : 'it failed';
-      return `The late reply could not be sent as a customer-service message: ${why}`;
+      return { sent, parts: all.length, error: why };
     }
   }
 
-  /** Told apart by content, as types are often wrong: empty or `success`, JSON, XML. */
-  private interpret(push: ArrivedPush, text: string): string | undefined {
-    // Where a shop sends JSON there are no passive replies: what it is answered changes nothing.
-    if (text === '' || text === 'success' || push.format === 'json') return undefined;
-    const head = replyHead(push, this.clock.now());
-    if (text.startsWith('{')) return replyXml(head, readJsonReply(text));
-    if (/^<(\?xml|xml[\s>])/.test(text)) return rewriteXmlReply(head, text);
-    throw new ReplyInvalidError(
-      /^<(!doctype|html)/i.test(text) ? 'it is HTML' : 'it is neither JSON nor XML',
-    );
-  }
-
-  private async sendText(push: ArrivedPush, xml: string): Promise<void> {
-    const { MsgType: type, Content: content } = parseWechatXml(xml);
+  private async sendPart(push: ArrivedPush, part: string): Promise<void> {
     const { componentAppId, authorizerAppId, fromUser } = push;
-    if (type !== 'text' || typeof content !== 'string' || !authorizerAppId || !fromUser) {
-      throw new HubError('late_reply_unsupported', 'Too late, and only a text can be sent then', {
-        status: 409,
-      });
+    if (!authorizerAppId || !fromUser) {
+      throw new HubError('user_unknown', 'The push does not say from whom it is', { status: 409 });
     }
-    await this.messages.sendText({ componentAppId, authorizerAppId }, fromUser, content);
+    await this.messages.sendText({ componentAppId, authorizerAppId }, fromUser, part);
   }
+}
+
+function tooSlow(): HubError {
+  return new HubError('too_slow', 'WeChat was too slow', { status: 503 });
 }

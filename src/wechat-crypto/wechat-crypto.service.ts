@@ -28,6 +28,22 @@ export interface ReplyEnvelope {
   encrypt: string;
 }
 
+/** Whose reply it is. */
+export interface ReplySender {
+  token: string;
+  key: Buffer;
+  /** The component's. */
+  appid: string;
+}
+
+/** What a reply is signed with, beside its Token. */
+export interface ReplyStamp {
+  /** Unix seconds. */
+  timestamp: string;
+  nonce?: string;
+  random?: Buffer;
+}
+
 /** Reads and writes WeChat's secure-mode envelopes (加密解密技术方案). Keeps no state. */
 @Injectable()
 export class WechatCryptoService {
@@ -72,11 +88,7 @@ export class WechatCryptoService {
    * The reply's XML: encrypted, signed, with the current time unless `timestamp` (Unix seconds)
    * and a random nonce unless `nonce` is given.
    */
-  reply(
-    { token, key, appid }: { token: string; key: Buffer; appid: string },
-    message: string,
-    stamp: { timestamp: string; nonce?: string; random?: Buffer },
-  ): string {
+  reply({ token, key, appid }: ReplySender, message: string, stamp: ReplyStamp): string {
     const envelope = this.seal(token, key, { message, tailId: appid }, stamp);
     return (
       `<xml><Encrypt>${cdata(envelope.encrypt)}</Encrypt>` +
@@ -86,13 +98,22 @@ export class WechatCryptoService {
     );
   }
 
-  /** Encrypts and signs; {@link reply} is its XML. */
-  seal(
-    token: string,
-    key: Buffer,
-    plaintext: WechatPlaintext,
-    stamp: { timestamp: string; nonce?: string; random?: Buffer },
-  ): ReplyEnvelope {
+  /**
+   * The same as JSON, for pushes that are JSON: `TimeStamp` is a number, the rest text (小程序
+   * 消息推送, safe mode, whose example a test reproduces).
+   */
+  replyJson({ token, key, appid }: ReplySender, message: string, stamp: ReplyStamp): string {
+    const envelope = this.seal(token, key, { message, tailId: appid }, stamp);
+    return JSON.stringify({
+      Encrypt: envelope.encrypt,
+      MsgSignature: envelope.msgSignature,
+      TimeStamp: Number(envelope.timestamp),
+      Nonce: envelope.nonce,
+    });
+  }
+
+  /** Encrypts and signs; {@link reply} is its XML, {@link replyJson} its JSON. */
+  seal(token: string, key: Buffer, plaintext: WechatPlaintext, stamp: ReplyStamp): ReplyEnvelope {
     if (!/^\d{1,12}$/.test(stamp.timestamp)) {
       throw new WechatCryptoError(
         WechatCryptoErrcode.replyXmlFailed,

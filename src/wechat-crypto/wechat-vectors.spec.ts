@@ -100,6 +100,22 @@ describe('the published and cross-checked vectors', () => {
     expect(crypto.urlSignatureMatches(token, other)).toBe(false);
   });
 
+  it('writes the JSON reply of the documentation, byte for byte', () => {
+    const vector = replies.find(({ id }) => id === 'mini-doc-reply-json') as Vector;
+    const { token, timestamp, nonce } = vector as Required<Vector>;
+    const key = crypto.decodeKey(vector.encoding_aes_key);
+    const random = Buffer.from(vector.random_hex ?? '', 'hex');
+    const sender = { token, key, appid: vector.tail_id };
+    expect(crypto.replyJson(sender, vector.plaintext, { timestamp, nonce, random })).toBe(
+      JSON.stringify({
+        Encrypt: vector.encrypt,
+        MsgSignature: vector.msg_signature,
+        TimeStamp: 1713424427,
+        Nonce: '415670741',
+      }),
+    );
+  });
+
   it.each(replies)('writes the reply of $id as WeChat reads it', (vector) => {
     const { token, tail_id: appid, timestamp, nonce } = vector;
     const key = crypto.decodeKey(vector.encoding_aes_key);

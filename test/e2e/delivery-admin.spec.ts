@@ -50,6 +50,7 @@ describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s
       types: null,
       ordered: false,
       lateReply: false,
+      splitText: true,
       budgetMs: 4500,
       enabled: true,
       failingSince: null,

@@ -28,6 +28,13 @@ const text = (content: string): WebhookAnswer => ({
   body: JSON.stringify({ MsgType: 'text', Content: content }),
 });
 
+const RESULT_JSON = '{"ErrCode":0,"ErrMsg":"success"}';
+const RESULT_XML = '<xml><ErrCode>0</ErrCode><ErrMsg><![CDATA[success]]></ErrMsg></xml>';
+
+/** Bytes of text, and some as they are. */
+const bytes = (...parts: (string | number[])[]): Buffer =>
+  Buffer.concat(parts.map((part) => Buffer.from(part as string)));
+
 describe.each(databaseKinds())('a responder on %s', (kind) => {
   let test: TestApp;
   let service: WebhookReceiver;
@@ -119,11 +126,22 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     ['2 MB', { body: `{"MsgType":"text","Content":"${'a'.repeat(2_000_000)}"}` }, /./],
     ['malformed JSON', { body: '{"MsgType":"text"' }, /malformed JSON/],
     ['malformed XML', { body: '<xml><MsgType>text</MsgType>' }, /malformed XML/],
-    ['a wrong type', { body: '{"MsgType":"sticker"}' }, /MsgType is none of/],
+    ['a wrong type', { body: '{"MsgType":"Text","Content":"a"}' }, /MsgType is text, in/],
+    ['a result', { body: '{"ErrCode":0}' }, /MsgType is missing/],
+    ['bytes of no UTF-8', { body: bytes('{"a":"', [0xc4, 0xe3], '"}') }, /not UTF-8/],
+    [
+      'bytes of another charset',
+      { headers: { 'content-type': 'text/xml; charset=big5' }, body: bytes('<xml>', [0xff]) },
+      /not big5, as it says/,
+    ],
+    [
+      'an unknown charset',
+      { headers: { 'content-type': 'text/xml; charset=utf-7' }, body: '<xml></xml>' },
+      /charset that is not known/,
+    ],
     ['a wrong shape', { body: '{"MsgType":"image","Image":"x"}' }, /Image/],
     ['words', { body: 'OK' }, /neither JSON nor XML/],
     ['NUL', { body: '{"MsgType":"text","Content":"a\\u0000"}' }, /character/],
-    ['too long a text', text('内'.repeat(683)), /2047 bytes/],
     ['an error', { status: 500, body: '{"MsgType":"text","Content":"a"}' }, /500/],
     ['a redirect', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, /302/],
     ['a connection that is cut', { raw: (response) => response.destroy() }, /./],
@@ -167,22 +185,81 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     expect(Math.min(...seconds)).toBeGreaterThan(4);
   });
 
-  it('is told of a JSON message, and its answer is not taken for one', async () => {
-    service.answer(text('not for shops'));
+  it.each<[string, 'xml' | 'json', WebhookAnswer, string]>([
+    ['XML with XML', 'xml', { body: RESULT_XML }, RESULT_XML],
+    ['XML with JSON', 'xml', { body: RESULT_JSON }, RESULT_XML],
+    ['JSON with JSON', 'json', { body: ` ${RESULT_JSON}\n` }, RESULT_JSON],
+    ['JSON with XML', 'json', { body: RESULT_XML }, RESULT_JSON],
+    ['XML with a refusal', 'xml', { body: '{"ErrCode":-1}' }, '<xml><ErrCode>-1</ErrCode></xml>'],
+  ])('may answer an event in %s that is no message', async (_, format, answer, expected) => {
+    service.answer(answer);
+    const OutTradeNo = `order of ${format} ${String(answer.body)}`;
+    const fields = eventFields(test, 'xpay_goods_deliver_notify', { OutTradeNo });
+    const sent =
+      format === 'xml' ? messagePush(test, fields) : jsonPush(test, JSON.stringify(fields));
+    const first = await sendMessage(test, sent);
+    const { xml, tailId, nonce } = openReply(first.text);
+    expect(xml).toBe(expected);
+    expect(tailId).toBe(COMPONENT.appid);
+    expect(sent.path).toContain(`nonce=${nonce}`);
+    expect(first.headers.get('content-type')).toBe(
+      format === 'xml' ? 'text/xml; charset=utf-8' : 'application/json; charset=utf-8',
+    );
+    service.answer({ body: '{"ErrCode":1}' });
+    expect(openReply((await sendMessage(test, sent)).text).xml).toBe(expected);
+    expect(service.received).toHaveLength(1);
+    expect(await latest()).toMatchObject({ outcome: 'reply', reply: expected });
+  });
+
+  it('may answer a JSON message with a message, which is JSON too', async () => {
+    service.answer(text('你好 😀'));
     const order = '3705115058471208928';
     const plaintext = JSON.stringify(eventFields(test, 'channels_ec_order_new')).replace(
       /\}$/,
       `,"order_info":{"order_id":${order}}}`,
     );
-    expectSuccess(await sendMessage(test, jsonPush(test, plaintext)));
+    const answer = await sendMessage(test, jsonPush(test, plaintext));
+    const { xml, timeStamp } = openReply(answer.text);
+    expect(JSON.parse(xml)).toEqual({
+      ToUserName: USER,
+      FromUserName: USER_NAME,
+      CreateTime: Number(timeStamp),
+      MsgType: 'text',
+      Content: '你好 😀',
+    });
     expect(service.received[0]?.json.data).toMatchObject({
       event: 'channels_ec_order_new',
       fields: { order_info: { order_id: order } },
       raw: plaintext,
     });
-    expect(await latest()).toMatchObject({ kind: 'event', outcome: 'success', payload: plaintext });
+    expect(await latest()).toMatchObject({ kind: 'event', outcome: 'reply', payload: plaintext });
+  });
+
+  it('may leave a JSON message with success', async () => {
+    service.answer({ body: '' });
+    const event = JSON.stringify(eventFields(test, 'channels_ec_order_new', { n: 1 }));
+    expectSuccess(await sendMessage(test, jsonPush(test, event)));
     await settled(test);
     expect((await deliveries(test))[0]).toMatchObject({ status: 'delivered' });
+  });
+
+  it('may answer in another charset', async () => {
+    service.answer({
+      headers: { 'content-type': 'application/xml; charset="GBK"' },
+      body: bytes('<xml><MsgType>text</MsgType><Content>', [0xc4, 0xe3], '</Content></xml>'),
+    });
+    expect(replyText(await push())).toBe('你');
+  });
+
+  it('whose text is too long has as much of it sent as fits, and the attempt says so', async () => {
+    service.answer(text(`${'内'.repeat(681)}👨‍👩‍👧b`));
+    expect(replyText(await push())).toBe('内'.repeat(681));
+    await settled(test);
+    const [latestDelivery] = await deliveries(test, { limit: '1' });
+    const { status, history } = await deliveryOf(test, latestDelivery.id);
+    expect(status).toBe('delivered');
+    // The account of these tests has no token.
+    expect(history[0].error).toMatch(/longer than 2047 bytes.*the rest was not sent: No such acc/);
   });
 
   it('is asked once for what is pushed again, which gets the same reply', async () => {

@@ -16,7 +16,7 @@ const WXBizMsgCrypt = createRequire(import.meta.url)('wechat-crypto') as new (
 
 /** A passive reply as WeChat reads it. */
 export interface OpenedReply {
-  /** The decrypted XML. */
+  /** The decrypted text: XML, or JSON in a reply to a push that is JSON. */
   xml: string;
   /** The id behind it. */
   tailId: string;
@@ -33,12 +33,21 @@ export interface ReplySecrets {
 const FORM =
   /^<xml><Encrypt><!\[CDATA\[([A-Za-z0-9+/=]+)\]\]><\/Encrypt><MsgSignature><!\[CDATA\[([\da-f]{40})\]\]><\/MsgSignature><TimeStamp>(\d+)<\/TimeStamp><Nonce><!\[CDATA\[(.*)\]\]><\/Nonce><\/xml>$/s;
 
+/** The parts of a reply: of XML, or, as of JSON pushes, of JSON with exactly these members. */
+function partsOf(body: string): (string | undefined)[] {
+  if (!body.startsWith('{')) return (FORM.exec(body) ?? []).slice(1);
+  const { Encrypt, MsgSignature, TimeStamp, Nonce, ...others } = JSON.parse(body);
+  const types = [Encrypt, MsgSignature, TimeStamp, Nonce].map((part) => typeof part).join();
+  if (types !== 'string,string,number,string' || Object.keys(others).length > 0) return [];
+  return [Encrypt, MsgSignature, String(TimeStamp), Nonce];
+}
+
 /**
  * Reads an encrypted reply by plain AES and slicing, sharing no code with the hub. Throws for
  * anything that is not exactly in the documented form, or not signed.
  */
 export function openReply(body: string, secrets: ReplySecrets = COMPONENT): OpenedReply {
-  const [, encrypt = '', signature, timeStamp = '', nonce = ''] = FORM.exec(body) ?? [];
+  const [encrypt = '', signature, timeStamp = '', nonce = ''] = partsOf(body);
   if (encrypt === '') throw new Error(`Not an encrypted reply: ${body.slice(0, 200)}`);
   if (signMessage(secrets.token, timeStamp, nonce, encrypt) !== signature) {
     throw new Error('The signature of the reply is wrong');

@@ -24,7 +24,7 @@ export interface ReceivedWebhook {
 export interface WebhookAnswer {
   status?: number;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer;
   /** Milliseconds before the answer. */
   delayMs?: number;
   /** The answer waits for it. */

@@ -6,6 +6,7 @@ import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-auth
 import { CreateRefusedPushes1764110000000 } from './1764110000000-create-refused-pushes.js';
 import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
 import { CreateWriteProbe1764120000000 } from './1764120000000-create-write-probe.js';
+import { AddSplitText1764140000000 } from './1764140000000-add-split-text.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   CreateRefusedPushes1764110000000,
   AddLastUses1764150000000,
   CreateWriteProbe1764120000000,
+  AddSplitText1764140000000,
 ];
