@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import type { RequestListener, Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { GATE_LIMITS, RequestGate, type GateLimits } from './request-gate.js';
+
+const sockets: Socket[] = [];
+let server: Server;
+
+async function listen(limits: Partial<GateLimits>, handler: RequestListener): Promise<void> {
+  const gate = new RequestGate({ ...GATE_LIMITS, ...limits }, () => false);
+  server = gate.createServer(handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+}
+
+/** A connection, with all that it was sent. */
+async function open(text = ''): Promise<{ socket: Socket; received: () => string }> {
+  const { port } = server.address() as AddressInfo;
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  sockets.push(socket);
+  let received = '';
+  socket.on('data', (chunk) => (received += chunk));
+  await once(socket, 'connect');
+  socket.write(text);
+  return { socket, received: () => received };
+}
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
+const GET = 'GET /a HTTP/1.1\r\nhost: a\r\n\r\n';
+const PUSH = 'POST /callback/a/events HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n';
+const upload = (bytes: number): string =>
+  `POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n`;
+
+describe('the gate in front of requests', () => {
+  it('answers one request at a time on a connection, in order', async () => {
+    let underWay = 0;
+    let most = 0;
+    await listen({}, (request, response) => {
+      most = Math.max(most, (underWay += 1));
+      setImmediate(() => {
+        underWay -= 1;
+        response.end(request.url);
+      });
+    });
+    const { received } = await open([1, 2, 3].map((n) => GET.replace('/a', `/${n}`)).join(''));
+    await until(() => received().includes('/3'));
+    expect(most).toBe(1);
+    expect(received().match(/\r\n\r\n(?:2\r\n)?(\/\d)/g)).toHaveLength(3);
+  });
+
+  it('ends a connection on which more wait than the limit', async () => {
+    let handled = 0;
+    await listen({ pipelined: 4 }, () => (handled += 1));
+    const { socket } = await open(GET.repeat(100));
+    await once(socket, 'close');
+    expect(handled).toBe(1);
+  });
+
+  it('answers 503 and closes beyond the requests under way, and has room for pushes', async () => {
+    const held: (() => void)[] = [];
+    await listen({ requests: 2, pushes: 1 }, (_, response) => held.push(() => response.end('ok')));
+    await open(GET);
+    await open(GET);
+    await until(() => held.length === 2);
+    const refused = await open(GET);
+    await once(refused.socket, 'close');
+    expect(refused.received()).toMatch(/^HTTP\/1.1 503 .*connection: close.*"too_busy"/is);
+    const push = await open(PUSH);
+    await until(() => held.length === 3);
+    held.splice(0).forEach((answer) => answer());
+    await until(() => push.received().includes('ok'));
+    const later = await open(GET);
+    await until(() => held.length === 1);
+    held[0]?.();
+    await until(() => later.received().includes('ok'));
+  });
+
+  it('counts a request as done when its client goes away', async () => {
+    const handled: Promise<unknown>[] = [];
+    await listen({ requests: 1 }, (_, response) => handled.push(once(response, 'close')));
+    const first = await open(GET);
+    await until(() => handled.length === 1);
+    first.socket.destroy();
+    await handled[0];
+    await open(GET);
+    await until(() => handled.length === 2);
+  });
+
+  it('bounds the bytes being received, of one address and in all; small bodies pass', async () => {
+    let handled = 0;
+    await listen({ receivingBytesPerAddress: 100_000, smallBody: 1000 }, () => (handled += 1));
+    await open(upload(60_000));
+    await until(() => handled === 1);
+    const refused = await open(upload(60_000));
+    await once(refused.socket, 'close');
+    expect(refused.received()).toContain('503');
+    const chunked = await open('POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+    await once(chunked.socket, 'close');
+    await open(upload(1000));
+    await until(() => handled === 2);
+  });
+
+  it('cuts connections of one address beyond the limit', async () => {
+    await listen({ connectionsPerAddress: 3 }, (_, response) => response.end('ok'));
+    await Promise.all([open(), open(), open()]);
+    const fourth = await open();
+    await once(fourth.socket, 'close');
+  });
+
+  it.each([
+    ['sends nothing', ''],
+    ['does not end its headers', 'GET / HTTP/1.1\r\nhost: a\r\n'],
+    ['does not send its body', upload(1_000_000)],
+  ])('ends a connection that %s', async (_, text) => {
+    await listen({ requestMs: 500, silenceMs: 1000 }, () => undefined);
+    const started = performance.now();
+    const { socket } = await open(text);
+    await once(socket, 'close');
+    expect(performance.now() - started).toBeLessThan(4000);
+  });
+});
