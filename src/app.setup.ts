@@ -2,12 +2,13 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
 import { AdminTokenGuard } from './auth/admin-token.guard.js';
 import { MemoryReads } from './auth/memory-reads.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
+import { APP_CONFIG, type AppConfig } from './config/app-config.js';
 import { drainConnectionsOnClose } from './common/drain-connections.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './common/hub-error.client.js';
@@ -23,6 +24,7 @@ import {
   headRefusal,
   passOnExpectations,
 } from './common/request-head.js';
+import { GATE_LIMITS, RequestGate } from './common/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
 import { Stopping } from './common/stopping.js';
 import { emitTelemetry } from './common/telemetry.js';
@@ -35,7 +37,10 @@ const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
 /** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
-const GUARDED = /^\/(admin|api)(\/|$)/;
+const GUARDED = ['admin', 'api'];
+/** … and those that want it unless OPEN_ENDPOINTS names them. */
+const DOCS = ['docs', 'docs-json', 'docs-yaml'];
+const METRICS = ['metrics'];
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
 
@@ -48,11 +53,11 @@ const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
  */
 export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
   const trustProxy = proxyAddr.compile(trustedProxies);
+  const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy,
-    // Refused in the form that all errors have.
-    http: { requireHostHeader: false },
+    serverFactory: (handler: RequestListener) => gate.createServer(handler),
     routerOptions: {
       // Typed by hand into WeChat's console. Appids, being parameters, keep their case.
       caseSensitive: false,
@@ -103,7 +108,7 @@ export function configureApp(
   answerFromMemory(fastify, app.get(MemoryReads), stop);
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
-  refuseBeforeBody(fastify, app.get(AdminTokenGuard));
+  refuseBeforeBody(fastify, app.get(AdminTokenGuard), app.get<AppConfig>(APP_CONFIG));
   leadToOneUrlOfPages(fastify);
   endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
@@ -199,13 +204,23 @@ function stopping(): HubError {
 }
 
 /** Refuses what needs no body to be refused, before a byte of it is read. */
-function refuseBeforeBody(fastify: FastifyInstance, guard: AdminTokenGuard): void {
+function refuseBeforeBody(
+  fastify: FastifyInstance,
+  guard: AdminTokenGuard,
+  { openEndpoints: open }: AppConfig,
+): void {
+  const names = [
+    ...GUARDED,
+    ...(open.includes('docs') ? [] : DOCS),
+    ...(open.includes('metrics') ? [] : METRICS),
+  ];
+  const guarded = new RegExp(`^/(${names.join('|')})(/|$)`);
   fastify.decorateRequest('bearerAccepted', false);
   fastify.addHook('onRequest', (request: KnownRequest, reply, done) => {
     const refusal = headRefusal(request.raw);
     if (refusal) throw refusal;
     if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
-    if (GUARDED.test(request.routeOptions.url ?? '')) {
+    if (guarded.test(request.routeOptions.url ?? '')) {
       guard.check(request);
       request.bearerAccepted = true;
     }
@@ -265,8 +280,8 @@ function useApiDocs(app: NestFastifyApplication): void {
     .setVersion('1')
     .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
     .build();
-  // Made on the first visit: it costs start-up time that only readers should pay.
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), {
-    customSiteTitle: 'component-hub',
-  });
+  // Made once, on the first visit: it costs start-up time that only readers should pay.
+  let made: OpenAPIObject | undefined;
+  const make = (): OpenAPIObject => (made ??= SwaggerModule.createDocument(app, document));
+  SwaggerModule.setup('docs', app, make, { customSiteTitle: 'component-hub' });
 }

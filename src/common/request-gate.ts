@@ -41,7 +41,7 @@ export interface GateLimits {
 export const GATE_LIMITS: GateLimits = {
   connections: 4000,
   connectionsPerAddress: 1000,
-  requests: 1000,
+  requests: 256,
   pushes: 4000,
   pipelined: 16,
   receivingBytes: 64 * MIB,
@@ -54,6 +54,8 @@ export const GATE_LIMITS: GateLimits = {
 
 /** How often Node looks for requests that are late, in milliseconds. */
 const LATE_CHECK_MS = 1000;
+/** Milliseconds for which an idle connection is kept: longer than balancers keep theirs. */
+const KEEP_ALIVE_MS = 72_000;
 const CALLBACK_PATH = /^\/+callback\//i;
 
 interface Exchange {
@@ -91,6 +93,8 @@ export class RequestGate {
     const { requestMs, silenceMs, connections } = this.limits;
     const server = createServer(
       {
+        // Refused in the form that all errors have.
+        requireHostHeader: false,
         requestTimeout: requestMs,
         headersTimeout: requestMs,
         connectionsCheckingInterval: LATE_CHECK_MS,
@@ -98,6 +102,7 @@ export class RequestGate {
       (request, response) => this.arrived({ request, response }, handler),
     );
     server.timeout = silenceMs;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.maxConnections = connections;
     server.on('connection', (socket) => this.connect(socket));
     return server;

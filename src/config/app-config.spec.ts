@@ -56,6 +56,7 @@ describe('parseConfig of an empty environment', () => {
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },
       logLevel: 'info',
+      openEndpoints: ['docs', 'metrics'],
       stopDelaySeconds: 0,
       allowInsecure: [],
       warnings: [],
@@ -368,3 +369,20 @@ function plain(config: AppConfig): unknown {
     ),
   );
 }
+
+describe('what is served without the token', () => {
+  const openAt = (env: Record<string, string>): unknown => parseConfig(env).openEndpoints;
+
+  it.each([
+    [{ HOST: '127.0.0.1' }, ['docs', 'metrics']],
+    [{ HOST: 'localhost' }, ['docs', 'metrics']],
+    [{ HOST: '::1' }, ['docs', 'metrics']],
+    [{ HOST: '0.0.0.0' }, []],
+    [{ HOST: '::' }, []],
+    [{ HOST: '10.0.0.1' }, []],
+    [{ HOST: '0.0.0.0', OPEN_ENDPOINTS: 'metrics' }, ['metrics']],
+    [{ HOST: '127.0.0.1', OPEN_ENDPOINTS: 'none' }, []],
+  ])('with %j is %j', (env, open) => {
+    expect(openAt(env)).toEqual(open);
+  });
+});

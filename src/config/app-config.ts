@@ -3,10 +3,11 @@ import type { LogLevelName } from '../common/hub-logger.js';
 import type { ProxySettings } from '../common/proxy-agent.js';
 import { Secret } from '../common/secret.js';
 import { invisibleProblem, trimInvisible } from './invisible-characters.js';
-import { findUnprotected } from './protection.js';
+import { findUnprotected, isLoopback } from './protection.js';
 import {
   variables,
   type InsecureName,
+  type OpenEndpoint,
   type Variable,
   type VariableName,
   type VariableValues,
@@ -68,6 +69,8 @@ export interface AppConfig {
   };
   logLevel: LogLevelName;
   /** Seconds between the wish to stop and the stop. */
+  /** What is served without the token. */
+  openEndpoints: OpenEndpoint[];
   stopDelaySeconds: number;
   /** Protections that the operator does without. */
   allowInsecure: readonly InsecureName[];
@@ -210,10 +213,17 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
       timeoutMs: v.DELIVERY_TIMEOUT_MS,
     },
     logLevel: v.LOG_LEVEL,
+    openEndpoints: v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []),
     stopDelaySeconds: v.STOP_DELAY_SECONDS,
     allowInsecure: v.ALLOW_INSECURE ?? [],
     warnings,
   };
+}
+
+/** Whether only this machine can connect. */
+function listensHere(host: string): boolean {
+  const isAll = host === '0.0.0.0' || host === '::';
+  return !isAll && isLoopback(`http://${urlHost(host)}`);
 }
 
 /** How a listening address is written in a URL of this machine. */

@@ -151,7 +151,8 @@ function isPlainHttp(url: string): boolean {
   return new URL(url).protocol === 'http:';
 }
 
-function isLoopback(url: string): boolean {
+/** Whether a URL leads to this machine alone. */
+export function isLoopback(url: string): boolean {
   const host = hostOf(url);
   if (ipaddr.isValid(host)) return ipaddr.process(host).range() === 'loopback';
   return /^(.+\.)?localhost\.?$/i.test(host);

@@ -91,6 +91,8 @@ const masterKeys = z
     const ids = list.split(',').map((entry) => entry.trim().split(':')[0]);
     return new Set(ids).size === ids.length;
   }, 'must not have two keys of one id');
+const OPEN_ENDPOINTS = ['docs', 'metrics'] as const;
+export type OpenEndpoint = (typeof OPEN_ENDPOINTS)[number];
 const proxyUrl = z
   .string()
   .transform((text) => (text.includes('://') ? text : `http://${text}`))
@@ -98,6 +100,10 @@ const proxyUrl = z
     isProxyUrl,
     'must be http://user:password@host:port, or https://…; special characters of a password as %XX',
   );
+const openEndpoints = z
+  .string()
+  .transform((list) => (list === 'none' ? [] : list.split(',').map((entry) => entry.trim())))
+  .pipe(z.array(z.enum(OPEN_ENDPOINTS, 'must be docs, metrics, both with a comma, or none')));
 const insecureNames = z
   .string()
   .transform((list) => list.split(',').map((entry) => entry.trim()))
@@ -368,6 +374,13 @@ export const variables = {
     schema: flag,
     meaning: 'true sends deliveries through the proxy, too; addresses are checked as without it',
     example: 'false',
+  },
+  OPEN_ENDPOINTS: {
+    schema: openEndpoints.optional(),
+    meaning:
+      'Which of docs and metrics are served without the token, separated by commas; none for ' +
+      'neither. Unset: both where HOST is loopback, else none',
+    example: 'metrics',
   },
   STOP_DELAY_SECONDS: {
     schema: wholeNumber(0, 300, 0),

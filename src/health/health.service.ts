@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { Stopping } from '../common/stopping.js';
+import { SharedReading } from '../common/shared-reading.js';
 import { within } from '../common/time-limit.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
@@ -27,12 +28,14 @@ export class HealthService {
     private readonly stopping: Stopping,
   ) {}
 
+  private readonly reading = new SharedReading(() => this.work());
+
   /**
    * Database, and ticket and token of each platform. Only a missing database, and a stop that is
    * announced, make the whole `down`: a hub without ticket or token must still be reached, or no ticket could arrive.
    */
   async ready(): Promise<ReadyView> {
-    const view = await this.work();
+    const view = await this.reading.get();
     return this.stopping.announced ? { ...view, status: 'down', stopping: true } : view;
   }
 

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { AuthorizerStatistics } from '../authorizer/authorizer-statistics.js';
 import { Clock } from '../common/clock.js';
+import { SharedReading } from '../common/shared-reading.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { onTelemetry, type TelemetryEvents } from '../common/telemetry.js';
 import { ComponentService } from '../component/component.service.js';
@@ -32,6 +33,7 @@ interface Credentials {
 @Injectable()
 export class MetricsService implements OnApplicationShutdown {
   private readonly registry = new Registry();
+  private readonly texts = new SharedReading(() => this.registry.metrics());
   private readonly readings = new SingleFlight<Credentials[]>();
   private readonly stopListening: (() => void)[] = [];
 
@@ -56,7 +58,7 @@ export class MetricsService implements OnApplicationShutdown {
 
   /** The metrics in Prometheus' text format. */
   text(): Promise<string> {
-    return this.registry.metrics();
+    return this.texts.get();
   }
 
   get contentType(): string {
