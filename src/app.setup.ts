@@ -253,13 +253,13 @@ function useBodyParsers(fastify: FastifyInstance): void {
 /** Links of the page that customers see are relative: below a slash at its end they lead astray. */
 function leadToOneUrlOfPages(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    const [path = '', query] = request.url.split(/(\?.*)/s);
-    const { slashes } = /(?<slashes>\/+)$/.exec(path)?.groups ?? {};
-    if (request.routeOptions.url !== AUTHORIZE_PAGE || slashes === undefined) return done();
-    const name = path.slice(0, -slashes.length).split('/').at(-1);
-    const up = '../'.repeat(slashes.length);
+    const [path = ''] = request.url.split('?', 1);
+    if (request.routeOptions.url !== AUTHORIZE_PAGE || !path.endsWith('/')) return done();
+    const name = path.split('/').findLast((segment) => segment !== '') ?? '';
+    const slashes = path.length - path.lastIndexOf(name) - name.length;
     // Relative, too: a proxy may have the hub below a path of its own.
-    void reply.redirect(`${up}${name}${query ?? ''}`, 308);
+    const url = `${'../'.repeat(slashes)}${name}${request.url.slice(path.length)}`;
+    void reply.redirect(url, 308);
   });
 }
 

@@ -164,6 +164,20 @@ describe('in front of the body, a hub', () => {
     },
   );
 
+  it.each(['/', '/authorize/', '/callback/'])(
+    'reads a path of slashes below %s once',
+    async (start) => {
+      const path = `${start}${'/'.repeat(15_000)}x/${'/'.repeat(100)}y`;
+      await rawRequest(test.hub.url, { method: 'GET', path });
+      const before = performance.eventLoopUtilization();
+      for (let index = 0; index < 20; index += 1) {
+        expect((await rawRequest(test.hub.url, { method: 'GET', path })).status).toBe(404);
+      }
+      // Read again from each of its slashes, one of them takes 100 ms.
+      expect(performance.eventLoopUtilization(before).active / 20).toBeLessThan(40);
+    },
+  );
+
   it('lets nobody keep what it answers under /admin and /api', async () => {
     for (const { method, path } of await operations(test.hub)) {
       for (const authorization of [`Bearer ${ADMIN_TOKEN}`, 'Bearer fake']) {
