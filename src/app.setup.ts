@@ -116,7 +116,7 @@ export function configureApp(
   guardPages(fastify);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(filter);
-  useApiDocs(app);
+  useApiDocs(app, fastify);
 }
 
 function useRequestHooks(fastify: FastifyInstance): void {
@@ -271,7 +271,7 @@ function unsupportedMediaType(): HubError {
   return new HubError('unsupported_media_type', 'Send application/json', { status: 415 });
 }
 
-function useApiDocs(app: NestFastifyApplication): void {
+function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void {
   const document = new DocumentBuilder()
     .setTitle('component-hub')
     .setDescription(
@@ -283,5 +283,10 @@ function useApiDocs(app: NestFastifyApplication): void {
   // Made once, on the first visit: it costs start-up time that only readers should pay.
   let made: OpenAPIObject | undefined;
   const make = (): OpenAPIObject => (made ??= SwaggerModule.createDocument(app, document));
-  SwaggerModule.setup('docs', app, make, { customSiteTitle: 'component-hub' });
+  SwaggerModule.setup('docs', app, make, { customSiteTitle: 'component-hub', raw: ['yaml'] });
+  let bytes: Buffer | undefined;
+  fastify.get('/docs-json', (_, reply) => {
+    bytes ??= Buffer.from(JSON.stringify(make()));
+    void reply.type(JSON_TYPE).send(bytes);
+  });
 }

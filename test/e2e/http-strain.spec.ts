@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { createTestDatabase, type TestDatabase } from '../support/databases.js';
+import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
+import { HubProcess } from '../support/hub-process.js';
+import { eventsUrlOf } from '../support/process-fleet.js';
+
+/** How long visitors strain the hub, in milliseconds. */
+const STRAIN_MS = 5000;
+/** After so long at rest its memory is free again, in milliseconds. */
+const REST_MS = 30_000;
+/** Node looks for late requests once a second, and they have 10 s. */
+const HELD_LIMIT_MS = 15_000;
+
+describe('a hub under visitors who want to stop it', () => {
+  let database: TestDatabase;
+  let simulator: WechatSimulator;
+  let host: HubProcess;
+  const sockets: Socket[] = [];
+
+  beforeAll(async () => {
+    database = await createTestDatabase('sqlite');
+    simulator = await WechatSimulator.start({ components: [COMPONENT] });
+    const own = { DATABASE_URL: database.url, WECHAT_API_BASE_URL: simulator.url };
+    host = await HubProcess.start(hubEnvironment(own));
+    simulator.updateComponent(COMPONENT.appid, { pushUrl: eventsUrlOf(host, COMPONENT.appid) });
+    await simulator.pushTicket(COMPONENT.appid);
+    for (const path of ['/docs-json', '/metrics', '/health/ready']) await host.hub.get(path);
+  });
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+  afterAll(async () => {
+    await host.kill();
+    await simulator.stop();
+    await database.drop();
+  });
+
+  async function open(text: string): Promise<{ socket: Socket; closed: Promise<unknown> }> {
+    const { port } = new URL(host.hub.url);
+    const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+    sockets.push(socket);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await once(socket, 'connect');
+    socket.resume().write(text);
+    return { socket, closed };
+  }
+
+  function residentMib(): number {
+    const status = readFileSync(`/proc/${host.child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  }
+
+  /** The longest answers while the hub is strained, in milliseconds. */
+  async function longest(strain: () => Promise<unknown>): Promise<{ live: number; push: number }> {
+    const until = performance.now() + STRAIN_MS;
+    const found = { live: 0, push: 0 };
+    const straining = strain();
+    while (performance.now() < until) {
+      let started = performance.now();
+      expect((await host.hub.get('/health/live')).status).toBe(200);
+      found.live = Math.max(found.live, performance.now() - started);
+      started = performance.now();
+      expect((await simulator.pushTicket(COMPONENT.appid)).body).toBe('success');
+      found.push = Math.max(found.push, performance.now() - started);
+    }
+    await straining;
+    return found;
+  }
+
+  it.each(['/docs-json', '/metrics', '/health/ready'])(
+    'answers WeChat and the orchestrator while 5 connections ask 2 000 times each for %s',
+    async (path) => {
+      const before = residentMib();
+      const requests = `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`.repeat(2000);
+      const found = await longest(async () => {
+        const until = performance.now() + STRAIN_MS;
+        while (performance.now() < until) {
+          // No answer is read.
+          const strangers = Array.from({ length: 5 }, async () =>
+            (await open(requests)).socket.pause(),
+          );
+          await Promise.all([...strangers, delay(1000)]);
+        }
+      });
+      expect(found.live).toBeLessThan(500);
+      expect(found.push).toBeLessThan(1000);
+      for (const socket of sockets.splice(0)) socket.destroy();
+      const until = performance.now() + REST_MS;
+      while (residentMib() - before >= 50 && performance.now() < until) await delay(500);
+      const after = residentMib();
+      console.log(`${path}: longest ${JSON.stringify(found)} ms, RSS ${before} to ${after} MiB`);
+      expect(after - before).toBeLessThan(50);
+    },
+    60_000,
+  );
+
+  it('ends 300 connections whose bodies never come', async () => {
+    const before = residentMib();
+    const head = (path: string): string =>
+      `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n`;
+    const query = 'timestamp=1&nonce=1&msg_signature=1&encrypt_type=aes';
+    const paths = [`/callback/${COMPONENT.appid}/events?${query}`, '/admin/components', '/nowhere'];
+    const started = performance.now();
+    const held = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => open(head(paths[n % 3] ?? '') + 'x'.repeat(10_000))),
+    );
+    await Promise.all(held.map(({ closed }) => closed));
+    const took = performance.now() - started;
+    console.log(
+      `300 held connections ended within ${took.toFixed(0)} ms, RSS ${before} to ${residentMib()} MiB`,
+    );
+    expect(took).toBeLessThan(HELD_LIMIT_MS);
+    expect(residentMib() - before).toBeLessThan(50);
+    expect((await simulator.pushTicket(COMPONENT.appid)).body).toBe('success');
+  }, 60_000);
+});
