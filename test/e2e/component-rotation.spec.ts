@@ -202,7 +202,7 @@ describe.each(databaseKinds())('a previous credential on %s', (kind) => {
     const unknown = `/admin/components/wx0000000000000000/previous-credentials`;
     expect((await test.hub.request('DELETE', unknown)).status).toBe(404);
     const actions = await sql(test).query(
-      "SELECT target FROM audit_record WHERE action = 'component.end_previous' AND target = ?",
+      "SELECT target FROM audit_record WHERE action = 'component.end_previous' AND target = ? AND outcome = 'ok'",
       [appid],
     );
     expect(actions).toHaveLength(2);
