@@ -73,8 +73,11 @@ function holdRequests(server: Server): () => void {
   const usual = server.listeners('request') as RequestListener[];
   const held: Parameters<RequestListener>[] = [];
   server.removeAllListeners('request');
-  server.on('request', (...exchange) => void held.push(exchange));
+  const hold: RequestListener = (...exchange) => void held.push(exchange);
+  server.on('request', hold);
   return () => {
+    // Fastify and Node both call it as they close the port.
+    if (server.listenerCount('request', hold) === 0) return;
     server.removeAllListeners('request');
     for (const listener of usual) server.on('request', listener);
     for (const exchange of held) server.emit('request', ...exchange);
