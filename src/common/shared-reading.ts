@@ -1,5 +1,5 @@
 /** Readings that may follow each other at once, after a time without any. */
-const RESERVE = 5;
+const RESERVE = 20;
 /** Milliseconds after which one more may be made. */
 const PERIOD_MS = 1000;
 
