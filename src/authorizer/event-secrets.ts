@@ -89,7 +89,7 @@ function eventSecretsOf(fields: XmlFields): string[] {
   });
 }
 
-/** A secret that stands in a field of another name. */
+/** A secret in a field of another name. */
 function formsIn(text: string): string[] {
   return text.match(SECRET_FORM) ?? [];
 }

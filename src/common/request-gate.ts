@@ -70,7 +70,7 @@ interface Connection {
 }
 
 /**
- * Stands in front of the framework and bounds what strangers can make a process hold: one request
+ * Comes before the framework and bounds what strangers can make a process hold: one request
  * at a time on a connection, and limits on connections, on requests under way and on bytes being
  * received, of one address and in all. What exceeds them is answered 503 with `Connection: close`
  * before anything is read or done for it; pushes have room of their own.
