@@ -19,6 +19,20 @@ import { errcodeLabel, methodLabel, pushTypeLabel } from './metric-labels.js';
 /** Answers within WeChat's 5 s, and the much shorter ones that are normal. */
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+let ofProcess: Registry | undefined;
+
+/**
+ * The metrics of Node.js itself. Their observers of garbage collection and of the event loop can not
+ * be taken off again: one set serves every hub of a process.
+ */
+function processMetrics(): Registry {
+  if (!ofProcess) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
+}
+
 /** What a platform holds at the moment of a scrape. */
 interface Credentials {
   appid: string;
@@ -32,7 +46,7 @@ interface Credentials {
  */
 @Injectable()
 export class MetricsService implements OnApplicationShutdown {
-  private readonly registry = new Registry();
+  private readonly registry = Registry.merge([processMetrics()]);
   private readonly texts = new SharedReading(() => this.registry.metrics());
   private readonly readings = new SingleFlight<Credentials[]>();
   private readonly stopListening: (() => void)[] = [];
@@ -46,7 +60,6 @@ export class MetricsService implements OnApplicationShutdown {
     private readonly deliveries: DeliveryLog,
     private readonly clock: Clock,
   ) {
-    collectDefaultMetrics({ register: this.registry });
     this.observeCredentials();
     this.observeCallbacks();
     this.observeTokens();
