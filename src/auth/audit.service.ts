@@ -1,10 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { toHubError } from '../common/hub-error.filter.js';
-import { currentRequestId } from '../common/request-context.js';
+import { currentRequest, type RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
 
@@ -64,7 +63,7 @@ const ACTOR = 'admin';
 @Injectable()
 export class AuditService {
   private readonly logger = new Logger(AuditService.name);
-  private readonly acts = new AsyncLocalStorage<Act>();
+  private readonly acts = new WeakMap<RequestContext, Act>();
 
   constructor(
     private readonly database: Database,
@@ -78,31 +77,40 @@ export class AuditService {
    */
   async during<T>(request: AuditedRequest, work: () => Promise<T>): Promise<T> {
     const { shows, isRead, ...facts } = request;
-    const requestId = currentRequestId() ?? null;
+    const context = currentRequest();
+    const requestId = context?.id ?? null;
     const act = { ...facts, id: uuidv7(), actor: ACTOR, requestId, isWritten: false };
+    if (context) this.acts.set(context, act);
     try {
-      const result = await this.acts.run(act, work);
+      const result = await work();
       if (shows) await this.write(act, 'ok');
       else await this.writeIfPossible(act, 'ok');
       return result;
     } catch (error) {
       if (!isRead) await this.writeIfPossible(act, toHubError(error).code);
       throw error;
+    } finally {
+      if (context) this.acts.delete(context);
     }
   }
 
   /** Names what the act under way is about, where the address does not. */
   about(target: string): void {
-    const act = this.acts.getStore();
+    const act = this.current();
     if (act) act.target = target;
   }
 
   /** Records the act under way together with the change that it is: both, or neither. */
   async within(manager: EntityManager): Promise<void> {
-    const act = this.acts.getStore();
+    const act = this.current();
     if (!act) return;
     await manager.insert(AuditRecord, this.recordOf(act, 'ok'));
     act.isWritten = true;
+  }
+
+  private current(): Act | undefined {
+    const context = currentRequest();
+    return context && this.acts.get(context);
   }
 
   private async write(act: Act, outcome: string): Promise<void> {
