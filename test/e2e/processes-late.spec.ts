@@ -67,8 +67,9 @@ describe.each(mysqlOnly())('a host that comes back after its lease has ended on 
     await expectNewestToken(fleet, appid, lostAnswer, [stopped, other]);
     const answers = await waiting.answers;
     // One whose query was under way when the host froze may be told that the database was silent.
-    const { 200: given = 0, 503: refused = 0 } = tally(answers);
-    expect(given + refused).toBe(WAITING_READERS);
+    const outcomes = tally(answers);
+    const { 200: given = 0, 503: refused = 0 } = outcomes;
+    expect(given + refused, JSON.stringify(outcomes)).toBe(WAITING_READERS);
     expect(given).toBeGreaterThan(0);
     expect(answers.map(({ token }) => token)).not.toContain(lostAnswer);
   });

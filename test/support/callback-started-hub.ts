@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { HUB_MAIN } from './hub-bundle.js';
 import { freePort } from './mysql-server.js';
 
-const MAIN = join(import.meta.dirname, '../../dist/main.js');
 const LIMIT_MS = 20_000;
 const POLL_MS = 5;
 
@@ -41,9 +40,9 @@ export class StartedHub {
     env: Record<string, string>,
     user: { uid?: number; gid?: number } = {},
   ): Promise<StartedHub> {
-    if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
+    if (!existsSync(HUB_MAIN)) throw new Error('dist/main.js is missing: npm run build');
     const port = await freePort();
-    const child = spawn(process.execPath, [MAIN], {
+    const child = spawn(process.execPath, [HUB_MAIN], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,14 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { HUB_MAIN } from './hub-bundle.js';
 import { HubClient } from './hub-client.js';
 import { writeTestLog } from './test-logs.js';
 
-const MAIN = join(import.meta.dirname, '../../dist/main.js');
 const START_LIMIT_MS = 20_000;
 
-/** A hub as a process of its own, as in production (`node dist/main.js`). */
+/** A hub as a process of its own, as in production (`node dist/main.js`), from one file. */
 export class HubProcess {
   private constructor(
     readonly child: ChildProcess,
@@ -44,9 +43,9 @@ function spawnHub(env: Record<string, string>): {
   child: ChildProcess;
   exited: Promise<unknown[]>;
 } {
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [HUB_MAIN], {
     // A folder without .env: nothing but `env` counts.
-    cwd: join(import.meta.dirname),
+    cwd: import.meta.dirname,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
