@@ -3,13 +3,7 @@ import { Clock } from '../common/clock.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import { sha256Hex } from '../common/secret.js';
-import {
-  APP_CONFIG,
-  ConfigError,
-  missingComponentProblems,
-  type AppConfig,
-  type ComponentSettings,
-} from '../config/app-config.js';
+import { APP_CONFIG, type AppConfig, type ComponentSettings } from '../config/app-config.js';
 import { SecretUnreadableError } from '../secrets/secret-box.js';
 import {
   ComponentDisabledError,
@@ -58,12 +52,13 @@ export class ComponentService implements OnModuleInit {
     });
   }
 
-  /** @throws {ConfigError} when neither the environment nor the database has a platform. */
   async onModuleInit(): Promise<void> {
     const { firstComponent } = this.config;
     if (firstComponent) await this.applyEnvironment(firstComponent);
     const { readable, unreadable } = await this.copy.reload();
-    if (readable.size + unreadable.size === 0) throw new ConfigError(missingComponentProblems());
+    if (readable.size + unreadable.size === 0) {
+      this.logger.warn('There is no third-party platform yet: add one by POST /admin/components');
+    }
   }
 
   /** All platforms that can be read, in the order in which they were added. */

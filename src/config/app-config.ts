@@ -112,11 +112,6 @@ function problem(name: VariableName, what: string): string {
   return `  ${name}: ${what} (example: ${name}=${variables[name].example})`;
 }
 
-/** Lines about the four variables of the first component, of which none is set. */
-export function missingComponentProblems(): string[] {
-  return COMPONENT_VARIABLES.map((name) => problem(name, 'is missing'));
-}
-
 /** What PORT or HOST must be changed for when listening failed; undefined where neither helps. */
 export function listenProblem(error: unknown): ConfigError | undefined {
   switch ((error as NodeJS.ErrnoException).code) {

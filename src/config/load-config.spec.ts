@@ -123,6 +123,7 @@ describe('loadConfig', () => {
     vi.stubEnv('WECHAT_COMPONENT_APPSECRET_FILE', 'absent');
     vi.stubEnv('WECHAT_COMPONENT_TOKEN_FILE', 'folder');
     vi.stubEnv('WECHAT_COMPONENT_ENCODING_AES_KEY_FILE', 'empty');
+    vi.stubEnv('PUBLIC_URL_FILE', 'empty');
     vi.stubEnv('DATABASE_URL_FILE', 'binary');
     vi.stubEnv('MASTER_KEYS_FILE', '/dev/zero');
     vi.stubEnv('ADMIN_TOKEN', 'fake-admin-token-of-24-characters');
@@ -133,8 +134,9 @@ describe('loadConfig', () => {
       '  DATABASE_URL_FILE: binary can not be read: it is not UTF-8 text',
       '  MASTER_KEYS_FILE: /dev/zero can not be read: it has more than 65536 bytes',
       '  PORT: must be a whole number from 0 to 65535 (example: PORT=3000)',
+      '  PUBLIC_URL_FILE: empty is empty',
       '  WECHAT_COMPONENT_APPSECRET_FILE: absent can not be read: it does not exist',
-      '  WECHAT_COMPONENT_ENCODING_AES_KEY_FILE: empty is empty',
+      expect.stringMatching(/^ {2}WECHAT_COMPONENT_ENCODING_AES_KEY: is missing/),
       expect.stringMatching(
         /^ {2}WECHAT_COMPONENT_TOKEN_FILE: folder can not be read: it is a fold/,
       ),

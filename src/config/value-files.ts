@@ -29,7 +29,9 @@ export function readValueFiles(given: Environment): ReadSettings {
       if (trimInvisible(env[name] ?? '', 'any') !== '') {
         throw new TextFileError(`is set beside ${name}; leave one of them out`);
       }
-      env[name] = contentOf(path);
+      const content = contentOf(path);
+      if (content === '' && !isOfPlatform(name)) throw new TextFileError(`${path} is empty`);
+      env[name] = content;
     } catch (error) {
       if (!(error instanceof TextFileError)) throw error;
       unreadable.set(name, `  ${name}${ENDING}: ${error.message}`);
@@ -38,13 +40,20 @@ export function readValueFiles(given: Environment): ReadSettings {
   return { env, unreadable };
 }
 
-/** @throws {TextFileError} also for a file that has nothing: no value is not what it was made for. */
+/** @throws {TextFileError} */
 function contentOf(path: string): string {
   const invisible = invisibleProblem(path, 'any');
   if (invisible) throw new TextFileError(`${invisible}, in the path`);
   const content = readTextFile(path);
-  if (trimInvisible(content, 'any') === '') throw new TextFileError(`${path} is empty`);
-  return content;
+  return trimInvisible(content, 'any') === '' ? '' : content;
+}
+
+/**
+ * Files of a container are there although the first platform is to be added later. Of all others no
+ * value is not what the file was made for.
+ */
+function isOfPlatform(name: string): boolean {
+  return name.startsWith('WECHAT_COMPONENT_');
 }
 
 function withPlainNames(given: Environment): Environment {

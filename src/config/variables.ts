@@ -237,7 +237,7 @@ export const variables = {
   WECHAT_COMPONENT_APPID: {
     schema: appid.optional(),
     meaning:
-      'AppID of the first third-party platform; needed at the first start, the four together',
+      'AppID of the first third-party platform, the four together; none: it is added by POST /admin/components',
     example: 'wx0123456789abcdef',
   },
   WECHAT_COMPONENT_APPSECRET: {

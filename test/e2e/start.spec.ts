@@ -8,10 +8,11 @@ import { StartedHub } from '../support/callback-started-hub.js';
 import { ADMIN_TOKEN, COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 
 const { HOST: _host, PORT: _port, MASTER_KEYS: _keys, ...SETTINGS } = hubEnvironment();
-const COMPONENT_VARIABLES = Object.keys(SETTINGS).filter((name) =>
-  name.startsWith('WECHAT_COMPONENT'),
+const NO_COMPONENT = Object.fromEntries(
+  Object.keys(SETTINGS)
+    .filter((name) => name.startsWith('WECHAT_COMPONENT'))
+    .map((name) => [name, '']),
 );
-const NO_COMPONENT = Object.fromEntries(COMPONENT_VARIABLES.map((name) => [name, '']));
 
 let folder: string;
 let wechat: WechatSimulator;
@@ -75,14 +76,6 @@ describe('a hub that can not start ends with code 1 and one message, when', () =
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('neither the environment nor the database has a component', async () => {
-    const { code, stdout, stderr } = await (await spawn(NO_COMPONENT)).end();
-    expect(code).toBe(1);
-    expect(namedIn(stderr)).toEqual(COMPONENT_VARIABLES.toSorted());
-    expect(stderr.match(/Configuration is not usable/g)).toHaveLength(1);
-    expect(stderr + stdout).not.toMatch(/^\s+at |"level":"(error|fatal)"/m);
-  });
-
   it('MySQL is configured without master keys', async () => {
     const DATABASE_URL = 'mysql://hub:fake-password@127.0.0.1:1/hub';
     const { code, stderr } = await (await spawn({ DATABASE_URL })).end();
@@ -127,6 +120,30 @@ describe('a hub on SQLite', () => {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const response = await fetch(`${hub.url}/admin/components`, { headers });
     expect(await response.json()).toMatchObject([{ componentAppId: COMPONENT.appid }]);
+  });
+
+  it('starts without a platform, says so in one line, and takes the first by REST', async () => {
+    const hub = await spawn(NO_COMPONENT);
+    await hub.ready();
+    const added = await fetch(`${hub.url}/admin/components`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        componentAppId: COMPONENT.appid,
+        appSecret: COMPONENT.appsecret,
+        token: COMPONENT.token,
+        encodingAesKey: COMPONENT.encodingAesKey,
+      }),
+    });
+    expect(added.status).toBe(201);
+    wechat.updateComponent(COMPONENT.appid, {
+      pushUrl: `${hub.url}/callback/${COMPONENT.appid}/events`,
+    });
+    expect((await wechat.pushTicket(COMPONENT.appid)).body).toBe('success');
+    const { code, stdout } = await hub.end('SIGTERM');
+    expect(code).toBe(0);
+    expect(stdout.match(/There is no third-party platform yet/g)).toHaveLength(1);
+    expect(stdout).not.toMatch(/"level":"(error|fatal)"/);
   });
 
   it('reads .env of its folder', async () => {
