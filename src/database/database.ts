@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
@@ -24,8 +24,6 @@ const WORK_LIMIT_MS = 4000;
  * milliseconds.
  */
 export const LONG_WORK_LIMIT_MS = 60_000;
-/** Longest that a stop waits for others to let go of a SQLite file, in milliseconds. */
-const CHECKPOINT_LIMIT_MS = 1000;
 
 /**
  * The way to the database for features. Every write goes through {@link transaction} or {@link write}:
@@ -33,8 +31,7 @@ const CHECKPOINT_LIMIT_MS = 1000;
  * transaction is open would be rolled back with it. Reads go through {@link read}.
  */
 @Injectable()
-export class Database implements OnApplicationShutdown {
-  private readonly logger = new Logger(Database.name);
+export class Database {
   private readonly mysql: MysqlConnections | undefined;
   private readonly sqlite: SqliteConnection;
   private readonly writes = new WriteHealth();
@@ -148,18 +145,6 @@ export class Database implements OnApplicationShutdown {
         this.writes.failed(footprint, codeOf(error), this.clock.now());
       }
       throw error;
-    }
-  }
-
-  /** Leaves SQLite's file whole: what is in the log beside it would be missing in a copy. */
-  async onApplicationShutdown(): Promise<void> {
-    if (this.dialect !== 'sqlite' || !this.dataSource.isInitialized) return;
-    try {
-      await this.sqlite.checkpoint(CHECKPOINT_LIMIT_MS);
-    } catch (error) {
-      const message =
-        'The newest data stays in the -wal file beside the database file: it is in use';
-      this.logger.warn(message, { code: codeOf(error) });
     }
   }
 }

@@ -4,7 +4,11 @@ import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { within } from '../common/time-limit.js';
 import { applyLongTextColumns } from './column-types.js';
 import { isLocked, isUnavailable } from './database-error.js';
-import { endBrokenTransaction, untilFreeAtStart } from './sqlite-connection.js';
+import {
+  checkpointBeforeClose,
+  endBrokenTransaction,
+  untilFreeAtStart,
+} from './sqlite-connection.js';
 import { sqliteFileProblem } from './sqlite-file.js';
 import { startError, startProblem, toConfigError } from './start-problem.js';
 
@@ -18,15 +22,20 @@ const CONNECT_RETRY_MS = 1000;
 /** Longest that closing waits for statements under way, in milliseconds. */
 const CLOSE_LIMIT_MS = 1000;
 
-/** Does not wait, when it is closed, for a server that may have died without a word. */
+/**
+ * Closed, it leaves the whole of a SQLite database in its one file, and does not wait for a MySQL
+ * server that may have died without a word.
+ */
 class HubDataSource extends DataSource {
   override async destroy(): Promise<void> {
-    const closed = super.destroy();
-    if (this.options.type !== 'mysql') return closed;
+    if (this.options.type !== 'mysql') {
+      await checkpointBeforeClose(this);
+      return super.destroy();
+    }
     // A connection that breaks while it is closed is closed.
     await within(
       CLOSE_LIMIT_MS,
-      closed.catch(() => undefined),
+      super.destroy().catch(() => undefined),
       () => undefined,
     );
   }

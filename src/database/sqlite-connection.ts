@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { Mutex } from '../common/mutex.js';
-import { DatabaseUnavailableError, isLocked } from './database-error.js';
+import { codeOf, DatabaseUnavailableError, isLocked } from './database-error.js';
 
 /** Time between two looks at a file that another program has locked, in milliseconds. */
 const LOOK_MS = 20;
@@ -44,21 +44,6 @@ export class SqliteConnection {
    */
   read<T>(work: Work<T>, limitMs: number): Promise<T> {
     return untilFree(performance.now() + limitMs, () => work(this.dataSource.manager));
-  }
-
-  /**
-   * Moves what is in the log beside the file into it.
-   * @throws {DatabaseUnavailableError} when others use the file until the limit; nothing is lost then.
-   */
-  checkpoint(limitMs: number): Promise<void> {
-    return this.inTurn(
-      (until) =>
-        untilFree(until, async () => {
-          const [row] = await this.dataSource.query('PRAGMA wal_checkpoint(TRUNCATE)');
-          if (Number(row?.busy) !== 0) throw lockedError();
-        }),
-      limitMs,
-    );
   }
 
   private inTurn<T>(run: (until: number) => Promise<T>, limitMs: number): Promise<T> {
@@ -139,6 +124,22 @@ export function untilFreeAtStart<T>(work: () => Promise<T>): Promise<T> {
   return untilFree(performance.now() + START_LIMIT_MS, work, () =>
     new Logger('Database').warn('Another program has locked the database file; waiting for it'),
   );
+}
+
+/** Longest that a stop waits for others to let go of the file, in milliseconds. */
+const CHECKPOINT_LIMIT_MS = 1000;
+
+/** Moves what is in the log beside the file into it; where others use the file, it stays there. */
+export async function checkpointBeforeClose(dataSource: DataSource): Promise<void> {
+  try {
+    await untilFree(performance.now() + CHECKPOINT_LIMIT_MS, async () => {
+      const [row] = await dataSource.query('PRAGMA wal_checkpoint(TRUNCATE)');
+      if (Number(row?.busy) !== 0) throw lockedError();
+    });
+  } catch (error) {
+    const message = 'The newest data stays in the -wal file beside the database file: it is in use';
+    new Logger('Database').warn(message, { code: codeOf(error) });
+  }
 }
 
 function lockedError(): Error {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Libsql from 'libsql';
@@ -180,6 +180,14 @@ describe('a hub on SQLite', () => {
     expect(third.stderr).toBe('');
     expect(await statusWith(third, ADMIN_TOKEN)).toBe(200);
     expect(await statusWith(third, token)).toBe(401);
+  });
+
+  it('leaves all data in the one file when it stops: a copy of that is a backup', async () => {
+    await runOnce();
+    const copy = join(folder, 'copy.sqlite');
+    copyFileSync(join(folder, 'data/hub.sqlite'), copy);
+    const rows = new Libsql(copy).prepare('SELECT appid FROM component').all();
+    expect(rows).toEqual([{ appid: COMPONENT.appid }]);
   });
 
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends with code 0 on %s', async (signal) => {
