@@ -12,11 +12,13 @@ umask 077
 mkdir -p "$folder"
 chmod 700 "$folder"
 
-# The last value of a variable in .env, without quotes around it and without a line end of Windows.
+# The last value of a variable in .env, read as Node.js reads it: without quotes around it, or else
+# without the comment behind it, and without a line end of Windows.
 of_env() {
   [ -f .env ] || return 0
-  sed -n "s/^[[:space:]]*$1=//p" .env | tail -n 1 |
-    sed -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\(.*\)'\$/\1/"
+  sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1=[[:space:]]*//p" .env | tail -n 1 |
+    sed -e 's/^"\([^"]*\)".*$/\1/' -e t -e "s/^'\([^']*\)'.*\$/\1/" -e t \
+      -e 's/[[:space:]]*#.*$//' -e 's/[[:space:]]*$//'
 }
 
 # keep FILE VALUE: writes a secret that is not there yet.
@@ -43,7 +45,14 @@ keep admin_token "${value:-$(random -hex 24)}"
 value=$(of_env MASTER_KEYS)
 keep master_keys "${value:-k1:$(random -base64 32)}"
 value=$(of_env MYSQL_PASSWORD)
+case "$value" in
+  *[!A-Za-z0-9._~-]*)
+    echo 'MYSQL_PASSWORD: letters, digits and the signs . _ ~ - only, since it stands in a URL' >&2
+    exit 1
+    ;;
+esac
 keep mysql_password "${value:-$(random -hex 24)}"
 keep database_url "mysql://hub:$(cat "$folder/mysql_password")@mysql:3306/hub"
 
+echo "A file that is there stays as it is: remove it to have it made again from .env."
 echo "Keep a copy of $folder/master_keys elsewhere. Secrets that are in .env can now be removed there."

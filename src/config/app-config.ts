@@ -173,7 +173,12 @@ function missingTogether(
   const missing = component ? COMPONENT_VARIABLES.filter((name) => !isSet(name)) : [];
   const problems = missing.map((name) => problem(name, 'is missing'));
   if (/^mysql:/i.test(env.DATABASE_URL ?? '') && !isSet('MASTER_KEYS')) {
-    problems.push(problem('MASTER_KEYS', 'is needed with MySQL'));
+    problems.push(
+      problem(
+        'MASTER_KEYS',
+        'is needed with MySQL; make one by: echo "k1:$(openssl rand -base64 32)"',
+      ),
+    );
   }
   return problems;
 }

@@ -138,7 +138,7 @@ function tooSoon(componentAppId: string, nextAt: number): HubError {
   const nextAttemptAt = new Date(nextAt).toISOString();
   return new HubError(
     'start_push_too_soon',
-    'WeChat was asked for tickets less than a minute ago; it pushes one every 10 minutes',
+    'A push of tickets was asked for less than a minute ago; WeChat pushes one every 10 minutes',
     { status: 429, details: { componentAppId, nextAttemptAt } },
   );
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig, type AppConfig } from '../../src/config/app-config.js';
@@ -132,6 +133,23 @@ describe('ops/compose-secrets.sh', () => {
     expect(read('admin_token')).toBe('fake-admin-token-of-24-characters');
     expect(read('master_keys')).toBe(`k7:${key}`);
     expect(read('database_url')).toBe('mysql://hub:fakemysqlpassword@mysql:3306/hub');
+  });
+
+  it('reads .env as Node.js does', () => {
+    const lines = [
+      'export ADMIN_TOKEN=fake-admin-token-of-24-characters   # a trial',
+      `WECHAT_COMPONENT_APPSECRET="fake # app-secret" # of the console`,
+      "WECHAT_COMPONENT_TOKEN='fakeCallbackToken' # the newest",
+      'WECHAT_COMPONENT_ENCODING_AES_KEY= fakeKey',
+    ];
+    writeFileSync(join(folder, '.env'), lines.join('\r\n'));
+    run();
+    expect(parseEnv(lines.join('\n').replace('export ', ''))).toEqual({
+      ADMIN_TOKEN: read('admin_token'),
+      WECHAT_COMPONENT_APPSECRET: read('wechat_component_appsecret'),
+      WECHAT_COMPONENT_TOKEN: read('wechat_component_token'),
+      WECHAT_COMPONENT_ENCODING_AES_KEY: read('wechat_component_encoding_aes_key'),
+    });
   });
 
   it('lets the hub start without a platform, and takes over one that is added to .env later', () => {
