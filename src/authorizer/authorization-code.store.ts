@@ -6,6 +6,7 @@ import { Secret, sha256Hex } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
+import { LONGEST_WAIT_MS } from '../token/failure-policy.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 
 /** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
@@ -87,7 +88,8 @@ export class AuthorizationCodeStore {
       manager
         .createQueryBuilder(AuthorizationCode, 'code')
         .select(['code.codeHash'])
-        .where("code.state = 'pending' AND code.nextAttemptAt <= :now", { now })
+        .where("code.state = 'pending'")
+        .andWhere(isOverSql('code.next_attempt_at', LONGEST_WAIT_MS, now))
         .andWhere(isOverSql('code.lease_until', CODE_LEASE_MS, now))
         .orderBy('code.nextAttemptAt', 'ASC')
         .limit(limit)

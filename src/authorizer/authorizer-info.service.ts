@@ -1,8 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
+import { isOverSql } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
-import { failureKind, nextAttemptAt } from '../token/failure-policy.js';
+import { failureKind, LONGEST_WAIT_MS, nextAttemptAt } from '../token/failure-policy.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
 import { Authorizer } from './authorizer.entity.js';
 import { authorizerIdOf } from './authorizer.js';
@@ -50,7 +51,8 @@ export class AuthorizerInfoService {
     return this.database.transaction(async (manager) => {
       const query = manager
         .createQueryBuilder(Authorizer, 'authorizer')
-        .where('authorizer.infoDueAt <= :now', { now })
+        .where('authorizer.infoDueAt IS NOT NULL')
+        .andWhere(isOverSql('authorizer.infoDueAt', LONGEST_WAIT_MS, now))
         .orderBy('authorizer.infoDueAt', 'ASC')
         .limit(BATCH);
       if (this.database.dialect === 'mysql') {
