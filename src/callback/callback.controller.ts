@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Ip, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Ip, Param, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBody,
   ApiConsumes,
@@ -7,6 +7,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { ApiHubError } from '../common/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { ApiUrlCheck } from './api-url-check.js';
@@ -50,8 +51,9 @@ export class CallbackController {
     @Query() query: Record<string, unknown>,
     @Body() body: Buffer | undefined,
     @Ip() sourceAddress: string,
+    @Res({ passthrough: true }) { elapsedTime: elapsedMs }: FastifyReply,
   ): Promise<string> {
-    const incoming = { componentAppId, query, body, sourceAddress };
+    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
     return this.callback.receive(incoming, authorizationUrl);
   }
 
