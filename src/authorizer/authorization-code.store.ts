@@ -7,7 +7,7 @@ import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { LONGEST_WAIT_MS } from '../token/failure-policy.js';
-import { AuthorizationCode } from './authorization-code.entity.js';
+import { AuthorizationCode, type CodeSource } from './authorization-code.entity.js';
 
 /** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
 export const CODE_LEASE_MS = 12_000;
@@ -16,8 +16,7 @@ export const CODE_LEASE_MS = 12_000;
 export interface ArrivedCode {
   componentAppId: string;
   code: Secret;
-  /** `redirect` or the event's InfoType. */
-  source: string;
+  source: CodeSource;
   authorizerAppId?: string;
   /** Unix seconds. */
   eventTime?: number;
