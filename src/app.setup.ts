@@ -16,6 +16,7 @@ import { HubErrorFilter, type KnownRequest } from './common/hub-error.filter.js'
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './common/json-body.js';
 import { LogBrake } from './common/log-brake.js';
 import { guardPages } from './common/page-policy.js';
+import { answerHeaders, JSON_TYPE } from './common/raw-answer.js';
 import { runWithRequestId } from './common/request-context.js';
 import {
   allowBody,
@@ -31,7 +32,6 @@ import { emitTelemetry } from './common/telemetry.js';
 
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
 const BODY_LIMIT = 1024 * 1024;
-const JSON_TYPE = 'application/json; charset=utf-8';
 /** Pattern of the page on which customers begin an authorization. */
 const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Methods whose body, if there is one, is not looked at. */
@@ -83,7 +83,7 @@ function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: Fasti
   const { statusCode: status = 400 } = error;
   const code = status === 414 ? 'uri_too_long' : 'bad_request';
   // What body there is stays unread.
-  void reply.headers({ ...headersOf(request.id), connection: 'close' });
+  void reply.headers({ ...answerHeaders(request.id), connection: 'close' });
   const refusal = new HubError(code, 'The URL is malformed', { status });
   runWithRequestId(request.id, () => filters.get(request.server)?.refuse(refusal, request, reply));
 }
@@ -121,7 +121,7 @@ export function configureApp(
 
 function useRequestHooks(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(headersOf(request.id));
+    void reply.headers(answerHeaders(request.id));
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -150,7 +150,7 @@ function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop:
     const body = JSON.stringify(answer.body);
     response
       .writeHead(200, {
-        ...headersOf(uuidv4()),
+        ...answerHeaders(uuidv4()),
         'content-type': JSON_TYPE,
         'content-length': Buffer.byteLength(body),
       })
@@ -158,15 +158,6 @@ function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop:
     const seconds = (performance.now() - started) / 1000;
     emitTelemetry('http.request', { method: 'GET', route: answer.route, status: 200, seconds });
   });
-}
-
-/** Of every answer: nothing that the hub says about itself is for caches. */
-function headersOf(requestId: string): Record<string, string> {
-  return {
-    'x-request-id': requestId,
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-store',
-  };
 }
 
 function answerWhatIsNoRequest({ server }: FastifyInstance, brake: LogBrake): void {

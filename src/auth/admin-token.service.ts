@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { constantTimeEqual, sha256Hex } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { Setting } from './setting.entity.js';
 
 const SETTING = 'admin_token_sha256';
-/** The value in `.env.example`. */
-const SAMPLE = 'fake-admin-token-please-change';
 
 /**
  * The bearer token of `/admin` and `/api`: the one of `ADMIN_TOKEN`, or one made at first start,
@@ -15,7 +13,6 @@ const SAMPLE = 'fake-admin-token-please-change';
  */
 @Injectable()
 export class AdminTokenService implements OnApplicationBootstrap {
-  private readonly logger = new Logger(AdminTokenService.name);
   private hash = '';
 
   constructor(
@@ -25,11 +22,6 @@ export class AdminTokenService implements OnApplicationBootstrap {
 
   /** Last before the hub listens: a start that fails must not use up the one showing. */
   async onApplicationBootstrap(): Promise<void> {
-    if (this.config.adminToken?.equals(SAMPLE)) {
-      this.logger.warn(
-        'ADMIN_TOKEN is the sample of .env.example, which everybody knows: change it',
-      );
-    }
     this.hash = this.config.adminToken
       ? sha256Hex(this.config.adminToken.reveal())
       : await this.storedOrNewHash();

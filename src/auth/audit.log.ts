@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { pageQuery, timeQuery } from '../common/list-query.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
 
@@ -7,10 +8,9 @@ export const auditQuery = z.object({
   actor: z.string().min(1).max(64).optional(),
   action: z.string().min(1).max(64).optional(),
   target: z.string().min(1).max(191).optional(),
-  from: z.iso.datetime({ offset: true }).optional(),
-  to: z.iso.datetime({ offset: true }).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  before: z.uuid().optional(),
+  from: timeQuery.optional(),
+  to: timeQuery.optional(),
+  ...pageQuery({ most: 200, usual: 50 }),
 });
 export type AuditQuery = z.output<typeof auditQuery>;
 

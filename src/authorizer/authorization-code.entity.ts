@@ -1,8 +1,15 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn } from '../database/column-types.js';
 
-/** `pending`: to be exchanged; `done`: exchanged; `failed`: WeChat took it from nobody. */
+/** `pending`: to be exchanged; `done`: exchanged; `failed`: refused by WeChat, or too old. */
 export type AuthorizationCodeState = 'pending' | 'done' | 'failed';
+
+/**
+ * What brought a code: the way back of a browser (`redirect`), the release check, or an event, by its
+ * InfoType.
+ */
+export type CodeSource =
+  'redirect' | 'release_check' | 'authorized' | 'updateauthorized' | 'notify_third_fasteregister';
 
 /**
  * An authorization code: by redirect, by event or both, it is exchanged once. The code itself is
@@ -26,9 +33,9 @@ export class AuthorizationCode {
   @Column({ type: 'text', nullable: true })
   code!: string | null;
 
-  /** `redirect`, or the InfoType of the event that brought it first. */
+  /** What brought it first. */
   @Column({ type: 'varchar', length: 32 })
-  source!: string;
+  source!: CodeSource;
 
   /**
    * The request that the browser brought it back for, empty for none; null while only WeChat has

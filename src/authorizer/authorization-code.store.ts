@@ -6,7 +6,8 @@ import { Secret, sha256Hex } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { AuthorizationCode } from './authorization-code.entity.js';
+import { LONGEST_WAIT_MS } from '../token/failure-policy.js';
+import { AuthorizationCode, type CodeSource } from './authorization-code.entity.js';
 
 /** Longer than the slowest exchange; another host goes on after it, in milliseconds. */
 export const CODE_LEASE_MS = 12_000;
@@ -15,8 +16,7 @@ export const CODE_LEASE_MS = 12_000;
 export interface ArrivedCode {
   componentAppId: string;
   code: Secret;
-  /** `redirect` or the event's InfoType. */
-  source: string;
+  source: CodeSource;
   authorizerAppId?: string;
   /** Unix seconds. */
   eventTime?: number;
@@ -87,7 +87,8 @@ export class AuthorizationCodeStore {
       manager
         .createQueryBuilder(AuthorizationCode, 'code')
         .select(['code.codeHash'])
-        .where("code.state = 'pending' AND code.nextAttemptAt <= :now", { now })
+        .where("code.state = 'pending'")
+        .andWhere(isOverSql('code.next_attempt_at', LONGEST_WAIT_MS, now))
         .andWhere(isOverSql('code.lease_until', CODE_LEASE_MS, now))
         .orderBy('code.nextAttemptAt', 'ASC')
         .limit(limit)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pageQuery } from '../common/list-query.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { withoutEventSecrets } from './event-secrets.js';
 
@@ -118,8 +119,7 @@ export const authorizationEventListView = z.object({
 export const authorizationEventQuery = z.object({
   component: z.string().min(1).max(64).optional(),
   infoType: z.string().min(1).max(64).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  before: z.uuid().optional(),
+  ...pageQuery({ most: 200, usual: 50 }),
 });
 export type AuthorizationEventQuery = z.output<typeof authorizationEventQuery>;
 

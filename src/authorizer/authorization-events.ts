@@ -7,6 +7,7 @@ import {
   type AuthorizationEvent,
 } from '../callback/on-info-type.js';
 import { Secret } from '../common/secret.js';
+import type { CodeSource } from './authorization-code.entity.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
 import type { AuthorizerId } from './authorizer.js';
@@ -90,7 +91,8 @@ export class AuthorizationEvents {
     manager: EntityManager,
   ): Promise<AfterCommit> {
     const eventTime = eventTimeOf(event);
-    const arrived = { ...id, code: new Secret(code), source: event.infoType, eventTime };
+    const source = event.infoType as CodeSource;
+    const arrived = { ...id, code: new Secret(code), source, eventTime };
     const { codeHash, state } = await this.codes.keep(arrived, manager);
     if (state === 'pending') return () => this.exchanges.process(codeHash);
     const exchanged = state === 'done';

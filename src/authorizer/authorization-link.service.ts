@@ -141,7 +141,8 @@ export class AuthorizationLinkService {
     if (this.allowed(returnTo) !== undefined) return;
     throw new HubError(
       'return_to_not_allowed',
-      'return_to is no plain http(s) address of an origin in AUTHORIZATION_RETURN_ORIGINS',
+      'returnTo, or return_to in a query, is no plain http(s) address of an origin in ' +
+        'AUTHORIZATION_RETURN_ORIGINS',
       { status: 400 },
     );
   }

@@ -193,7 +193,7 @@ export class AuthorizeController {
     sourceAddress: string,
   ): Promise<Outcome> {
     try {
-      const arrived = { componentAppId, code, source: 'redirect', request };
+      const arrived = { componentAppId, code, source: 'redirect' as const, request };
       const { authorizerAppId } = await this.codes.consume(arrived);
       return { result: 'authorized', authorizerAppId };
     } catch (error) {

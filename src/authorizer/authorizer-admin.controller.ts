@@ -102,7 +102,11 @@ export class AuthorizerAdminController {
   @HttpCode(200)
   @Audited('authorizer.refresh')
   @ApiOperation({ summary: 'Refresh the authorizer_access_token now' })
-  @ApiHubError(409, 'needs_reauthorization', 'The account has to authorize again')
+  @ApiHubError(
+    409,
+    'needs_reauthorization',
+    'The account has to authorize again. Also authorizer_suspended and authorizer_without_api',
+  )
   @ApiHubError(410, 'authorizer_revoked', 'The account has withdrawn its authorization')
   @ApiHubError(429, 'refresh_too_soon', 'The last one is less than 10 s ago and gave no token')
   @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')

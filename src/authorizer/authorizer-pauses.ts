@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
+import { isPending } from '../common/clock-trust.js';
 import { failureKind, type ExchangeFailureKind } from '../token/failure-policy.js';
 
 /** How long the work for a platform rests after WeChat said that it is too much, or not from here. */
@@ -17,21 +18,21 @@ const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {
  */
 @Injectable()
 export class AuthorizerPauses {
-  private readonly ends = new Map<string, number>();
+  private readonly rests = new Map<string, { end: number; lengthMs: number }>();
 
   constructor(private readonly clock: Clock) {}
 
   /** Learns from a failed call. */
   notice(componentAppId: string, error: unknown): void {
-    const pause = PAUSE_MS[failureKind(error)];
-    if (pause === undefined) return;
-    const end = Math.max(this.ends.get(componentAppId) ?? 0, this.clock.now() + pause);
-    this.ends.set(componentAppId, end);
+    const lengthMs = PAUSE_MS[failureKind(error)];
+    if (lengthMs === undefined) return;
+    const end = this.clock.now() + lengthMs;
+    if ((this.until(componentAppId) ?? 0) < end) this.rests.set(componentAppId, { end, lengthMs });
   }
 
   /** When the platform's rest ends, in Unix milliseconds; undefined while there is none. */
   until(componentAppId: string): number | undefined {
-    const end = this.ends.get(componentAppId) ?? 0;
-    return end > this.clock.now() ? end : undefined;
+    const { end = null, lengthMs = 0 } = this.rests.get(componentAppId) ?? {};
+    return isPending(end, lengthMs, this.clock.now()) ? end : undefined;
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
-import { isOverSql } from '../common/clock-trust.js';
+import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerResync } from './authorizer-resync.entity.js';
@@ -100,17 +100,21 @@ export class AuthorizerResyncStore {
    * moves under the paging when an account before withdraws.
    */
   async askAboutUnseen({ componentAppId, resyncId, startedAt }: AuthorizerResync): Promise<void> {
+    const now = this.clock.now();
     await this.database.write(
       (manager) =>
         manager
           .createQueryBuilder()
           .update(Authorizer)
-          .set({ infoDueAt: this.clock.now() })
+          .set({ infoDueAt: now })
           .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
           .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
-          .andWhere('(last_authorized_at IS NULL OR last_authorized_at < :startedAt)', {
-            startedAt,
-          })
+          // What a clock that was ahead wrote tells nothing of when that was.
+          .andWhere(
+            '(last_authorized_at IS NULL OR last_authorized_at < :startedAt' +
+              ' OR last_authorized_at > :ahead)',
+            { startedAt, ahead: now + CLOCK_SLACK_MS },
+          )
           .execute(),
       LONG_WORK_LIMIT_MS,
     );

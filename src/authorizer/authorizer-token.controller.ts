@@ -23,8 +23,19 @@ const example: View = { authorizer_access_token: 'fake_authorizer_access_token',
 @ApiTags('api')
 @ApiBearer()
 @ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here')
-@ApiHubError(409, 'needs_reauthorization', 'The account has to authorize again')
+@ApiHubError(
+  409,
+  'needs_reauthorization',
+  'The account has to authorize again. Also authorizer_suspended and authorizer_without_api',
+)
 @ApiHubError(410, 'authorizer_revoked', 'The account has withdrawn its authorization')
+@ApiHubError(502, 'wechat_api_failed', 'There is no token that works and WeChat gave none')
+@ApiHubError(
+  503,
+  'refresh_in_progress',
+  'There is no token that works yet. Also refresh_failed and database_unavailable, and ' +
+    'ticket_missing where the platform has no token of its own',
+)
 @UseGuards(AdminTokenGuard)
 @Controller('api/authorizers/:authorizerAppId/access-token')
 export class AuthorizerTokenController {

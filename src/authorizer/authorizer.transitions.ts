@@ -5,6 +5,7 @@ import { Database } from '../database/database.js';
 import { refreshTime } from '../token/refresh-decision.js';
 import { FORCE_INTERVAL_MS } from '../token/token-limits.js';
 import type { Authorization } from '../wechat-api/component-api.js';
+import type { CodeSource } from './authorization-code.entity.js';
 import { activate, clearRefreshing, endTokens } from './authorizer-columns.js';
 import type { Authorizer } from './authorizer.entity.js';
 import type { AuthorizerId, AuthorizerStatus } from './authorizer.js';
@@ -19,8 +20,7 @@ export interface GrantFacts {
   obtainedAt: number;
   /** CreateTime of its event in Unix seconds; null where only the redirect has come. */
   eventTime: number | null;
-  /** `redirect` or the event's InfoType. */
-  source: string;
+  source: CodeSource;
 }
 
 /** What becomes of an authorization, and its history. See {@link AuthorizerStatus}. */

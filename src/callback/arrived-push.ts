@@ -1,6 +1,6 @@
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
-/** Authorization events come to one URL, messages and events of the accounts to another. */
+/** What a push is by its text: either URL takes each of them. */
 export type PushKind = 'authorization' | 'message' | 'event';
 
 /** A push from WeChat, verified and decrypted. */

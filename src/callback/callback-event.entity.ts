@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn, LongTextColumn } from '../database/column-types.js';
 import type { PushKind } from './arrived-push.js';
+import type { Outcome } from './push-url.js';
 
 /**
  * A verified push that was accepted. Its presence means that everything it changes is in the
@@ -19,7 +20,7 @@ export class CallbackEvent {
   @Column({ name: 'component_appid', type: 'varchar', length: 64 })
   componentAppId!: string;
 
-  /** `authorization` for the 授权事件接收URL; `message` or `event` for the 消息与事件接收URL. */
+  /** By its text, whichever URL it came to: a message, an event, or an authorization event. */
   @Column({ type: 'varchar', length: 16, default: 'authorization' })
   kind!: PushKind;
 
@@ -74,9 +75,9 @@ export class CallbackEvent {
   @Column({ type: 'varchar', length: 191, nullable: true })
   problem!: string | null;
 
-  /** What WeChat was answered: `success`, or `reply` with the message in that column. */
+  /** What WeChat was answered; `reply` with the message in that column. */
   @Column({ type: 'varchar', length: 32 })
-  outcome!: string;
+  outcome!: Outcome;
 
   /** The passive reply (被动回复) before its encryption for WeChat, encrypted for the database. */
   @Column({ type: 'text', nullable: true })

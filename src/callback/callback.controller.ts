@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Ip, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Ip, Param, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBody,
   ApiConsumes,
@@ -7,8 +7,9 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { ApiHubError } from '../common/api-docs.js';
+import type { FastifyReply } from 'fastify';
 import { ApiComponentAppId } from '../component/component-app-id.js';
+import { ApiPushRefusals } from './api-push-refusals.js';
 import { ApiUrlCheck } from './api-url-check.js';
 import { authorizationUrl } from './authorization-url.js';
 import { CallbackService } from './callback.service.js';
@@ -41,17 +42,15 @@ export class CallbackController {
     schema: { type: 'string', example: 'success' },
   })
   @ApiComponentAppId()
-  @ApiHubError(400, 'push_undecryptable', 'The body is not a push; errcode has the -400xx code')
-  @ApiHubError(403, 'signature_invalid', 'Also timestamp_out_of_window and appid_mismatch')
-  @ApiHubError(413, 'body_too_large', 'The body is over 1 MiB')
-  @ApiHubError(503, 'database_unavailable', 'Not stored; WeChat pushes again')
+  @ApiPushRefusals()
   receive(
     @Param('componentAppId') componentAppId: string,
     @Query() query: Record<string, unknown>,
     @Body() body: Buffer | undefined,
     @Ip() sourceAddress: string,
+    @Res({ passthrough: true }) { elapsedTime: elapsedMs }: FastifyReply,
   ): Promise<string> {
-    const incoming = { componentAppId, query, body, sourceAddress };
+    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
     return this.callback.receive(incoming, authorizationUrl);
   }
 

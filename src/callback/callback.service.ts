@@ -31,8 +31,8 @@ export interface IncomingPush {
   query: Record<string, unknown>;
   body: Buffer | undefined;
   sourceAddress: string;
-  /** Milliseconds since its first byte, where they count: WeChat counts them. */
-  elapsedMs?: number;
+  /** Milliseconds since its first byte, from which WeChat counts. */
+  elapsedMs: number;
 }
 
 /** A push that is in the database, and what its answer is made with. */
@@ -66,7 +66,7 @@ export class CallbackService {
 
   /** The answer for WeChat, once the push is durable. */
   async receive(incoming: IncomingPush, url: PushUrl): Promise<string> {
-    const arrived = performance.now() - (incoming.elapsedMs ?? 0);
+    const arrived = performance.now() - incoming.elapsedMs;
     const seen: Seen = { componentAppId: 'unknown', infoType: 'unverified', outcome: 'failed' };
     try {
       const accepting = this.accept(incoming, url, seen);

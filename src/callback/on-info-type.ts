@@ -2,7 +2,7 @@ import { DiscoveryService } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
-/** A push on the authorization event URL, verified and decrypted. */
+/** An authorization event, on whichever URL it came, verified and decrypted. */
 export interface AuthorizationEvent {
   /** Id of its row in `callback_event`. */
   id: string;

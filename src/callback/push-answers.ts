@@ -9,11 +9,11 @@ import { EventReplies } from './event-replies.js';
 import type { Outcome } from './push-url.js';
 
 /**
- * Milliseconds after its arrival until which a reply to a push counts, as whoever finds it is told:
- * none that he takes for one in time may be missed here.
+ * A reply counts if it is found within so many milliseconds of the push's arrival. Whoever looks for
+ * it is told this limit; below it is waited for a little longer, so that none in time is missed.
  */
 const FOUND_BY_MS = 4500;
-/** … and until which it is waited for: WeChat waits 5 s. */
+/** Milliseconds after the arrival until which it is waited for: WeChat waits 5 s. */
 const REPLY_BY_MS = 4600;
 /** … and until which it is waited that the reply is stored. */
 const STORED_BY_MS = 4750;

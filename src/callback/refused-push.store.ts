@@ -27,7 +27,7 @@ export class RefusedPushStore {
       manager.find(RefusedPush, {
         where: {
           ...(component === undefined ? {} : { componentAppId: component }),
-          ...(before === undefined ? {} : { id: LessThan(before) }),
+          ...(before ? { id: LessThan(before) } : {}),
         },
         order: { id: 'DESC' },
         take: limit,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { pageQuery } from '../common/list-query.js';
 import { REFUSED_URLS, type RefusedPush } from './refused-push.entity.js';
 
 const isoTime = z.iso.datetime();
-const MAX_PAGE = 200;
 
 /** Refused pushes of one kind as `/admin/refused-pushes` lists them. */
 export const refusedPushView = z.object({
@@ -26,8 +26,7 @@ export const refusedPushListView = z.object({
 
 export const refusedPushListQuery = z.object({
   component: z.string().min(1).max(64).optional(),
-  before: z.string().min(1).max(36).optional().describe('`next` of the page before'),
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
+  ...pageQuery({ most: 200, usual: 50 }),
 });
 export type RefusedPushListQuery = z.output<typeof refusedPushListQuery>;
 

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { v4 as uuidv4 } from 'uuid';
-import { errorBody, HubError } from './hub-error.js';
+import { HubError } from './hub-error.js';
 import type { LogBrake } from './log-brake.js';
+import { closingAnswer } from './raw-answer.js';
 import { runWithRequestId } from './request-context.js';
 import { senderOf } from './source-address.js';
 
@@ -58,16 +59,8 @@ function refusalOf(code: string | undefined): HubError {
 }
 
 function answerOf(error: HubError, id: string): string {
-  const body = JSON.stringify(errorBody(error, id));
-  return [
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
-    'Connection: close',
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${id}`,
-    'X-Content-Type-Options: nosniff',
-    'Cache-Control: no-store',
-    '',
-    body,
-  ].join('\r\n');
+  const { headers, body } = closingAnswer(error, id);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const status = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`;
+  return [status, ...lines, '', body].join('\r\n');
 }

@@ -74,6 +74,7 @@ describe('the gate in front of requests', () => {
     const refused = await open(GET);
     await once(refused.socket, 'close');
     expect(refused.received()).toMatch(/^HTTP\/1.1 503 .*connection: close.*"too_busy"/is);
+    expect(refused.received()).toMatch(/cache-control: no-store/i);
     const push = await open(PUSH);
     await until(() => held.length === 3);
     held.splice(0).forEach((answer) => answer());
@@ -91,8 +92,9 @@ describe('the gate in front of requests', () => {
     await until(() => handled.length === 1);
     first.socket.destroy();
     await handled[0];
-    await open(GET);
+    const second = await open(GET);
     await until(() => handled.length === 2);
+    expect(second.received()).toBe('');
   });
 
   it('bounds the bytes being received, of one address and in all; small bodies pass', async () => {
@@ -111,9 +113,13 @@ describe('the gate in front of requests', () => {
 
   it('cuts connections of one address beyond the limit', async () => {
     await listen({ connectionsPerAddress: 3 }, (_, response) => response.end('ok'));
-    await Promise.all([open(), open(), open()]);
+    const first = await Promise.all([open(), open(), open()]);
     const fourth = await open();
     await once(fourth.socket, 'close');
+    expect(fourth.received()).toBe('');
+    for (const { socket } of first) socket.write(GET);
+    await until(() => first.every(({ received }) => received().includes('ok')));
+    expect(first.map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
   });
 
   it.each([

@@ -8,7 +8,8 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { v4 as uuidv4 } from 'uuid';
-import { errorBody, HubError } from './hub-error.js';
+import { HubError } from './hub-error.js';
+import { closingAnswer } from './raw-answer.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -34,7 +35,7 @@ export interface GateLimits {
   largestBody: number;
   /** Milliseconds within which a request must have come, headers and body. */
   requestMs: number;
-  /** Milliseconds without a byte in either direction that end a connection. */
+  /** Milliseconds without a byte in either direction that end a connection, unless it is idle. */
   silenceMs: number;
 }
 
@@ -54,7 +55,7 @@ export const GATE_LIMITS: GateLimits = {
 
 /** How often Node looks for requests that are late, in milliseconds. */
 const LATE_CHECK_MS = 1000;
-/** Milliseconds for which an idle connection is kept: longer than balancers keep theirs. */
+/** Milliseconds for which a connection is kept after an answer: longer than balancers keep theirs. */
 const KEEP_ALIVE_MS = 72_000;
 const CALLBACK_PATH = /^\/+callback\//i;
 
@@ -72,8 +73,9 @@ interface Connection {
 /**
  * Comes before the framework and bounds what strangers can make a process hold: one request
  * at a time on a connection, and limits on connections, on requests under way and on bytes being
- * received, of one address and in all. What exceeds them is answered 503 with `Connection: close`
- * before anything is read or done for it; pushes have room of their own.
+ * received, of one address and in all. A request that exceeds them is answered 503 with
+ * `Connection: close` before anything is read or done for it; pushes have room of their own. A
+ * connection that exceeds them, or on which too many requests wait, is cut without an answer.
  */
 export class RequestGate {
   private readonly connections = new WeakMap<Socket, Connection>();
@@ -219,16 +221,8 @@ class Tally {
 
 function refuse(response: ServerResponse): void {
   const error = new HubError('too_busy', 'The hub has too much to do; ask again', { status: 503 });
-  const id = uuidv4();
-  const body = JSON.stringify(errorBody(error, id));
+  const { headers, body } = closingAnswer(error, uuidv4());
   response
-    .writeHead(error.status, STATUS_CODES[error.status], {
-      connection: 'close',
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': Buffer.byteLength(body),
-      'retry-after': '1',
-      'x-request-id': id,
-      'x-content-type-options': 'nosniff',
-    })
+    .writeHead(error.status, STATUS_CODES[error.status], { ...headers, 'retry-after': '1' })
     .end(body);
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
-import { isYetToCome } from '../common/clock-trust.js';
+import { isOverSql, isPending, isYetToCome } from '../common/clock-trust.js';
 import { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -190,27 +190,21 @@ export class ComponentStore {
     });
   }
 
-  /**
-   * Takes the right to ask WeChat for a ticket push, which one host has per `intervalMs`. A request
-   * that is further ahead than that was made by a clock that was wrong, and does not count.
-   */
+  /** Takes the right to ask WeChat for a ticket push, which one host has per `intervalMs`. */
   async claimStartPush(appid: string, intervalMs: number): Promise<StartPushClaim> {
     const now = this.clock.now();
-    const [before, ahead] = [now - intervalMs, now + intervalMs];
     // Most claims are too early, and a read costs less than a write.
     const row = await this.database.read((manager) => manager.findOneBy(ComponentRow, { appid }));
-    const last = row?.startPushAt ?? -Infinity;
-    if (last > before && last <= ahead) return { granted: false, nextAt: last + intervalMs };
+    const last = row?.startPushAt ?? null;
+    const nextAt = last === null ? null : last + intervalMs;
+    if (isPending(nextAt, intervalMs, now)) return { granted: false, nextAt };
     const { affected } = await this.database.write((manager) =>
       manager
         .createQueryBuilder()
         .update(ComponentRow)
         .set({ startPushAt: now })
         .where('appid = :appid', { appid })
-        .andWhere('(start_push_at IS NULL OR start_push_at <= :before OR start_push_at > :ahead)', {
-          before,
-          ahead,
-        })
+        .andWhere(isOverSql(`start_push_at + ${intervalMs}`, intervalMs, now))
         .execute(),
     );
     return { granted: affected === 1, nextAt: now + intervalMs };

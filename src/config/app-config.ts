@@ -68,9 +68,9 @@ export interface AppConfig {
     timeoutMs: number;
   };
   logLevel: LogLevelName;
-  /** Seconds between the wish to stop and the stop. */
   /** What is served without the token. */
   openEndpoints: OpenEndpoint[];
+  /** Seconds between the wish to stop and the stop. */
   stopDelaySeconds: number;
   /** Protections that the operator does without. */
   allowInsecure: readonly InsecureName[];

@@ -1,4 +1,13 @@
-import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
+import { createRequire } from 'node:module';
+import type { Pool, PoolConnection, PoolOptions, QueryError } from 'mysql2';
+
+let loaded: typeof import('mysql2') | undefined;
+
+/** Loaded when it is used first: a hub on SQLite starts sooner without it. */
+function mysql(): typeof import('mysql2') {
+  loaded ??= createRequire(import.meta.url)('mysql2') as typeof import('mysql2');
+  return loaded;
+}
 
 /** Longest that a server may take to accept the settings of a session, in milliseconds. */
 const PIN_LIMIT_MS = 3000;
@@ -49,7 +58,7 @@ const NOT_PREPARED = new Set(['ER_UNSUPPORTED_PS', 'ER_MAX_PREPARED_STMT_COUNT_R
  */
 export const pinnedMysql = {
   createPool(options: PoolOptions): Pool {
-    const pool = mysql.createPool({ ...options, maxPreparedStatements: MAX_STATEMENTS });
+    const pool = mysql().createPool({ ...options, maxPreparedStatements: MAX_STATEMENTS });
     const pinned = new WeakSet<PoolConnection>();
     const getConnection = pool.getConnection.bind(pool);
     pool.getConnection = (callback) =>
@@ -69,7 +78,7 @@ export const pinnedMysql = {
   },
 };
 
-type Done = (error: mysql.QueryError | null) => void;
+type Done = (error: QueryError | null) => void;
 
 function pin(connection: PoolConnection, done: Done, [sql, ...rest] = SETTINGS): void {
   if (sql === undefined) return done(null);
@@ -86,7 +95,7 @@ function discard(connection: PoolConnection, error: Error): void {
 }
 
 type Query = (sql: string, values: unknown, callback?: Callback) => unknown;
-type Callback = (error: mysql.QueryError | null, ...results: unknown[]) => void;
+type Callback = (error: QueryError | null, ...results: unknown[]) => void;
 
 /** Lets `query` with values be a prepared statement. One without values has nothing to bind. */
 function bindValues(connection: PoolConnection): void {
@@ -109,7 +118,7 @@ function bindValues(connection: PoolConnection): void {
 function toParameter(value: unknown): unknown {
   if (value === undefined) return null;
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
-    return mysql.TypedParameter.LONGLONG(value as bigint | number);
+    return mysql().TypedParameter.LONGLONG(value as bigint | number);
   }
   if (Array.isArray(value) || (typeof value === 'number' && !Number.isFinite(value))) {
     throw new TypeError('A list or an endless number is no value of a statement');

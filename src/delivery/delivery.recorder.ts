@@ -74,9 +74,10 @@ export class DeliveryRecorder {
     const deliveryId = uuidv7();
     const orderKey = orderKeyOf(subscription, push);
     const left = plan.room.get(subscriptionId) ?? this.worker.room(subscriptionId);
-    const responder = mode === 'responder' && !error;
+    // A message without an account came to the platform's own URL, which is answered at once.
+    const isAwaited = mode === 'responder' && !error && push.authorizerAppId !== null;
     const fits = left > 0 && push.text.length <= plan.textRoom;
-    const inHand = responder || (orderKey === null && fits);
+    const inHand = isAwaited || (orderKey === null && fits);
     const now = this.clock.now();
     const leaseUntil = this.worker.leaseEnd();
     plan.rows.push({
@@ -90,7 +91,7 @@ export class DeliveryRecorder {
     });
     const begun = { attempts: 0, begunAt: now };
     const job = { deliveryId, subscriptionId, orderKey, ...begun, leaseUntil, push };
-    if (responder) plan.awaited.push(job);
+    if (isAwaited) plan.awaited.push(job);
     else if (inHand) {
       plan.handedOver.push(job);
       plan.room.set(subscriptionId, left - 1);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { pageQuery } from '../common/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';
 
 const isoTime = z.iso.datetime();
-const MAX_PAGE = 500;
 
 export const attemptView = z.object({
   at: isoTime,
@@ -40,8 +40,7 @@ export const deliveryListQuery = z.object({
   subscription: z.string().min(1).max(36).optional(),
   status: z.enum(['pending', 'delivered', 'dead', 'cancelled']).optional(),
   event: z.string().min(1).max(36).optional(),
-  before: z.string().min(1).max(36).optional(),
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
+  ...pageQuery({ most: 500, usual: 50 }),
 });
 export type DeliveryListQuery = z.output<typeof deliveryListQuery>;
 

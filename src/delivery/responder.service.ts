@@ -44,9 +44,9 @@ export class ResponderService implements OnModuleDestroy {
   }
 
   /**
-   * Calls the responder of a push that was recorded just now. An answer that comes later than its
-   * budget allows is put on record, and sent as a customer-service message where that is set; one
-   * that does not come, or is of no use, is asked for again by the schedule.
+   * Calls the responder of a push that was recorded just now. An answer that comes later than the
+   * subscription's budget allows is put on record, and sent as a customer-service message where the
+   * subscription says so. Where no answer comes, or none that can be used, the worker calls again.
    * @param leftMs milliseconds from now for which anybody waits for the answer.
    * The caller says by {@link answerLeaves} when the answer goes out.
    * @returns the reply, in the push's format; undefined where there is no responder, or none in time.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { timeQuery } from '../common/list-query.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 import type { Sent } from './delivery.sender.js';
 import { SUBSCRIPTION_FORMATS, SUBSCRIPTION_MODES, type Subscription } from './subscription.js';
@@ -107,8 +108,8 @@ export const attemptOutcomeView = z.object({
 
 export const replayBody = z
   .strictObject({
-    from: isoTime,
-    to: isoTime,
+    from: timeQuery,
+    to: timeQuery,
     status: z.enum(['dead', 'delivered', 'all']).default('all'),
   })
   .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
+import { pageQuery, timeQuery } from '../common/list-query.js';
 import type { DeliveryStatus } from '../delivery/delivery.entity.js';
 import {
   attemptViewExample,
@@ -9,7 +10,6 @@ import {
 
 const isoTime = z.iso.datetime();
 const KINDS = ['authorization', 'message', 'event'] as const;
-const MAX_PAGE = 200;
 
 /** How many deliveries of a push there are, by status. */
 export const deliveryCountsView = z.object({
@@ -81,10 +81,9 @@ export const eventListQuery = z.object({
   kind: z.enum(KINDS).optional(),
   type: name.describe('InfoType, MsgType or Event, as WeChat spells it'),
   user: name.describe("FromUserName: the user's openid"),
-  from: isoTime.optional().describe('Received at this time or later'),
-  to: isoTime.optional().describe('Received before this time'),
-  before: z.string().min(1).max(36).optional().describe('`next` of the page before'),
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(50),
+  from: timeQuery.optional().describe('Received at this time or later'),
+  to: timeQuery.optional().describe('Received before this time'),
+  ...pageQuery({ most: 200, usual: 50 }),
 });
 export type EventListQuery = z.output<typeof eventListQuery>;
 

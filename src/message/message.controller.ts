@@ -10,8 +10,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { ApiPushRefusals } from '../callback/api-push-refusals.js';
 import { ApiUrlCheck } from '../callback/api-url-check.js';
-import { ApiHubError } from '../common/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
 import { passiveReplyDocs } from '../reply/passive-reply.js';
@@ -51,10 +51,7 @@ export class MessageController {
   })
   @ApiComponentAppId()
   @ApiAuthorizerAppId()
-  @ApiHubError(400, 'push_undecryptable', 'The body is not a push; errcode has the -400xx code')
-  @ApiHubError(403, 'signature_invalid', 'Also timestamp_out_of_window and appid_mismatch')
-  @ApiHubError(413, 'body_too_large', 'The body is over 1 MiB')
-  @ApiHubError(503, 'database_unavailable', 'Not stored; WeChat pushes again')
+  @ApiPushRefusals()
   async receive(
     @Param('componentAppId') componentAppId: string,
     @Param('authorizerAppId') authorizerAppId: string,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { ownNonce } from '../callback/own-push.js';
 import { Clock } from '../common/clock.js';
@@ -58,7 +57,7 @@ export class SelfPush {
     const { token, key } = this.secretsOf(component);
     const plaintext = { message: fieldsXml(fields), tailId: component.appid };
     const timestamp = String(this.seconds());
-    const stamp = { timestamp, nonce: ownNonce(token), random: randomBytes(16) };
+    const stamp = { timestamp, nonce: ownNonce(token) };
     const { encrypt, nonce, msgSignature } = this.crypto.seal(token, key, plaintext, stamp);
     const query = new URLSearchParams({
       signature: wechatSignature(token, timestamp, nonce),

@@ -10,6 +10,7 @@ import {
   revealQuery,
   type RevealQuery,
 } from '../common/api-docs.js';
+import { pageQuery } from '../common/list-query.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
@@ -27,10 +28,7 @@ import {
   type TicketView,
 } from './ticket.views.js';
 
-const historyQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-  before: z.string().max(36).optional(),
-});
+const historyQuery = z.object(pageQuery({ most: 500, usual: 100 }));
 const startPushView = z.object({ errmsg: z.string() });
 
 /** `/admin/tickets`: inspection of the tickets, and the request for new ones. */

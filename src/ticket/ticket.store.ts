@@ -96,7 +96,7 @@ export class TicketStore {
         .andWhere('HEX(event.infoType) = :hex', { hex: TICKET_INFO_TYPE_HEX })
         .orderBy('event.id', 'DESC')
         .limit(limit);
-      if (before !== undefined) query.andWhere('event.id < :before', { before });
+      if (before) query.andWhere('event.id < :before', { before });
       if (receivedAfter !== undefined) {
         query.andWhere('event.receivedAt >= :receivedAfter', { receivedAfter });
       }

@@ -85,8 +85,7 @@ export class WechatCryptoService {
   }
 
   /**
-   * The reply's XML: encrypted, signed, with the current time unless `timestamp` (Unix seconds)
-   * and a random nonce unless `nonce` is given.
+   * The reply's XML: encrypted and signed, with a random nonce unless `stamp` has one.
    */
   reply({ token, key, appid }: ReplySender, message: string, stamp: ReplyStamp): string {
     const envelope = this.seal(token, key, { message, tailId: appid }, stamp);

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import Libsql from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +8,7 @@ import { expectSuccess, storedState, withTicketAndToken } from '../support/callb
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { EVENTS_URL, MESSAGES_URL, rightPush } from '../support/message-pushes.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { SECOND } from '../support/token-world.js';
 
@@ -94,6 +97,29 @@ describe('while another program writes to the SQLite file for 12 s', () => {
     for (const { built } of answers) expectSuccess(await test.hub.push(built));
     expect((await storedState(test)).events).toHaveLength(before + answers.length);
   }, 40_000);
+
+  it.each([EVENTS_URL, MESSAGES_URL])(
+    'a push to /%s is answered 5 s after its first byte, however slowly the others come',
+    async (url) => {
+      const { query, body } = rightPush(test, url);
+      const locker = new Locker(database);
+      const started = performance.now();
+      const sending = request(`${test.hub.url}/callback/${appid}/${url}?${query}`, {
+        method: 'POST',
+        headers: { 'content-length': Buffer.byteLength(body) },
+      });
+      sending.write(body.slice(0, 10));
+      await delay(2 * SECOND);
+      sending.end(body.slice(10));
+      const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+      answer.resume();
+      const ms = performance.now() - started;
+      locker.release();
+      expect(answer.statusCode).toBe(503);
+      expect(ms).toBeLessThan(PUSH_LIMIT_MS);
+    },
+    20_000,
+  );
 
   it('a thousand writers wait together, not one after the other', async () => {
     const locker = new Locker(database);

@@ -91,7 +91,8 @@ describe.each(databaseKinds())('/admin/deliveries on %s', (kind) => {
     await arrives(test, { Content: 'after the range' });
     await settled(test);
     receiver.clear();
-    const range = { from: iso(from), to: iso(to) };
+    const inBeijing = iso(to + 8 * HOUR).replace('Z', '+08:00');
+    const range = { from: iso(from), to: inBeijing };
     const { json } = await post(`/admin/subscriptions/${id}/replay`, range);
     expect(json).toEqual({ replayed: 2 });
     await receiver.arrived(2);

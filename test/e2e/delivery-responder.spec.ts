@@ -13,7 +13,14 @@ import {
   useDeliveryWorld,
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
-import { ACCOUNT, eventFields, pushMessage, textFields, USER } from '../support/message-pushes.js';
+import {
+  ACCOUNT,
+  eventFields,
+  fieldsXml,
+  pushMessage,
+  textFields,
+  USER,
+} from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
 import { isSignedBy, WebhookReceiver, type WebhookAnswer } from '../support/webhook-receiver.js';
 
@@ -110,6 +117,16 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     expect(await reply(eventFields(test, 'subscribe'))).toBe('welcome');
     expect(await reply(eventFields(test, 'unsubscribe'))).toBe('success');
     expect(receiver.received).toHaveLength(1);
+  });
+
+  it('is called at once for a message on the URL of the platform, where nobody waits for it', async () => {
+    await respondWith();
+    receiver.answer(text('nobody'));
+    const push = test.simulator.buildPush(COMPONENT.appid, fieldsXml(textFields(test)));
+    expect((await test.hub.push(push)).text).toBe('success');
+    await receiver.arrived(1);
+    await settled(test);
+    expect(await onlyDelivery()).toMatchObject({ status: 'delivered', attempts: 1 });
   });
 
   it.each<[string, WebhookAnswer, number | null]>([

@@ -144,6 +144,27 @@ describe.each(databaseKinds())('/admin/events on %s', (kind) => {
     }
   });
 
+  it('takes times with an offset, as the audit trail does', async () => {
+    const day = encodeURIComponent('2026-11-22T08:00:00+08:00');
+    for (const list of ['events', 'audit']) {
+      expect((await test.hub.get(`/admin/${list}?from=${day}&to=${day}`)).status).toBe(200);
+    }
+  });
+
+  it.each([
+    'events',
+    'audit',
+    'deliveries',
+    'refused-pushes',
+    'authorizations/events',
+    `tickets/${COMPONENT.appid}/history`,
+  ])('the pages of %s go on from any id, and from the start', async (list) => {
+    for (const before of ['', 'no-uuid', crypto.randomUUID()]) {
+      expect((await test.hub.get(`/admin/${list}?before=${before}`)).status).toBe(200);
+    }
+    expect((await test.hub.get(`/admin/${list}?before=${'x'.repeat(37)}`)).status).toBe(400);
+  });
+
   it.each(['limit=0', 'limit=201', 'kind=other', 'from=yesterday', 'to=1795337490', 'user='])(
     'refuse a list with %s',
     async (query) => {

@@ -2,11 +2,11 @@ import { CreateHub1763798400000 } from './1763798400000-create-hub.js';
 import { CreateAuthorizers1763884800000 } from './1763884800000-create-authorizers.js';
 import { CreateDeliveries1763971200000 } from './1763971200000-create-deliveries.js';
 import { AddPushProblem1764100000000 } from './1764100000000-add-push-problem.js';
-import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 import { CreateRefusedPushes1764110000000 } from './1764110000000-create-refused-pushes.js';
-import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
 import { CreateWriteProbe1764120000000 } from './1764120000000-create-write-probe.js';
 import { AddSplitText1764140000000 } from './1764140000000-add-split-text.js';
+import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
+import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -14,9 +14,9 @@ export const migrations = [
   CreateAuthorizers1763884800000,
   CreateDeliveries1763971200000,
   AddPushProblem1764100000000,
-  BindAuthorizationResults1764160000000,
   CreateRefusedPushes1764110000000,
-  AddLastUses1764150000000,
   CreateWriteProbe1764120000000,
   AddSplitText1764140000000,
+  AddLastUses1764150000000,
+  BindAuthorizationResults1764160000000,
 ];

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+/** A time in a query or body, in ISO 8601: in UTC or with an offset. */
+export const timeQuery = z.iso.datetime({ offset: true });
+
+/** The part of a list's query that tells which page, and how much is on it. */
+export function pageQuery({ most, usual }: { most: number; usual: number }) {
+  return {
+    before: z.string().max(36).optional().describe('`next` of the page before'),
+    limit: z.coerce.number().int().min(1).max(most).default(usual),
+  };
+}
