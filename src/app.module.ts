@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AuthModule } from './auth/auth.module.js';
+import { AuthorizationModule } from './authorization/authorization.module.js';
 import { AuthorizerModule } from './authorizer/authorizer.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { CommonModule } from './common/common.module.js';
@@ -10,6 +11,7 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
 import { HealthModule } from './health/health.module.js';
+import { EventLogModule } from './event-log/event-log.module.js';
 import { MessageModule } from './message/message.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -35,8 +37,10 @@ export class AppModule {
         TicketModule,
         TokenModule,
         AuthorizerModule,
+        AuthorizationModule,
         DeliveryModule,
         MessageModule,
+        EventLogModule,
         HealthModule,
         MetricsModule,
       ],

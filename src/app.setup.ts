@@ -9,14 +9,14 @@ import { AdminTokenGuard } from './auth/admin-token.guard.js';
 import { MemoryReads } from './auth/memory-reads.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
-import { drainConnectionsOnClose } from './common/drain-connections.js';
+import { drainConnectionsOnClose } from './http/drain-connections.js';
 import { HubError } from './common/hub-error.js';
-import { answerClientError, refuseTunnel } from './common/hub-error.client.js';
-import { HubErrorFilter, type KnownRequest } from './common/hub-error.filter.js';
-import { JSON_LIMIT, RequestPipe, useJsonBodies } from './common/json-body.js';
+import { answerClientError, refuseTunnel } from './http/connection-errors.js';
+import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
+import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
 import { LogBrake } from './common/log-brake.js';
-import { guardPages } from './common/page-policy.js';
-import { answerHeaders, JSON_TYPE } from './common/raw-answer.js';
+import { guardPages } from './http/page-policy.js';
+import { answerHeaders, JSON_TYPE } from './http/raw-answer.js';
 import { runWithRequestId } from './common/request-context.js';
 import {
   allowBody,
@@ -24,8 +24,8 @@ import {
   hasBody,
   headRefusal,
   passOnExpectations,
-} from './common/request-head.js';
-import { GATE_LIMITS, RequestGate } from './common/request-gate.js';
+} from './http/request-head.js';
+import { GATE_LIMITS, RequestGate } from './http/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
 import { Stopping } from './common/stopping.js';
 import { emitTelemetry } from './common/telemetry.js';

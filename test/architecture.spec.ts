@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 const ORDER = [
   'common',
   'config',
+  'http',
   'database',
   'secrets',
   'auth',
@@ -13,16 +14,23 @@ const ORDER = [
   'component',
   'callback',
   'ticket',
+  'token-engine',
   'token',
   'authorizer',
+  'authorization',
   'reply',
+  'webhook',
+  'subscription',
   'delivery',
+  'event-log',
+  'release-check',
   'message',
   'health',
   'metrics',
 ];
 /** Folders that know of less than those before them. */
 const ONLY: Record<string, string[]> = {
+  webhook: ['common', 'config'],
   'wechat-crypto': ['common'],
   'wechat-api': ['common', 'config'],
 };
@@ -62,6 +70,43 @@ describe('the folders of src', () => {
     );
     expect(wrong).toEqual([]);
   });
+});
+
+/** What a class is in this code base; a new kind of class is named here. */
+const ROLES = new Set(
+  (
+    'attempts claims client contents controller engine entity filter guard interceptor job lanes log ' +
+    'module reader recorder refresher replay results retention run sender service source store ' +
+    'transitions worker'
+  ).split(' '),
+);
+/** Roles of files that hold no class. */
+const WITHOUT_CLASS = new Set(['job', 'setup', 'views']);
+
+function pascal(name: string): string {
+  return name.replaceAll(/(?:^|[-.])(\w)/g, (_, first: string) => first.toUpperCase());
+}
+
+it('noun.role.ts holds the class NounRole, and an entity its noun', () => {
+  const wrong = sources('src').flatMap((path) => {
+    const name = path.split('/').at(-1)?.slice(0, -'.ts'.length) ?? '';
+    const [noun = '', role] = name.split('.');
+    const classes = [
+      ...readFileSync(path, 'utf8').matchAll(/export (?:abstract )?class (\w+)/g),
+    ].map(([, found = '']) => found);
+    const isIn = (wanted: string): boolean => classes.includes(wanted);
+    if (role === undefined) {
+      // An error may have a role in its name without having one in the code.
+      const ofRole = classes.filter((one) =>
+        ROLES.has(/[A-Z][a-z]+$/.exec(one)?.[0].toLowerCase() ?? ''),
+      );
+      return ofRole.map((one) => `${path} holds ${one}`);
+    }
+    if (WITHOUT_CLASS.has(role)) return [];
+    if (role === 'entity') return isIn(pascal(noun)) || isIn(`${pascal(noun)}Row`) ? [] : [path];
+    return ROLES.has(role) || role === 'error' ? (isIn(pascal(name)) ? [] : [path]) : [path];
+  });
+  expect(wrong).toEqual([]);
 });
 
 it('hub and simulator share no code: an error of one can not hide behind the same of the other', () => {

@@ -1,7 +1,7 @@
 import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { ApiBearer, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { AdminTokenGuard } from './admin-token.guard.js';
 import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
 import type { AuditRecord } from './audit-record.entity.js';

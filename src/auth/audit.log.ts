@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { pageQuery, timeQuery } from '../common/list-query.js';
+import { pageQuery, timeQuery } from '../http/list-query.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
 

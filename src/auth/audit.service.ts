@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
-import { toHubError } from '../common/hub-error.filter.js';
+import { toHubError } from '../http/hub-error.filter.js';
 import { currentRequest, type RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';

@@ -7,7 +7,7 @@ import { AuditRecord } from './audit-record.entity.js';
 import { AuditController } from './audit.controller.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 import { AuditLog } from './audit.log.js';
-import { AuditRetention } from './audit-retention.js';
+import { AuditRetention } from './audit.retention.js';
 import { AuditService } from './audit.service.js';
 import { MemoryReads } from './memory-reads.js';
 import { Setting } from './setting.entity.js';

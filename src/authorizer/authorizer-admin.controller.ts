@@ -14,7 +14,7 @@ import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { exportCsv } from './authorizer-export.js';
 import { AuthorizerService } from './authorizer.service.js';

@@ -4,7 +4,7 @@ import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
-import { failureKind, LONGEST_WAIT_MS, nextAttemptAt } from '../token/failure-policy.js';
+import { failureKind, LONGEST_WAIT_MS, nextAttemptAt } from '../token-engine/failure-policy.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
 import { Authorizer } from './authorizer.entity.js';
 import { authorizerIdOf } from './authorizer.js';

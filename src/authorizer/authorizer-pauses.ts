@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
-import { failureKind, type ExchangeFailureKind } from '../token/failure-policy.js';
+import { failureKind, type ExchangeFailureKind } from '../token-engine/failure-policy.js';
 
 /** How long the work for a platform rests after WeChat said that it is too much, or not from here. */
 const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {

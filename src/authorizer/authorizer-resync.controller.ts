@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { HubError } from '../common/hub-error.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { MemoryReads } from '../auth/memory-reads.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
-import type { ServableState } from '../token/token-state.js';
+import type { ServableState } from '../token-engine/token-state.js';
 import { invalidateBody, secondsLeft } from '../token/token.views.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 

@@ -7,9 +7,9 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { TokenEngine } from '../token/token.engine.js';
-import type { ServableState } from '../token/token-state.js';
-import { TokenStore } from '../token/token.store.js';
+import { TokenEngine } from '../token-engine/token.engine.js';
+import type { ServableState } from '../token-engine/token-state.js';
+import { TokenStore } from '../token-engine/token.store.js';
 import { Authorizer } from './authorizer.entity.js';
 import {
   authorizerKey,

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn, LongTextColumn } from '../database/column-types.js';
-import { TokenColumns } from '../token/token-columns.js';
+import { TokenColumns } from '../token-engine/token-columns.js';
 import type { AuthorizerStatus, AuthorizerType } from './authorizer.js';
 
 /**

@@ -3,21 +3,6 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { ComponentModule } from '../component/component.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
-import { AuthorizationCode } from './authorization-code.entity.js';
-import { AuthorizationCodeService } from './authorization-code.service.js';
-import { AuthorizationCodeStore } from './authorization-code.store.js';
-import { AuthorizationEventController } from './authorization-event.controller.js';
-import { AuthorizationEventLog } from './authorization-event-log.js';
-import { AuthorizationEvents } from './authorization-events.js';
-import { AuthorizationLinkController } from './authorization-link.controller.js';
-import { AuthorizationLinkService } from './authorization-link.service.js';
-import { AuthorizationOutcomes } from './authorization-outcomes.js';
-import { AuthorizationRequest } from './authorization-request.entity.js';
-import { AuthorizationRequestStore } from './authorization-request.store.js';
-import { AuthorizationResultController } from './authorization-result.controller.js';
-import { AuthorizationResultService } from './authorization-result.service.js';
-import { AuthorizationRetention } from './authorization-retention.js';
-import { AuthorizeController } from './authorize.controller.js';
 import { AuthorizerAdminController } from './authorizer-admin.controller.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
 import { AuthorizerFindings } from './authorizer-findings.js';
@@ -36,31 +21,16 @@ import { AuthorizerService } from './authorizer.service.js';
 import { AuthorizerStatistics } from './authorizer-statistics.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import { AuthorizerTransitions } from './authorizer.transitions.js';
-import { PageToken } from './page-token.js';
 
-/** Accounts that authorize a platform: from the click to a token that stays alive. */
+/** The accounts that have authorized a platform, and their tokens, which stay alive. */
 @Module({
   imports: [
-    TypeOrmModule.forFeature([
-      Authorizer,
-      AuthorizerChange,
-      AuthorizationCode,
-      AuthorizationRequest,
-      AuthorizerResync,
-    ]),
+    TypeOrmModule.forFeature([Authorizer, AuthorizerChange, AuthorizerResync]),
     ComponentModule,
     TokenModule,
     WechatApiModule,
   ],
-  controllers: [
-    AuthorizeController,
-    AuthorizationLinkController,
-    AuthorizationEventController,
-    AuthorizationResultController,
-    AuthorizerAdminController,
-    AuthorizerResyncController,
-    AuthorizerTokenController,
-  ],
+  controllers: [AuthorizerAdminController, AuthorizerResyncController, AuthorizerTokenController],
   providers: [
     AuthorizerStore,
     AuthorizerStatistics,
@@ -70,25 +40,16 @@ import { PageToken } from './page-token.js';
     AuthorizerService,
     AuthorizerTokenSource,
     AuthorizerTokenService,
-    AuthorizationCodeStore,
-    AuthorizationCodeService,
-    AuthorizationOutcomes,
-    AuthorizationEvents,
-    AuthorizationEventLog,
-    AuthorizationRequestStore,
-    AuthorizationResultService,
-    AuthorizationRetention,
-    AuthorizationLinkService,
-    PageToken,
     AuthorizerInfoService,
     AuthorizerResyncStore,
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
   exports: [
-    AuthorizationCodeService,
+    AuthorizerTransitions,
     AuthorizerTokenService,
     AuthorizerService,
+    AuthorizerResyncService,
     AuthorizerStatistics,
   ],
 })

@@ -4,30 +4,22 @@ import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { TicketMissingError } from '../ticket/ticket.js';
 import { TokenService } from '../token/token.service.js';
-import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizerInfoService } from './authorizer-info.service.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 
-/** The timers of the authorizers; three, so that none of the work waits for the other. */
+/** The timers of the authorizers; two, so that none of the work waits for the other. */
 @Injectable()
 export class AuthorizerRefresher {
   private readonly logger = new Logger(AuthorizerRefresher.name);
 
   constructor(
     private readonly tokens: AuthorizerTokenService,
-    private readonly codes: AuthorizationCodeService,
     private readonly infos: AuthorizerInfoService,
     private readonly pauses: AuthorizerPauses,
     private readonly components: ComponentService,
     private readonly componentTokens: TokenService,
   ) {}
-
-  /** Exchanges the codes that are left over. */
-  @Cron(CronExpression.EVERY_5_SECONDS, { name: 'authorizer-codes', waitForCompletion: true })
-  async exchangeCodes(): Promise<void> {
-    await this.quietly(() => this.codes.processDue());
-  }
 
   /** Fetches the information that is due. */
   @Cron(CronExpression.EVERY_5_SECONDS, { name: 'authorizer-infos', waitForCompletion: true })

@@ -6,7 +6,7 @@ import type { Secret } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { ReadableSecrets } from '../token/readable-secrets.js';
+import { ReadableSecrets } from '../token-engine/readable-secrets.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
 import { Authorizer } from './authorizer.entity.js';
 import { authorizerIdOf, type AuthorizerId } from './authorizer.js';

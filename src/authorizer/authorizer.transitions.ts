@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { Database } from '../database/database.js';
-import { refreshTime } from '../token/refresh-decision.js';
-import { FORCE_INTERVAL_MS } from '../token/token-limits.js';
+import { refreshTime } from '../token-engine/refresh-decision.js';
+import { FORCE_INTERVAL_MS } from '../token-engine/token-limits.js';
 import type { Authorization } from '../wechat-api/component-api.js';
-import type { CodeSource } from './authorization-code.entity.js';
 import { activate, clearRefreshing, endTokens } from './authorizer-columns.js';
 import type { Authorizer } from './authorizer.entity.js';
-import type { AuthorizerId, AuthorizerStatus } from './authorizer.js';
+import type { AuthorizerId, AuthorizerStatus, CodeSource } from './authorizer.js';
 import { AuthorizerStore, type Change } from './authorizer.store.js';
 
 /** Refreshes are spread over this share of a token's life. */

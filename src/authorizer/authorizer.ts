@@ -102,3 +102,10 @@ export class NoApiRightsError extends HubError {
     );
   }
 }
+
+/**
+ * What brought a code: the way back of a browser (`redirect`), the release check, or an event, by its
+ * InfoType.
+ */
+export type CodeSource =
+  'redirect' | 'release_check' | 'authorized' | 'updateauthorized' | 'notify_third_fasteregister';

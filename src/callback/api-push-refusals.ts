@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiHubError } from '../common/api-docs.js';
+import { ApiHubError } from '../http/api-docs.js';
 
 /** Documents what pushes to either URL are refused for. */
 export function ApiPushRefusals(): MethodDecorator {

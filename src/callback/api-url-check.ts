@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse } from '@nestjs/swagger';
-import { ApiHubError } from '../common/api-docs.js';
+import { ApiHubError } from '../http/api-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 
 /** Documents the GET by which WeChat's console checks a URL. */

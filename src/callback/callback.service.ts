@@ -12,7 +12,7 @@ import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import { isJsonText } from '../wechat-crypto/wechat-json.js';
 import type { ArrivedPush } from './arrived-push.js';
 import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
-import { EventRecorder, type Recorded } from './event-recorder.js';
+import { EventRecorder, type Recorded } from './event.recorder.js';
 import { PushAnswers, type PushAnswer } from './push-answers.js';
 import { PushEvidence } from './push-evidence.js';
 import type { PushUrl } from './push-url.js';

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import type { ArrivedPush } from './arrived-push.js';
-import type { Recorded } from './event-recorder.js';
+import type { Recorded } from './event.recorder.js';
 import { EventReplies } from './event-replies.js';
 import type { Outcome } from './push-url.js';
 

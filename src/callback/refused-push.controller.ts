@@ -2,7 +2,7 @@ import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
-import { ApiBearer, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { RefusedPushStore } from './refused-push.store.js';
 import {
   refusedPushExample,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageQuery } from '../common/list-query.js';
+import { pageQuery } from '../http/list-query.js';
 import { REFUSED_URLS, type RefusedPush } from './refused-push.entity.js';
 
 const isoTime = z.iso.datetime();

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiParam } from '@nestjs/swagger';
 import { z } from 'zod';
-import { ApiHubError } from '../common/api-docs.js';
+import { ApiHubError } from '../http/api-docs.js';
 
 /** The path parameter `:componentAppId`. */
 export const componentAppIdParam = z.string().min(1).max(64);

@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { ApiComponentAppId, componentAppIdParam } from './component-app-id.js';
 import { ROTATING_FIELDS } from './component.js';
 import { ComponentService } from './component.service.js';

@@ -1,9 +1,6 @@
-import { isPending } from '../common/clock-trust.js';
-
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 
 /** How deliveries are tried, as data. Durations are milliseconds. */
 export const DELIVERY_POLICY = {
@@ -27,16 +24,8 @@ export const DELIVERY_POLICY = {
   retryAfterStatuses: [429, 503],
   /** No delivery is given up sooner after it has begun, however the clock jumps: the waits at their shortest. */
   giveUpAfter: 60 * HOUR,
-  /** A target that has failed for so long is disabled. */
-  disableAfter: 5 * DAY,
-  /** Failures of a target count once in so long. */
-  failureInterval: HOUR,
-  /** Longest time between two failures of a target that counts as time of failing. */
-  failureGap: 12 * HOUR,
   /** By how much a lease outlasts the longest attempt. */
   leaseMargin: 15 * SECOND,
-  /** Longest that WeChat is kept waiting for a responder, from the message's arrival. */
-  maxBudget: 4500,
 } as const;
 
 /**
@@ -76,37 +65,4 @@ export function extraDelayMs(random: number): number {
   const { retryDelays, jitter } = DELIVERY_POLICY;
   const delay = retryDelays[retryDelays.length - 1] ?? 0;
   return Math.round(delay * (1 - jitter + 2 * jitter * random));
-}
-
-/** How a target has been failing. Times are Unix milliseconds. */
-export interface Failing {
-  /** First failure since the last success; null while deliveries succeed. */
-  failingSince: number | null;
-  /** The last failure that was counted. */
-  failedAt: number | null;
-  /** Time between counted failures, in milliseconds: of each gap {@link DELIVERY_POLICY.failureGap} at most. */
-  failingMs: number;
-}
-
-/** Whether a failure at `now` counts: once an hour, and after one of a clock that was ahead. */
-export function countsAsFailure({ failedAt }: Failing, now: number): boolean {
-  if (failedAt === null) return true;
-  return !isPending(
-    failedAt + DELIVERY_POLICY.failureInterval,
-    DELIVERY_POLICY.failureInterval,
-    now,
-  );
-}
-
-/**
- * Whether a target has failed for so long that it is given up: by time that is certain, and in
- * failures that are spread over that time. One failure, and another after a week in which the hub
- * was off, or the clock has jumped, are no week of failing.
- * @param certainNow see `TrustedTime`.
- */
-export function isHopeless({ failingSince, failingMs }: Failing, certainNow: number): boolean {
-  const { disableAfter } = DELIVERY_POLICY;
-  return (
-    failingSince !== null && certainNow - failingSince >= disableAfter && failingMs >= disableAfter
-  );
 }

@@ -3,20 +3,22 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import {
+  attemptOutcomeView,
   attemptViewExample,
   deliveryDetailView,
   deliveryListQuery,
   deliveryListView,
   deliveryViewExample,
+  outcomeExample,
   toAttemptView,
   toDeliveryView,
+  toOutcomeView,
   type DeliveryListQuery,
 } from './delivery.views.js';
-import { attemptOutcomeView, outcomeExample, toOutcomeView } from './subscription.views.js';
 
 const idParam = z.string().min(1).max(36);
 

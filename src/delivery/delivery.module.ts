@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { CallbackModule } from '../callback/callback.module.js';
 import { ReplyModule } from '../reply/reply.module.js';
+import { SubscriptionModule } from '../subscription/subscription.module.js';
+import { WebhookModule } from '../webhook/webhook.module.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryAttempts } from './delivery.attempts.js';
 import { DeliveryController } from './delivery.controller.js';
@@ -20,29 +22,22 @@ import { LongTexts } from './long-texts.js';
 import { ResponderService } from './responder.service.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionController } from './subscription.controller.js';
-import { SubscriptionRow } from './subscription.entity.js';
 import { SubscriptionHealth } from './subscription-health.js';
-import { SubscriptionService } from './subscription.service.js';
-import { SubscriptionStore } from './subscription.store.js';
 import { SubscriptionTest } from './subscription-test.js';
-import { TargetClient } from './target.client.js';
-import { TargetLookup } from './target-lookup.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
   imports: [
-    TypeOrmModule.forFeature([SubscriptionRow, DeliveryRow, DeliveryAttempt]),
+    TypeOrmModule.forFeature([DeliveryRow, DeliveryAttempt]),
     CallbackModule,
     ReplyModule,
+    SubscriptionModule,
+    WebhookModule,
   ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
-    TargetLookup,
-    TargetClient,
     LateReplies,
     LongTexts,
-    SubscriptionStore,
-    SubscriptionService,
     SubscriptionHealth,
     SubscriptionTest,
     StoredPushReader,
@@ -58,6 +53,6 @@ import { TargetLookup } from './target-lookup.js';
     DeliveryRetention,
     ResponderService,
   ],
-  exports: [ResponderService, SubscriptionService, DeliveryLog, StoredPushReader],
+  exports: [SubscriptionModule, ResponderService, DeliveryLog, StoredPushReader],
 })
 export class DeliveryModule {}

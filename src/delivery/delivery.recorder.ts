@@ -9,8 +9,8 @@ import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { ResponderService } from './responder.service.js';
-import { SubscriptionService } from './subscription.service.js';
-import { orderKeyOf, recipientsOf, type Subscription } from './subscription.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
+import { orderKeyOf, recipientsOf, type Subscription } from '../subscription/subscription.js';
 
 /** Deliveries of pushes that are being recorded, and who has them in hand. */
 interface Plan {

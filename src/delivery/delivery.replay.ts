@@ -13,14 +13,14 @@ import { DeliverySender, type Sent } from './delivery.sender.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { StoredPushReader } from './stored-push.reader.js';
-import { SubscriptionRow } from './subscription.entity.js';
-import { SubscriptionService } from './subscription.service.js';
+import { SubscriptionRow } from '../subscription/subscription.entity.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
 import {
   orderKeyOf,
   recipientsOf,
   SubscriptionUnknownError,
   type Subscription,
-} from './subscription.js';
+} from '../subscription/subscription.js';
 
 /** Pushes that one transaction looks at. */
 const BATCH = 200;

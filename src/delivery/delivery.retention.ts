@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { In } from 'typeorm';
+import { KeepsEvents } from '../callback/event.retention.js';
 import { Clock } from '../common/clock.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
@@ -9,7 +10,7 @@ import { marks } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
-import { SubscriptionService } from './subscription.service.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** Deliveries that one look takes in, and one transaction removes at the most. */
 const BATCH = 500;
@@ -44,6 +45,18 @@ export class DeliveryRetention {
     } catch (error) {
       this.logger.warn('Old deliveries could not be removed; tried again in an hour', error);
     }
+  }
+
+  /** Keeps pushes beyond their time while they are still to be delivered. */
+  @KeepsEvents(true)
+  async stillPending(eventIds: string[]): Promise<string[]> {
+    const rows = await this.database.read((manager) =>
+      manager.find(DeliveryRow, {
+        select: { eventId: true },
+        where: { eventId: In(eventIds), status: 'pending' },
+      }),
+    );
+    return rows.map(({ eventId }) => eventId);
   }
 
   /** Only by a clock that is confirmed: to one that is behind, all that waits seems to wait too long. */

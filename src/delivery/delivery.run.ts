@@ -5,7 +5,7 @@ import type { DeliveryJob } from './delivery.job.js';
 import { DeliverySender } from './delivery.sender.js';
 import { LateReplies } from './late-replies.js';
 import { LongTexts } from './long-texts.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /** Who has a delivery attempted, and why. */
 export interface RunCause {

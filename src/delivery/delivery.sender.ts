@@ -8,10 +8,10 @@ import type { ResponderReply } from '../reply/responder-reply.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import { DELIVERY_POLICY, parseRetryAfter } from './delivery-policy.js';
 import { pushBody } from './push-body.js';
-import type { Subscription } from './subscription.js';
-import { TargetRefusedError } from './target-address.js';
-import { TargetCallError, TargetClient, type CalledTarget } from './target.client.js';
-import { signedHeaders } from './webhook-signature.js';
+import type { Subscription } from '../subscription/subscription.js';
+import { TargetRefusedError } from '../webhook/target-address.js';
+import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/target.client.js';
+import { signedHeaders } from '../subscription/webhook-signature.js';
 
 /** Length of the columns for errors. */
 const ERROR_LENGTH = 255;

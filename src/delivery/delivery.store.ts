@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
+import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
 import { marks, piecesOf } from '../database/sql.js';
@@ -8,6 +9,8 @@ import { DELIVERY_POLICY } from './delivery-policy.js';
 
 /** Rows that one statement inserts. */
 const INSERT_BATCH = 500;
+/** Deliveries that one statement cancels. */
+const CANCELLED_AT_ONCE = 500;
 /** Candidates that are looked at for each one that is wanted: other hosts want them too. */
 const CANDIDATES = 3;
 /** Due deliveries of ordered subscriptions that one look takes in. */
@@ -62,7 +65,10 @@ export class DeliveryStore {
   /** This process, as the holder of leases. */
   readonly owner = uuidv4();
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
   /** Raw statements here and below: on this path the ORM costs more than the query. */
   async insert(rows: NewDelivery[], manager: EntityManager): Promise<void> {
@@ -92,7 +98,8 @@ export class DeliveryStore {
         `SELECT s.id AS id FROM subscription s WHERE s.enabled = ? AND EXISTS (
            SELECT 1 FROM delivery d
            WHERE d.subscription_id = s.id AND d.status = 'pending' AND d.next_attempt_at <= ?)`,
-        [this.flag(true), now],
+        // True, as both drivers take it in a raw statement.
+        [1, now],
       ),
     );
     return rows.map(({ id }) => id);
@@ -215,6 +222,23 @@ export class DeliveryStore {
     );
   }
 
+  /** Ends what was still to be delivered to a subscription that was removed. */
+  async cancelOf(subscriptionId: string): Promise<void> {
+    for (;;) {
+      const rows: { id: string }[] = await this.database.read((manager) =>
+        manager.query(
+          `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending' LIMIT ${CANCELLED_AT_ONCE}`,
+          [subscriptionId],
+        ),
+      );
+      await this.cancel(
+        rows.map(({ id }) => id),
+        this.clock.now(),
+      );
+      if (rows.length < CANCELLED_AT_ONCE) return;
+    }
+  }
+
   /**
    * Makes those due that a clock which was ahead has put off for longer than there is a wait.
    * @param now a time that is certain. @returns how many there were.
@@ -238,17 +262,6 @@ export class DeliveryStore {
       ),
     );
     return rows.length;
-  }
-
-  /** Some that are still to be delivered to a subscription. */
-  async pendingOf(subscriptionId: string, limit: number): Promise<string[]> {
-    const rows: { id: string }[] = await this.database.read((manager) =>
-      manager.query(
-        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending' LIMIT ${limit}`,
-        [subscriptionId],
-      ),
-    );
-    return rows.map(({ id }) => id);
   }
 
   private async headOf(
@@ -304,11 +317,6 @@ export class DeliveryStore {
        AND next_attempt_at < ? AND id IN (${marks(rows.length)})`,
       [until, until, ...rows.map(({ id }) => id)],
     );
-  }
-
-  /** A boolean as both drivers take it in a raw statement. */
-  private flag(value: boolean): number {
-    return value ? 1 : 0;
   }
 }
 

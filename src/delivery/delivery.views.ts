@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { pageQuery } from '../common/list-query.js';
+import type { Sent } from './delivery.sender.js';
+import { pageQuery } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';
 
@@ -89,4 +90,26 @@ export const attemptViewExample: AttemptView = {
   cause: 'schedule',
   status: 500,
   error: 'The target answered HTTP 500',
+};
+
+/** How an attempt went that was asked for. */
+export const attemptOutcomeView = z.object({
+  taken: z.boolean(),
+  status: z.int().nullable().describe('HTTP status; null when no answer came'),
+  error: z.string().nullable().describe('What was wrong; null when it was taken'),
+  durationMs: z.int(),
+  reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
+});
+
+export function toOutcomeView(sent: Sent): z.infer<typeof attemptOutcomeView> {
+  const { taken, status, error, durationMs, reply } = sent;
+  return { taken, status, error, durationMs, reply: reply !== undefined };
+}
+
+export const outcomeExample = {
+  taken: true,
+  status: 200,
+  error: null,
+  durationMs: 21,
+  reply: false,
 };

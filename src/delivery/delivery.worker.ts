@@ -10,7 +10,7 @@ import { DeliveryRun } from './delivery.run.js';
 import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
 import { StoredPushReader } from './stored-push.reader.js';
-import { SubscriptionService } from './subscription.service.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** How often it is looked for what is due, in milliseconds. */
 const TICK_MS = 1000;

@@ -4,7 +4,7 @@ import { ResponderAnswers, type SentText } from '../reply/responder-answers.js';
 import type { ResponderReply } from '../reply/responder-reply.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { StoredPushReader } from './stored-push.reader.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 const TOO_LATE = 'The answer came too late for WeChat';
 const KEPT = `${TOO_LATE}; the push gets it when it comes again`;

@@ -4,7 +4,7 @@ import type { ArrivedPush } from '../callback/arrived-push.js';
 import { MAX_TEXT_BYTES } from '../reply/passive-reply.js';
 import { ResponderAnswers, type SentText } from '../reply/responder-answers.js';
 import type { ResponderReply } from '../reply/responder-reply.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 const TOO_LONG = `The text is longer than ${MAX_TEXT_BYTES} bytes`;
 /** What WeChat needs to show the reply before it gets the next message, in milliseconds. */

@@ -1,6 +1,6 @@
 import type { ArrivedPush } from '../callback/arrived-push.js';
-import { withoutEventSecrets, withoutTextSecrets } from '../authorizer/event-secrets.js';
-import type { SubscriptionFormat } from './subscription.js';
+import { withoutEventSecrets, withoutTextSecrets } from '../callback/event-secrets.js';
+import type { SubscriptionFormat } from '../subscription/subscription.js';
 
 /** Longest name in a header, in characters: with longer ones, a target refuses the whole push. */
 const MAX_HEADER_TEXT = 64;

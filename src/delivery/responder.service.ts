@@ -4,10 +4,14 @@ import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import type { DeliveryJob } from './delivery.job.js';
-import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliveryRun, type RunCause } from './delivery.run.js';
-import { SubscriptionService } from './subscription.service.js';
-import { responderOf, type FilteredPush, type Subscription } from './subscription.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
+import {
+  MAX_BUDGET_MS,
+  responderOf,
+  type FilteredPush,
+  type Subscription,
+} from '../subscription/subscription.js';
 
 /** Messages whose responder has not been called yet: they are, as soon as they are recorded. */
 const MAX_EXPECTED = 10_000;
@@ -59,7 +63,7 @@ export class ResponderService implements OnModuleDestroy {
     // What nobody calls is taken up when its lease ends.
     if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
     if (subscription.error) return undefined;
-    const budgetMs = Math.min(subscription.budgetMs, DELIVERY_POLICY.maxBudget);
+    const budgetMs = Math.min(subscription.budgetMs, MAX_BUDGET_MS);
     const left = Math.min(push.receivedAt + budgetMs - this.clock.now(), leftMs);
     return new Promise((resolve) => {
       let inTime = true;

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
 import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
-import type { PushFilter } from './subscription.js';
+import type { PushFilter } from '../subscription/subscription.js';
 
 const SAMPLE_COMPONENT = 'wx0123456789abcdef';
 const SAMPLE_ACCOUNT = 'wxfedcba9876543210';

@@ -4,10 +4,10 @@ import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
-import { countsAsFailure, DELIVERY_POLICY, isHopeless } from './delivery-policy.js';
+import { countsAsFailure, FAILING_POLICY, isHopeless } from '../subscription/failing.js';
 import type { Sent } from './delivery.sender.js';
-import { SubscriptionService } from './subscription.service.js';
-import { SubscriptionStore } from './subscription.store.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
+import { SubscriptionStore } from '../subscription/subscription.store.js';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -54,7 +54,7 @@ export class SubscriptionHealth {
   private async giveUp(id: string, failingSince: number): Promise<void> {
     // Another host may have delivered without knowing of the failures here.
     if (await this.hasDeliveredSince(id, failingSince)) return this.store.markWell(id);
-    const days = DELIVERY_POLICY.disableAfter / DAY_MS;
+    const days = FAILING_POLICY.disableAfter / DAY_MS;
     await this.disable(id, `The target has failed for ${days} days`, failingSince);
   }
 

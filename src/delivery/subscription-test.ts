@@ -3,7 +3,7 @@ import type { PushKind } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { DeliverySender, type Sent } from './delivery.sender.js';
 import { samplePush } from './sample-push.js';
-import { SubscriptionService } from './subscription.service.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** Tries out a subscription. */
 @Injectable()

@@ -14,16 +14,16 @@ import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import type { Secret } from '../common/secret.js';
 import { DeliveryReplay } from './delivery.replay.js';
-import { SubscriptionService } from './subscription.service.js';
+import { DeliveryStore } from './delivery.store.js';
+import { attemptOutcomeView, outcomeExample, toOutcomeView } from './delivery.views.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
 import { SubscriptionTest } from './subscription-test.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
 import {
-  attemptOutcomeView,
   newSubscriptionBody,
-  outcomeExample,
   replayBody,
   replayedView,
   subscriptionChangeBody,
@@ -31,10 +31,9 @@ import {
   subscriptionView,
   subscriptionViewExample,
   testBody,
-  toOutcomeView,
   toSubscriptionView,
   type SubscriptionView,
-} from './subscription.views.js';
+} from '../subscription/subscription.views.js';
 
 const idParam = z.string().min(1).max(36);
 const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
@@ -48,6 +47,7 @@ const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 export class SubscriptionController {
   constructor(
     private readonly subscriptions: SubscriptionService,
+    private readonly deliveries: DeliveryStore,
     private readonly replays: DeliveryReplay,
     private readonly tests: SubscriptionTest,
     private readonly audit: AuditService,
@@ -99,7 +99,9 @@ export class SubscriptionController {
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
   @ApiJson(subscriptionView, subscriptionViewExample)
   async remove(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
-    return toSubscriptionView(await this.subscriptions.remove(id));
+    const removed = await this.subscriptions.remove(id);
+    await this.deliveries.cancelOf(id);
+    return toSubscriptionView(removed);
   }
 
   @Post(':id/rotate-secret')

@@ -2,7 +2,7 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import { ApiJson } from '../common/api-docs.js';
+import { ApiJson } from '../http/api-docs.js';
 import { HealthService } from './health.service.js';
 import { downExample, liveView, readyExample, readyView, type ReadyView } from './health.views.js';
 

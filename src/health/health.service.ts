@@ -7,7 +7,7 @@ import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
 import { isTicketStale, isTicketUsable, type Ticket } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
-import { isServable, refreshDecision } from '../token/refresh-decision.js';
+import { isServable, refreshDecision } from '../token-engine/refresh-decision.js';
 import { TokenService } from '../token/token.service.js';
 import type { HealthStatus, ReadyView } from './health.views.js';
 

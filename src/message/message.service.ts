@@ -3,9 +3,9 @@ import type { ArrivedPush } from '../callback/arrived-push.js';
 import { CallbackService, type IncomingPush } from '../callback/callback.service.js';
 import { Clock } from '../common/clock.js';
 import { ResponderService } from '../delivery/responder.service.js';
-import { checkAuthorizerAppId, MessageReader } from './message-reader.js';
-import { releaseCheckAnswer, type ReleaseCheckAnswer } from './release-check.js';
-import { ReleaseCheckService } from './release-check.service.js';
+import { checkAuthorizerAppId, MessageReader } from './message.reader.js';
+import { releaseCheckAnswer, type ReleaseCheckAnswer } from '../release-check/release-check.js';
+import { ReleaseCheckService } from '../release-check/release-check.service.js';
 import { replyHead } from '../reply/reply-head.js';
 import { messageText } from '../reply/responder-reply.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
-import { withFreshToken } from '../token/with-fresh-token.js';
+import { withFreshToken } from '../token-engine/with-fresh-token.js';
 import { CustomerMessageApi } from '../wechat-api/customer-message-api.js';
 
 /** Sends customer-service messages for accounts, with the token that each has at the moment. */

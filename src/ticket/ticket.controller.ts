@@ -9,8 +9,8 @@ import {
   ApiJson,
   revealQuery,
   type RevealQuery,
-} from '../common/api-docs.js';
-import { pageQuery } from '../common/list-query.js';
+} from '../http/api-docs.js';
+import { pageQuery } from '../http/list-query.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';

@@ -1,5 +1,5 @@
 import { Entity, Index, PrimaryColumn } from 'typeorm';
-import { TokenColumns } from './token-columns.js';
+import { TokenColumns } from '../token-engine/token-columns.js';
 
 /** The component_access_token of each third-party platform, and the state of its refreshing. */
 @Entity('component_access_token')

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Secret } from '../common/secret.js';
 import { TokenService } from './token.service.js';
-import { withFreshToken } from './with-fresh-token.js';
+import { withFreshToken } from '../token-engine/with-fresh-token.js';
 
 /** Makes calls with the component_access_token of a third-party platform. */
 @Injectable()

@@ -8,9 +8,9 @@ import { TicketService } from '../ticket/ticket.service.js';
 import { firstAccepted, isRefusal } from '../wechat-api/first-accepted.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
-import type { Exchange, Inputs, TokenSource } from './token-source.js';
-import type { TokenState } from './token-state.js';
-import type { FreshToken } from './token.store.js';
+import type { Exchange, Inputs, TokenSource } from '../token-engine/token-source.js';
+import type { TokenState } from '../token-engine/token-state.js';
+import type { FreshToken } from '../token-engine/token.store.js';
 
 /** Characters of a ticket's hash that name it. */
 const TICKET_NAME_LENGTH = 16;

@@ -9,7 +9,7 @@ import {
   ApiJson,
   revealQuery,
   type RevealQuery,
-} from '../common/api-docs.js';
+} from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
 import { ComponentService } from '../component/component.service.js';

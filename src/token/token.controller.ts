@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { MemoryReads } from '../auth/memory-reads.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../common/api-docs.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
 import { TokenService } from './token.service.js';

@@ -8,9 +8,9 @@ import { SecretBox } from '../secrets/secret-box.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import { ComponentAccessToken } from './component-access-token.entity.js';
 import { ComponentTokenSource } from './component-token.source.js';
-import { TokenEngine } from './token.engine.js';
-import type { ServableState, TokenState } from './token-state.js';
-import { TokenStore } from './token.store.js';
+import { TokenEngine } from '../token-engine/token.engine.js';
+import type { ServableState, TokenState } from '../token-engine/token-state.js';
+import { TokenStore } from '../token-engine/token.store.js';
 
 /** The component_access_token of every third-party platform: reading, refreshing, reporting. */
 @Injectable()

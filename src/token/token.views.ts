@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ServableState, TokenState } from './token-state.js';
+import type { ServableState, TokenState } from '../token-engine/token-state.js';
 
 const isoTime = z.iso.datetime();
 

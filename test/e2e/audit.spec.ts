@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AuditRetention } from '../../src/auth/audit-retention.js';
+import { AuditRetention } from '../../src/auth/audit.retention.js';
 import {
   authorizeByEvent,
   authorizerHub,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { VISITOR_LIMITS } from '../../src/authorizer/authorization-limit.js';
+import { VISITOR_LIMITS } from '../../src/authorization/authorization-limit.js';
 import { authorizerHub, breakPath, calls, pass, PLATFORM } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { Answer } from '../support/hub-client.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { VISITOR_LIMITS } from '../../src/authorizer/authorization-limit.js';
+import { VISITOR_LIMITS } from '../../src/authorization/authorization-limit.js';
 import {
   authorizerHub,
   calls,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EventRetention } from '../../src/callback/event-retention.js';
+import { EventRetention } from '../../src/callback/event.retention.js';
 import { expectSuccess } from '../support/callback-state.js';
 import { databaseKinds, mysqlOnly } from '../support/databases.js';
 import {

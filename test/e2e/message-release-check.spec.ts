@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   RELEASE_CHECK_ACCOUNTS,
   type ReleaseCheckAccount,
-} from '../../src/message/release-check.js';
-import { ReleaseCheckService } from '../../src/message/release-check.service.js';
+} from '../../src/release-check/release-check.js';
+import { ReleaseCheckService } from '../../src/release-check/release-check.service.js';
 import {
   authorizeByEvent,
   authorizerTick,

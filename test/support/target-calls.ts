@@ -2,9 +2,9 @@ import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { ProxySettings } from '../../src/common/proxy-agent.js';
-import { TargetLookup } from '../../src/delivery/target-lookup.js';
-import type { Resolve } from '../../src/delivery/target-names.js';
-import { TargetClient, type TargetCall } from '../../src/delivery/target.client.js';
+import { TargetLookup } from '../../src/webhook/target-lookup.js';
+import type { Resolve } from '../../src/webhook/target-names.js';
+import { TargetClient, type TargetCall } from '../../src/webhook/target.client.js';
 import { FakeClock } from './fake-clock.js';
 
 const clients: TargetClient[] = [];

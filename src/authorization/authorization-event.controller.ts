@@ -1,0 +1,35 @@
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { ApiBearer, ApiJson } from '../http/api-docs.js';
+import { AuthorizationEventLog } from './authorization-event.log.js';
+import {
+  authorizationEventExample,
+  authorizationEventListView,
+  authorizationEventQuery,
+  type AuthorizationEventQuery,
+} from './authorization-event.views.js';
+
+/** `/admin/authorizations/events`: what WeChat told about a platform's accounts. */
+@ApiTags('authorizers')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/authorizations/events')
+export class AuthorizationEventController {
+  constructor(private readonly log: AuthorizationEventLog) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'Events of authorization, registration and filing, newest first',
+    description: 'Fields as numbers and texts in WeChat’s spelling; unknown events as they came.',
+  })
+  @ApiJson(authorizationEventListView, { events: [authorizationEventExample], next: null })
+  async list(
+    @Query({ schema: authorizationEventQuery }) query: AuthorizationEventQuery,
+  ): Promise<z.infer<typeof authorizationEventListView>> {
+    const events = await this.log.page(query);
+    const last = events.length === query.limit ? events.at(-1) : undefined;
+    return { events, next: last?.id ?? null };
+  }
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+const isoTime = z.iso.datetime();
+
+/** Fields of a wish for authorization links, as page query and as JSON. */
+export const linkFields = {
+  authType: z
+    .string()
+    .regex(/^[1-8]$/)
+    .optional(),
+  bizAppId: z.string().max(64).optional(),
+  categoryIdList: z
+    .string()
+    .regex(/^\d+(\|\d+)*$/)
+    .optional(),
+  state: z.string().max(512).optional(),
+  returnTo: z.url().max(2048).optional(),
+};
+
+export const linksBody = z.strictObject({
+  componentAppId: z.string().min(1).max(64),
+  ...linkFields,
+});
+export const linksView = z.object({ pc: z.url(), h5: z.url(), expiresAt: isoTime });

@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import type { CallbackEvent } from '../callback/callback-event.entity.js';
+import { pageQuery, timeQuery } from '../http/list-query.js';
+import type { DeliveryStatus } from '../delivery/delivery.entity.js';
+import {
+  attemptViewExample,
+  deliveryDetailView,
+  deliveryViewExample,
+} from '../delivery/delivery.views.js';
+
+const isoTime = z.iso.datetime();
+const KINDS = ['authorization', 'message', 'event'] as const;
+
+/** How many deliveries of a push there are, by status. */
+export const deliveryCountsView = z.object({
+  pending: z.int(),
+  delivered: z.int(),
+  dead: z.int(),
+  cancelled: z.int(),
+}) satisfies z.ZodType<Record<DeliveryStatus, number>>;
+export type DeliveryCounts = z.infer<typeof deliveryCountsView>;
+
+/** A recorded push as `/admin/events` lists it: nothing of its content. */
+export const eventView = z.object({
+  id: z.string(),
+  kind: z.enum(KINDS),
+  componentAppId: z.string(),
+  authorizerAppId: z
+    .string()
+    .nullable()
+    .describe('The account that it is for, or that an authorization event is about'),
+  unknownAccount: z
+    .boolean()
+    .describe('Whether it came for an account that the hub does not know on this platform'),
+  infoType: z.string().nullable(),
+  msgType: z.string().nullable(),
+  event: z.string().nullable(),
+  fromUser: z.string().nullable().describe("FromUserName: the user's openid"),
+  createTime: isoTime.nullable().describe("WeChat's CreateTime"),
+  receivedAt: isoTime,
+  problem: z
+    .string()
+    .nullable()
+    .describe('Why its fields could not all be read; null where they could'),
+  outcome: z.string().describe('What WeChat was answered: success, reply, or empty for no byte'),
+  deliveryCounts: deliveryCountsView,
+});
+export type EventView = z.infer<typeof eventView>;
+
+export const eventListView = z.object({
+  events: z.array(eventView),
+  next: z.string().nullable().describe('Value of `before` for the next page'),
+});
+
+/** A recorded push with its content, decrypted, and what became of it. */
+export const eventDetailView = eventView.extend({
+  sourceAddress: z
+    .string()
+    .describe('Of the sender; a reverse proxy’s, unless it is a trusted one'),
+  keyUsed: z.string().describe('Which Token and key verified and decrypted it'),
+  format: z.enum(['xml', 'json']).nullable(),
+  fields: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe("In WeChat's spelling; tickets and codes of authorization events are `[secret]`"),
+  raw: z.string().nullable().describe('The decrypted text as it came, without these either'),
+  reply: z.string().nullable().describe('The passive reply, before its encryption for WeChat'),
+  unreadable: z
+    .object({ code: z.string(), message: z.string() })
+    .nullable()
+    .describe('Why the content can not be shown; null when it can'),
+  deliveries: z.array(deliveryDetailView),
+});
+export type EventDetailView = z.infer<typeof eventDetailView>;
+
+const name = z.string().min(1).max(64).optional();
+
+export const eventListQuery = z.object({
+  component: name,
+  account: name.describe('Appid of the account of a message, or of an authorization event'),
+  kind: z.enum(KINDS).optional(),
+  type: name.describe('InfoType, MsgType or Event, as WeChat spells it'),
+  user: name.describe("FromUserName: the user's openid"),
+  from: timeQuery.optional().describe('Received at this time or later'),
+  to: timeQuery.optional().describe('Received before this time'),
+  ...pageQuery({ most: 200, usual: 50 }),
+});
+export type EventListQuery = z.output<typeof eventListQuery>;
+
+/** The columns of which a list is made. */
+export type ListedEvent = Pick<
+  CallbackEvent,
+  | 'id'
+  | 'kind'
+  | 'componentAppId'
+  | 'authorizerAppId'
+  | 'infoType'
+  | 'msgType'
+  | 'event'
+  | 'fromUser'
+  | 'createTime'
+  | 'receivedAt'
+  | 'problem'
+  | 'outcome'
+>;
+
+export function toEventView(
+  row: ListedEvent,
+  unknownAccount: boolean,
+  deliveryCounts: DeliveryCounts,
+): EventView {
+  const { id, kind, componentAppId, authorizerAppId, msgType, event, fromUser, outcome } = row;
+  return {
+    id,
+    kind,
+    componentAppId,
+    authorizerAppId,
+    unknownAccount,
+    infoType: row.infoType || null,
+    msgType,
+    event,
+    fromUser,
+    createTime: row.createTime === null ? null : new Date(row.createTime * 1000).toISOString(),
+    receivedAt: new Date(row.receivedAt).toISOString(),
+    problem: row.problem,
+    outcome,
+    deliveryCounts,
+  };
+}
+
+export const eventViewExample: EventView = {
+  id: '0199a3f0-7c1d-7a54-9c1d-0a1b2c3d4e5f',
+  kind: 'message',
+  componentAppId: 'wx0123456789abcdef',
+  authorizerAppId: 'wxfedcba9876543210',
+  unknownAccount: false,
+  infoType: null,
+  msgType: 'text',
+  event: null,
+  fromUser: 'oAbCdEfGhIjKlMnOpQrStUvWxYz0',
+  createTime: '2026-11-22T08:00:00.000Z',
+  receivedAt: '2026-11-22T08:00:00.120Z',
+  problem: null,
+  outcome: 'success',
+  deliveryCounts: { pending: 1, delivered: 0, dead: 0, cancelled: 0 },
+};
+
+export const eventDetailExample: EventDetailView = {
+  ...eventViewExample,
+  sourceAddress: '127.0.0.1',
+  keyUsed: 'current',
+  format: 'xml',
+  fields: { ToUserName: 'gh_0a1b2c3d4e5f', MsgType: 'text', Content: '你好' },
+  raw: '<xml><ToUserName><![CDATA[gh_0a1b2c3d4e5f]]></ToUserName>…</xml>',
+  reply: null,
+  unreadable: null,
+  deliveries: [{ ...deliveryViewExample, history: [attemptViewExample] }],
+};

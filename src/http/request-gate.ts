@@ -1,0 +1,228 @@
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import { v4 as uuidv4 } from 'uuid';
+import { HubError } from '../common/hub-error.js';
+import { closingAnswer } from './raw-answer.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** How much one process takes on at a time. */
+export interface GateLimits {
+  connections: number;
+  /** Of one address, unless it is a trusted proxy's. */
+  connectionsPerAddress: number;
+  /** Requests under way that are no pushes. */
+  requests: number;
+  /** Pushes of WeChat's under way: a responder may let 300 a second wait for 4.5 s. */
+  pushes: number;
+  /** Requests that wait on a connection for the answer to the one before; more end the connection. */
+  pipelined: number;
+  /** Bytes of bodies that are still being received; small bodies do not count. */
+  receivingBytes: number;
+  /** The same of one address, unless it is a trusted proxy's. */
+  receivingBytesPerAddress: number;
+  /** Largest body that is not counted, in bytes: nearly every push and call. */
+  smallBody: number;
+  /** What a body of unknown length counts, in bytes: the longest that is read. */
+  largestBody: number;
+  /** Milliseconds within which a request must have come, headers and body. */
+  requestMs: number;
+  /** Milliseconds without a byte in either direction that end a connection, unless it is idle. */
+  silenceMs: number;
+}
+
+export const GATE_LIMITS: GateLimits = {
+  connections: 4000,
+  connectionsPerAddress: 1000,
+  requests: 256,
+  pushes: 4000,
+  pipelined: 16,
+  receivingBytes: 64 * MIB,
+  receivingBytesPerAddress: 16 * MIB,
+  smallBody: 16 * KIB,
+  largestBody: MIB,
+  requestMs: 10_000,
+  silenceMs: 30_000,
+};
+
+/** How often Node looks for requests that are late, in milliseconds. */
+const LATE_CHECK_MS = 1000;
+/** Milliseconds for which a connection is kept after an answer: longer than balancers keep theirs. */
+const KEEP_ALIVE_MS = 72_000;
+const CALLBACK_PATH = /^\/+callback\//i;
+
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+/** Requests of one connection: one is answered at a time. */
+interface Connection {
+  busy: boolean;
+  waiting: Exchange[];
+}
+
+/**
+ * Comes before the framework and bounds what strangers can make a process hold: one request
+ * at a time on a connection, and limits on connections, on requests under way and on bytes being
+ * received, of one address and in all. A request that exceeds them is answered 503 with
+ * `Connection: close` before anything is read or done for it; pushes have room of their own. A
+ * connection that exceeds them, or on which too many requests wait, is cut without an answer.
+ */
+export class RequestGate {
+  private readonly connections = new WeakMap<Socket, Connection>();
+  private readonly connected = new Tally();
+  private readonly receiving = new Tally();
+  private requests = 0;
+  private pushes = 0;
+
+  /** @param isProxy whether an address is a trusted proxy's, which speaks for many clients. */
+  constructor(
+    private readonly limits: GateLimits,
+    private readonly isProxy: (address: string) => boolean,
+  ) {}
+
+  /** A server that hands to `handler` what the limits allow. */
+  createServer(handler: RequestListener): Server {
+    const { requestMs, silenceMs, connections } = this.limits;
+    const server = createServer(
+      {
+        // Refused in the form that all errors have.
+        requireHostHeader: false,
+        requestTimeout: requestMs,
+        headersTimeout: requestMs,
+        connectionsCheckingInterval: LATE_CHECK_MS,
+      },
+      (request, response) => this.arrived({ request, response }, handler),
+    );
+    server.timeout = silenceMs;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.maxConnections = connections;
+    server.on('connection', (socket) => this.connect(socket));
+    return server;
+  }
+
+  private connect(socket: Socket): void {
+    const address = this.countedAddress(socket);
+    const held = this.connected.add(address, 1);
+    socket.once('close', () => this.connected.add(address, -1));
+    if (address && held > this.limits.connectionsPerAddress) socket.destroy();
+  }
+
+  private arrived(exchange: Exchange, handler: RequestListener): void {
+    const { socket } = exchange.request;
+    const connection = this.connections.get(socket) ?? { busy: false, waiting: [] };
+    this.connections.set(socket, connection);
+    if (!connection.busy) this.begin(exchange, connection, handler);
+    else if (connection.waiting.length < this.limits.pipelined) connection.waiting.push(exchange);
+    else {
+      connection.waiting = [];
+      if (socket.destroyed) return;
+      abortCheaply(socket);
+      socket.destroy();
+    }
+  }
+
+  private begin(exchange: Exchange, connection: Connection, handler: RequestListener): void {
+    const { request, response } = exchange;
+    connection.busy = true;
+    const release = this.admit(request);
+    response.once('close', () => {
+      release?.();
+      connection.busy = false;
+      const next = connection.waiting.shift();
+      if (next && !request.socket.destroyed) this.begin(next, connection, handler);
+    });
+    if (release) handler(request, response);
+    else refuse(response);
+  }
+
+  /** Counts a request; what undoes that, or undefined where a limit is reached. */
+  private admit(request: IncomingMessage): (() => void) | undefined {
+    const isPush = CALLBACK_PATH.test(request.url ?? '');
+    const kind = isPush ? 'pushes' : 'requests';
+    const received = this.receive(request);
+    if (!received || this[kind] >= this.limits[kind]) {
+      received?.();
+      return undefined;
+    }
+    this[kind] += 1;
+    return () => {
+      this[kind] -= 1;
+      received();
+    };
+  }
+
+  private receive(request: IncomingMessage): (() => void) | undefined {
+    const bytes = this.expectedBytes(request);
+    if (bytes <= this.limits.smallBody) return () => undefined;
+    const address = this.countedAddress(request.socket);
+    const { receivingBytes, receivingBytesPerAddress } = this.limits;
+    const ofAddress = this.receiving.add(address, bytes);
+    let counted = true;
+    const release = (): void => {
+      if (counted) this.receiving.add(address, -bytes);
+      counted = false;
+    };
+    const tooMuch = this.receiving.total > receivingBytes;
+    if (tooMuch || (address && ofAddress > receivingBytesPerAddress)) {
+      release();
+      return undefined;
+    }
+    request.once('end', release);
+    return release;
+  }
+
+  private expectedBytes({ headers }: IncomingMessage): number {
+    const { largestBody } = this.limits;
+    if ('transfer-encoding' in headers) return largestBody;
+    // What is longer is refused by its length, and not read.
+    return Math.min(Number(headers['content-length'] ?? 0), largestBody);
+  }
+
+  /** Empty for a proxy, whose connections are many people's. */
+  private countedAddress({ remoteAddress = '' }: Socket): string {
+    return this.isProxy(remoteAddress) ? '' : remoteAddress;
+  }
+}
+
+/**
+ * Node makes an error with a stack for each request of a connection that ends: for the 1 600 that one
+ * packet may hold, that takes 50 ms, and nobody reads them.
+ */
+function abortCheaply(socket: Socket): void {
+  const { stackTraceLimit } = Error;
+  socket.prependOnceListener('close', () => (Error.stackTraceLimit = 0));
+  socket.once('close', () => (Error.stackTraceLimit = stackTraceLimit));
+}
+
+/** A sum for each key and of all; forgets keys that are back at nothing. */
+class Tally {
+  total = 0;
+  private readonly counts = new Map<string, number>();
+
+  /** @returns the key's sum with it. */
+  add(key: string, amount: number): number {
+    this.total += amount;
+    const sum = (this.counts.get(key) ?? 0) + amount;
+    if (sum === 0) this.counts.delete(key);
+    else this.counts.set(key, sum);
+    return sum;
+  }
+}
+
+function refuse(response: ServerResponse): void {
+  const error = new HubError('too_busy', 'The hub has too much to do; ask again', { status: 503 });
+  const { headers, body } = closingAnswer(error, uuidv4());
+  response
+    .writeHead(error.status, STATUS_CODES[error.status], { ...headers, 'retry-after': '1' })
+    .end(body);
+}

@@ -1,0 +1,45 @@
+import { Body, Controller, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Audited } from '../auth/audit.interceptor.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
+import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import {
+  releaseCheckBody,
+  releaseCheckExample,
+  releaseCheckView,
+  type ReleaseCheckBody,
+  type ReleaseCheckView,
+} from './release-check.views.js';
+import { ReleaseSelfCheck } from './release-self-check.js';
+
+/** `/admin/components/…/release-check`: whether WeChat's release check would pass. */
+@ApiTags('components')
+@ApiBearer()
+@UseGuards(AdminTokenGuard)
+@Controller('admin/components/:componentAppId/release-check')
+export class ReleaseCheckController {
+  constructor(private readonly check: ReleaseSelfCheck) {}
+
+  @Post()
+  @HttpCode(200)
+  @Audited('component.release_check')
+  @ApiOperation({
+    summary: "Play WeChat's release check (全网发布检测) against this installation",
+    description:
+      'Pushes as WeChat does, through PUBLIC_URL, with the Token and key of this platform, and ' +
+      'reads the answers as WeChat would; at most 6 s for each case. The newest ticket is pushed ' +
+      'again, which changes nothing. With authorization codes the customer messages that WeChat ' +
+      'waits for are sent, too; without, WeChat is not called.',
+  })
+  @ApiComponentAppId()
+  @ApiHubError(400, 'bad_request', 'A field is malformed')
+  @ApiHubError(403, 'component_disabled', 'This third-party platform is disabled')
+  @ApiJson(releaseCheckView, releaseCheckExample)
+  async run(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Body({ schema: releaseCheckBody }) body: ReleaseCheckBody,
+  ): Promise<ReleaseCheckView> {
+    return this.check.run(appid, body);
+  }
+}

@@ -1,0 +1,159 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { HeldCopy } from '../common/held-copy.js';
+import { HubError } from '../common/hub-error.js';
+import type { Secret } from '../common/secret.js';
+import { SubscriptionStore, type SubscriptionValues } from './subscription.store.js';
+import {
+  SubscriptionUnknownError,
+  SubscriptionUnreadableError,
+  type Subscription,
+} from './subscription.js';
+import { TargetLookup } from '../webhook/target-lookup.js';
+import { newWebhookSecret } from './webhook-signature.js';
+
+/** A change on another host is live here within this time, in milliseconds. */
+const MAX_AGE_MS = 8000;
+const REFRESH_AFTER_MS = 5000;
+
+/** The subscriptions, read from memory, live on every host within 10 s. */
+@Injectable()
+export class SubscriptionService implements OnModuleInit {
+  private readonly logger = new Logger(SubscriptionService.name);
+  private readonly copy: HeldCopy<Subscription[]>;
+  private readonly reportedUnreadable = new Set<string>();
+
+  constructor(
+    private readonly store: SubscriptionStore,
+    private readonly targets: TargetLookup,
+    clock: Clock,
+  ) {
+    this.copy = new HeldCopy(() => this.load(), clock, {
+      refreshAfterMs: REFRESH_AFTER_MS,
+      maxAgeMs: MAX_AGE_MS,
+    });
+  }
+
+  async onModuleInit(): Promise<void> {
+    try {
+      await this.copy.reload();
+    } catch (error) {
+      this.logger.error('The subscriptions could not be read; it is tried again', error);
+    }
+  }
+
+  /** All, oldest first, readable or not. */
+  list(): Promise<Subscription[]> {
+    return this.copy.get();
+  }
+
+  /** What {@link list} gave last, without waiting. */
+  get known(): Subscription[] {
+    return this.copy.last ?? [];
+  }
+
+  /** One of {@link known}, enabled or not. */
+  find(id: string): Subscription | undefined {
+    return this.known.find((one) => one.id === id);
+  }
+
+  /** Readable or not. @throws {SubscriptionUnknownError} */
+  async get(id: string): Promise<Subscription> {
+    const isIt = (one: Subscription): boolean => one.id === id;
+    const found = (await this.list()).find(isIt) ?? (await this.reload()).find(isIt);
+    if (!found) throw new SubscriptionUnknownError(id);
+    return found;
+  }
+
+  /** One that can be sent to. @throws {SubscriptionUnknownError | SubscriptionUnreadableError} */
+  async getReadable(id: string): Promise<Subscription> {
+    const subscription = await this.get(id);
+    if (subscription.error) throw new SubscriptionUnreadableError(id, subscription.error);
+    return subscription;
+  }
+
+  /** Reads what is there now. */
+  reload(): Promise<Subscription[]> {
+    return this.copy.reload();
+  }
+
+  /** @throws {HubError} 400 `target_refused` or `subscription_invalid` */
+  async add(values: SubscriptionValues): Promise<{ subscription: Subscription; secret: Secret }> {
+    this.check(values);
+    const secret = newWebhookSecret();
+    const id = await this.store.add(values, secret);
+    await this.copy.reload();
+    return { subscription: await this.get(id), secret };
+  }
+
+  /** @throws {HubError} 404 `subscription_unknown`, 400 `target_refused` or `subscription_invalid` */
+  async change(id: string, change: Partial<SubscriptionValues>): Promise<Subscription> {
+    const changed = await this.store.change(id, (before) => {
+      const values = { ...valuesOf(before), ...change };
+      this.check(values);
+      return values;
+    });
+    if (!changed) throw new SubscriptionUnknownError(id);
+    await this.copy.reload();
+    return this.get(id);
+  }
+
+  /** @throws {SubscriptionUnknownError} */
+  async rotateSecret(id: string): Promise<{ subscription: Subscription; secret: Secret }> {
+    const secret = newWebhookSecret();
+    if (!(await this.store.rotateSecret(id, secret))) throw new SubscriptionUnknownError(id);
+    await this.copy.reload();
+    return { subscription: await this.get(id), secret };
+  }
+
+  /** @returns what it was. @throws {SubscriptionUnknownError} */
+  async remove(id: string): Promise<Subscription> {
+    const subscription = await this.get(id);
+    if (!(await this.store.remove(id))) throw new SubscriptionUnknownError(id);
+    await this.copy.reload();
+    return subscription;
+  }
+
+  private async load(): Promise<Subscription[]> {
+    const all = await this.store.all();
+    this.report(all);
+    return all;
+  }
+
+  /** What has become unreadable is reported once: a person must act. */
+  private report(all: Subscription[]): void {
+    const unreadable = new Set<string>();
+    for (const { id, name, error } of all) {
+      if (!error) continue;
+      unreadable.add(id);
+      if (this.reportedUnreadable.has(id)) continue;
+      this.reportedUnreadable.add(id);
+      const message = 'A subscription can not be read; nothing is sent to it';
+      this.logger.error(message, { subscriptionId: id, name, reason: error.message });
+    }
+    for (const id of this.reportedUnreadable) {
+      if (!unreadable.has(id)) this.reportedUnreadable.delete(id);
+    }
+  }
+
+  private check({ url, mode, ordered, kinds }: SubscriptionValues): void {
+    this.targets.parse(url);
+    if (mode !== 'responder') return;
+    if (ordered) throw invalid('A responder is called at once: it can not be ordered');
+    if (kinds?.includes('authorization')) {
+      throw invalid('Authorization events have no reply: a responder can not have them');
+    }
+  }
+}
+
+function invalid(message: string): HubError {
+  return new HubError('subscription_invalid', message, { status: 400 });
+}
+
+function valuesOf(subscription: Subscription): SubscriptionValues {
+  const { name, url, mode, format, componentAppId, authorizerAppId } = subscription;
+  const { kinds, types, ordered, lateReply, splitText, budgetMs, enabled } = subscription;
+  const filter = { componentAppId, authorizerAppId, kinds, types };
+  const answers = { lateReply, splitText, budgetMs };
+  return { name, url, mode, format, ...filter, ordered, ...answers, enabled };
+}

@@ -1,0 +1,253 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { AuditService } from '../auth/audit.service.js';
+import type { PushKind } from '../callback/arrived-push.js';
+import { Clock } from '../common/clock.js';
+import { isOverSql } from '../common/clock-trust.js';
+import { HubError } from '../common/hub-error.js';
+import { Secret } from '../common/secret.js';
+import { Database } from '../database/database.js';
+import {
+  encryptedColumns,
+  secretLocation,
+  type EncryptedColumn,
+} from '../secrets/encrypted-columns.js';
+import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
+import { FAILING_POLICY } from './failing.js';
+import { SubscriptionRow } from './subscription.entity.js';
+import type { Subscription, SubscriptionFormat, SubscriptionMode } from './subscription.js';
+
+const { subscriptionSecret, subscriptionPreviousSecret } = encryptedColumns;
+/** What a row says of a target that is well. */
+const WELL = { failingSince: null, failedAt: null, failingMs: 0 };
+
+/** What an administrator says of a subscription. */
+export type SubscriptionValues = Pick<
+  Subscription,
+  | 'name'
+  | 'url'
+  | 'mode'
+  | 'format'
+  | 'componentAppId'
+  | 'authorizerAppId'
+  | 'kinds'
+  | 'types'
+  | 'ordered'
+  | 'lateReply'
+  | 'splitText'
+  | 'budgetMs'
+  | 'enabled'
+>;
+
+/** Rows of `subscription`. */
+@Injectable()
+export class SubscriptionStore {
+  constructor(
+    private readonly database: Database,
+    private readonly box: SecretBox,
+    private readonly clock: Clock,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** All, oldest first; those that can't be read have their `error`. */
+  async all(): Promise<Subscription[]> {
+    const rows = await this.database.read((manager) =>
+      manager.find(SubscriptionRow, { order: { createdAt: 'ASC', id: 'ASC' } }),
+    );
+    return rows.map((row) => this.toSubscription(row));
+  }
+
+  /** @returns its id. */
+  async add(values: SubscriptionValues, secret: Secret): Promise<string> {
+    const id = uuidv7();
+    const now = this.clock.now();
+    const row = {
+      id,
+      ...columnsOf(values),
+      secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
+      previousSecret: null,
+      secretChangedAt: now,
+      ...WELL,
+      disabledAt: null,
+      disabledReason: null,
+      createdAt: now,
+      updatedAt: now,
+    };
+    await this.database.transaction(async (manager) => {
+      await manager.insert(SubscriptionRow, row);
+      await this.audit.within(manager);
+    });
+    return id;
+  }
+
+  /**
+   * Changes a row under its lock. A list that can't be read stays until it is replaced.
+   * @param decide gives the new values; what it throws undoes the change.
+   * @returns whether there is such a row.
+   */
+  async change(id: string, decide: (before: Subscription) => SubscriptionValues): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const row = await this.lock(id, manager);
+      if (!row) return false;
+      const before = this.toSubscription(row);
+      const values = decide(before);
+      // What was disabled for its failures starts afresh when it is enabled.
+      const afresh = { ...WELL, disabledAt: null, disabledReason: null };
+      const enabled = values.enabled && !before.enabled ? afresh : {};
+      const lists = keptLists(row, before, values);
+      const change = { ...columnsOf(values), ...lists, ...enabled, updatedAt: this.clock.now() };
+      await manager.update(SubscriptionRow, { id }, change);
+      await this.audit.within(manager);
+      return true;
+    });
+  }
+
+  /** A secret that can't be read is forgotten. @returns whether there is such a row. */
+  async rotateSecret(id: string, secret: Secret): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const row = await this.lock(id, manager);
+      if (!row) return false;
+      const before = this.ifReadable(row.secret, subscriptionSecret, id);
+      const now = this.clock.now();
+      const change = {
+        secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
+        previousSecret:
+          before && this.box.seal(before.reveal(), secretLocation(subscriptionPreviousSecret, id)),
+        secretChangedAt: now,
+        updatedAt: now,
+      };
+      await manager.update(SubscriptionRow, { id }, change);
+      await this.audit.within(manager);
+      return true;
+    });
+  }
+
+  /** Removes a subscription; whether it was there. */
+  remove(id: string): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const { affected } = await manager.delete(SubscriptionRow, { id });
+      if (affected === 1) await this.audit.within(manager);
+      return affected === 1;
+    });
+  }
+
+  /** Its target has failed; counted once an hour over all hosts. */
+  async markFailing(id: string, at: number): Promise<void> {
+    const { failureInterval, failureGap } = FAILING_POLICY;
+    const now = Math.floor(at);
+    const gap = `CASE WHEN failed_at IS NULL OR failed_at > ${now} THEN 0
+      WHEN failed_at < ${now - failureGap} THEN ${failureGap} ELSE ${now} - failed_at END`;
+    await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(SubscriptionRow)
+        // MySQL assigns in this order: the gap is counted before the time is moved.
+        .set({
+          failingSince: () => `COALESCE(failing_since, ${now})`,
+          failingMs: () => `failing_ms + ${gap}`,
+          failedAt: now,
+        })
+        .where('id = :id', { id })
+        .andWhere(isOverSql(`failed_at + ${failureInterval}`, failureInterval, now))
+        .execute(),
+    );
+  }
+
+  /** Its target has taken something. */
+  async markWell(id: string): Promise<void> {
+    await this.database.write((manager) => manager.update(SubscriptionRow, { id }, WELL));
+  }
+
+  /**
+   * Disables a subscription for what its target does.
+   * @param failingSince only if it is failing since then, in Unix milliseconds.
+   * @returns whether this caller did it.
+   */
+  async disable(id: string, reason: string, failingSince?: number): Promise<boolean> {
+    const hopeless = failingSince === undefined ? {} : { failingSince };
+    const now = this.clock.now();
+    const change = { enabled: false, disabledAt: now, disabledReason: reason, updatedAt: now };
+    const { affected } = await this.database.write((manager) =>
+      manager.update(SubscriptionRow, { id, enabled: true, ...hopeless }, change),
+    );
+    return affected === 1;
+  }
+
+  private lock(id: string, manager: EntityManager): Promise<SubscriptionRow | null> {
+    return manager.findOne(SubscriptionRow, { where: { id }, ...this.database.forUpdate });
+  }
+
+  private toSubscription(row: SubscriptionRow): Subscription {
+    const { id } = row;
+    const [kinds, types] = [listOf('kinds', row.kinds), listOf('types', row.types)];
+    const secret = this.open(row.secret, subscriptionSecret, id);
+    const error = [kinds, types, secret].find((value) => value instanceof HubError);
+    return {
+      ...row,
+      mode: row.mode as SubscriptionMode,
+      format: row.format as SubscriptionFormat,
+      kinds: kinds instanceof HubError ? [] : (kinds as PushKind[] | null),
+      types: types instanceof HubError ? [] : types,
+      ordered: Boolean(row.ordered),
+      lateReply: Boolean(row.lateReply),
+      splitText: Boolean(row.splitText),
+      enabled: Boolean(row.enabled),
+      secret: secret instanceof HubError ? new Secret('') : secret,
+      previousSecret: this.ifReadable(row.previousSecret, subscriptionPreviousSecret, id),
+      ...(error instanceof HubError && { error }),
+    };
+  }
+
+  /** Null for one that can't be read: a secret on its way out is no reason to send nothing. */
+  private ifReadable(stored: string | null, column: EncryptedColumn, id: string): Secret | null {
+    const secret = stored === null ? null : this.open(stored, column, id);
+    return secret instanceof HubError ? null : secret;
+  }
+
+  private open(stored: string, column: EncryptedColumn, id: string): Secret | HubError {
+    try {
+      return this.box.open(stored, secretLocation(column, id));
+    } catch (error) {
+      if (error instanceof SecretUnreadableError) return error;
+      throw error;
+    }
+  }
+}
+
+function columnsOf(values: SubscriptionValues): Omit<SubscriptionValues, 'kinds' | 'types'> & {
+  kinds: string | null;
+  types: string | null;
+} {
+  const { kinds, types } = values;
+  return {
+    ...values,
+    kinds: kinds && JSON.stringify(kinds),
+    types: types && JSON.stringify(types),
+  };
+}
+
+/** Lists that a change leaves as they are stand in the row as before, readable or not. */
+function keptLists(
+  row: SubscriptionRow,
+  before: Subscription,
+  values: SubscriptionValues,
+): Partial<Pick<SubscriptionRow, 'kinds' | 'types'>> {
+  return {
+    ...(values.kinds === before.kinds && { kinds: row.kinds }),
+    ...(values.types === before.types && { types: row.types }),
+  };
+}
+
+function listOf(column: string, stored: string | null): string[] | null | HubError {
+  if (stored === null) return null;
+  try {
+    const list: unknown = JSON.parse(stored);
+    if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
+  } catch {
+    // It is told below.
+  }
+  return new HubError('list_unreadable', `The list in subscription.${column} can't be read`, {
+    status: 500,
+  });
+}

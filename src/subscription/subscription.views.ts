@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { timeQuery } from '../http/list-query.js';
+import {
+  MAX_BUDGET_MS,
+  SUBSCRIPTION_FORMATS,
+  SUBSCRIPTION_MODES,
+  type Subscription,
+} from './subscription.js';
+import { previousSecretUntil } from './webhook-signature.js';
+
+const isoTime = z.iso.datetime();
+const appid = z.string().min(1).max(64);
+const kind = z.enum(['authorization', 'message', 'event']);
+
+/** The fields that an administrator sets. */
+const fields = {
+  name: z.string().min(1).max(191),
+  url: z.string().min(1).max(2048).describe('http or https, without user and password'),
+  mode: z
+    .enum(SUBSCRIPTION_MODES)
+    .describe('responder: its answer becomes the passive reply; subscriber: told afterwards'),
+  format: z
+    .enum(SUBSCRIPTION_FORMATS)
+    .describe('json: a JSON view with the raw text in it; raw: the text as it came'),
+  componentAppId: appid.nullable().describe('Only pushes of this platform; null for all'),
+  authorizerAppId: appid.nullable().describe('Only pushes of this account; null for all'),
+  kinds: z.array(kind).min(1).max(3).nullable().describe('null for all'),
+  types: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .max(200)
+    .nullable()
+    .describe('Values of InfoType, MsgType or Event, as WeChat spells them; null for all'),
+  ordered: z.boolean().describe('Deliver the pushes of one account one after another'),
+  lateReply: z.boolean().describe('Send a reply that comes too late as a customer-service message'),
+  splitText: z
+    .boolean()
+    .describe('Send what a text is too long by as customer-service messages; else it is cut'),
+  budgetMs: z
+    .int()
+    .min(100)
+    .max(MAX_BUDGET_MS)
+    .describe("Milliseconds from a message's arrival for which a responder is waited for"),
+  enabled: z.boolean(),
+};
+
+export const newSubscriptionBody = z
+  .strictObject({
+    ...fields,
+    mode: fields.mode.default('subscriber'),
+    format: fields.format.default('json'),
+    componentAppId: fields.componentAppId.default(null),
+    authorizerAppId: fields.authorizerAppId.default(null),
+    kinds: fields.kinds.default(null),
+    types: fields.types.default(null),
+    ordered: fields.ordered.default(false),
+    lateReply: fields.lateReply.default(false),
+    splitText: fields.splitText.default(true),
+    budgetMs: fields.budgetMs.default(MAX_BUDGET_MS),
+    enabled: fields.enabled.default(true),
+  })
+  .meta({
+    example: {
+      name: 'Orders',
+      url: 'https://orders.example.com/wechat',
+      kinds: ['message', 'event'],
+    },
+  });
+
+export const subscriptionChangeBody = z
+  .strictObject(fields)
+  .partial()
+  .meta({ example: { enabled: true } });
+
+/** A subscription as `/admin/subscriptions` shows it: without its secret. */
+export const subscriptionView = z.object({
+  id: z.string(),
+  ...fields,
+  secretChangedAt: isoTime,
+  previousSecretUntil: isoTime.nullable().describe('Until then both secrets sign'),
+  failingSince: isoTime.nullable().describe('First failure since the last success'),
+  disabledAt: isoTime.nullable(),
+  disabledReason: z.string().nullable().describe('Why the hub disabled it'),
+  createdAt: isoTime,
+  updatedAt: isoTime,
+  error: z
+    .object({ code: z.string(), message: z.string() })
+    .optional()
+    .describe('Why it can not be read, so that nothing is sent to it; absent where it can'),
+});
+export type SubscriptionView = z.infer<typeof subscriptionView>;
+
+/** The one time that the secret is shown. */
+export const subscriptionSecretView = subscriptionView.extend({
+  secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
+});
+
+export const testBody = z
+  .strictObject({ kind: kind.optional() })
+  .optional()
+  .meta({ example: { kind: 'message' } });
+
+export const replayBody = z
+  .strictObject({
+    from: timeQuery,
+    to: timeQuery,
+    status: z.enum(['dead', 'delivered', 'all']).default('all'),
+  })
+  .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });
+
+export const replayedView = z.object({
+  replayed: z.int().describe('Deliveries that were begun anew'),
+});
+
+export function toSubscriptionView(subscription: Subscription): SubscriptionView {
+  const { secret: _, previousSecret: __, error, ...shown } = subscription;
+  return {
+    ...shown,
+    secretChangedAt: iso(shown.secretChangedAt),
+    previousSecretUntil: isoOrNull(previousSecretUntil(subscription)),
+    failingSince: isoOrNull(shown.failingSince),
+    disabledAt: isoOrNull(shown.disabledAt),
+    createdAt: iso(shown.createdAt),
+    updatedAt: iso(shown.updatedAt),
+    ...(error && { error: { code: error.code, message: error.message } }),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
+
+export const subscriptionViewExample: SubscriptionView = {
+  id: '0199a3ef-0000-7a54-9c1d-aabbccddeeff',
+  name: 'Orders',
+  url: 'https://orders.example.com/wechat',
+  mode: 'subscriber',
+  format: 'json',
+  componentAppId: null,
+  authorizerAppId: null,
+  kinds: ['message', 'event'],
+  types: null,
+  ordered: false,
+  lateReply: false,
+  splitText: true,
+  budgetMs: 4500,
+  enabled: true,
+  secretChangedAt: '2026-11-22T08:00:00.000Z',
+  previousSecretUntil: null,
+  failingSince: null,
+  disabledAt: null,
+  disabledReason: null,
+  createdAt: '2026-11-22T08:00:00.000Z',
+  updatedAt: '2026-11-22T08:00:00.000Z',
+};
