@@ -76,7 +76,7 @@ describe('the folders of src', () => {
 const ROLES = new Set(
   (
     'attempts claims client contents controller engine entity filter guard interceptor job lanes log ' +
-    'module reader recorder refresher replay results retention run sender service source store ' +
+    'module reader recorder refresher replay results retention service source store ' +
     'transitions worker'
   ).split(' '),
 );

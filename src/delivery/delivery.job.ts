@@ -1,4 +1,7 @@
 import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { ResponderReply } from '../reply/responder-reply.js';
+import type { Subscription } from '../subscription/subscription.js';
+import type { AttemptCause } from './delivery-attempt.entity.js';
 
 /** A delivery that this process has leased, and what it delivers. */
 export interface DeliveryJob {
@@ -14,4 +17,32 @@ export interface DeliveryJob {
   /** End of the lease, in Unix milliseconds: from then on others may take it. */
   leaseUntil: number;
   push: ArrivedPush;
+}
+
+/** What is to be sent to whom. */
+export interface Sending {
+  /** The `webhook-id`: the same at every attempt, so that a receiver can tell a repetition. */
+  deliveryId: string;
+  push: ArrivedPush;
+  subscription: Subscription;
+  cause: AttemptCause | 'test';
+  signal?: AbortSignal;
+}
+
+/** How an attempt went. */
+export interface Sent {
+  /** When it began, in Unix milliseconds. */
+  at: number;
+  durationMs: number;
+  /** HTTP status; null when no answer came. */
+  status: number | null;
+  /** What was wrong; null when it was taken. */
+  error: string | null;
+  taken: boolean;
+  /** The target says that it is gone for good (410). */
+  gone: boolean;
+  /** What the target asked for, in milliseconds. */
+  retryAfterMs?: number;
+  /** A responder's reply. */
+  reply?: ResponderReply;
 }

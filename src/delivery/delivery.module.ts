@@ -4,8 +4,8 @@ import { CallbackModule } from '../callback/callback.module.js';
 import { ReplyModule } from '../reply/reply.module.js';
 import { SubscriptionModule } from '../subscription/subscription.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
+import { AttemptService } from './attempt.service.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
-import { DeliveryAttempts } from './delivery.attempts.js';
 import { DeliveryController } from './delivery.controller.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryLog } from './delivery.log.js';
@@ -13,12 +13,8 @@ import { DeliveryRecorder } from './delivery.recorder.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryResults } from './delivery.results.js';
 import { DeliveryRetention } from './delivery.retention.js';
-import { DeliveryRun } from './delivery.run.js';
-import { DeliverySender } from './delivery.sender.js';
 import { DeliveryStore } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
-import { LateReplies } from './late-replies.js';
-import { LongTexts } from './long-texts.js';
 import { ResponderService } from './responder.service.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionController } from './subscription.controller.js';
@@ -36,16 +32,12 @@ import { SubscriptionTest } from './subscription-test.js';
   ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
-    LateReplies,
-    LongTexts,
     SubscriptionHealth,
     SubscriptionTest,
     StoredPushReader,
     DeliveryStore,
     DeliveryResults,
-    DeliverySender,
-    DeliveryAttempts,
-    DeliveryRun,
+    AttemptService,
     DeliveryWorker,
     DeliveryRecorder,
     DeliveryReplay,

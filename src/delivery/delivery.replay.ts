@@ -9,7 +9,8 @@ import { CallbackEvent } from '../callback/callback-event.entity.js';
 import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryResults } from './delivery.results.js';
-import { DeliverySender, type Sent } from './delivery.sender.js';
+import { AttemptService } from './attempt.service.js';
+import type { Sent } from './delivery.job.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { StoredPushReader } from './stored-push.reader.js';
@@ -54,7 +55,7 @@ export class DeliveryReplay {
     private readonly store: DeliveryStore,
     private readonly log: DeliveryLog,
     private readonly pushes: StoredPushReader,
-    private readonly sender: DeliverySender,
+    private readonly attempts: AttemptService,
     private readonly results: DeliveryResults,
     private readonly worker: DeliveryWorker,
     private readonly clock: Clock,
@@ -72,7 +73,7 @@ export class DeliveryReplay {
     const push = (await this.pushes.read([row.eventId])).get(row.eventId);
     if (!push) throw new HubError('push_gone', 'The push is no longer stored', { status: 409 });
     if (push instanceof Error) throw push;
-    const sent = await this.sender.send({ deliveryId, push, subscription, cause: 'manual' });
+    const sent = await this.attempts.send({ deliveryId, push, subscription, cause: 'manual' });
     const { at, durationMs, status, error } = sent;
     const attempt = { at, durationMs, cause: 'manual', status, error } as const;
     const takenAt = sent.taken ? this.clock.now() : undefined;

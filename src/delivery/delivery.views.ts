@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Sent } from './delivery.sender.js';
+import type { Sent } from './delivery.job.js';
 import { pageQuery } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';

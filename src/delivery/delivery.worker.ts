@@ -2,12 +2,11 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
-import { DeliveryAttempts } from './delivery.attempts.js';
+import { AttemptService } from './attempt.service.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryLanes } from './delivery.lanes.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
-import { DeliveryRun } from './delivery.run.js';
-import { DeliverySender } from './delivery.sender.js';
+import { DeliveryResults } from './delivery.results.js';
 import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
@@ -47,15 +46,14 @@ export class DeliveryWorker implements OnModuleDestroy {
     private readonly subscriptions: SubscriptionService,
     private readonly store: DeliveryStore,
     private readonly pushes: StoredPushReader,
-    private readonly sender: DeliverySender,
-    private readonly attempts: DeliveryAttempts,
-    private readonly runs: DeliveryRun,
+    private readonly attempts: AttemptService,
+    private readonly results: DeliveryResults,
     private readonly clock: Clock,
   ) {}
 
   /** When a lease that is taken now ends, in Unix milliseconds. */
   leaseEnd(): number {
-    return this.clock.now() + this.sender.timeoutMs + DELIVERY_POLICY.leaseMargin;
+    return this.clock.now() + this.attempts.timeoutMs + DELIVERY_POLICY.leaseMargin;
   }
 
   /** How many deliveries of a subscription {@link accept} may be given. */
@@ -205,18 +203,20 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   private async deliver(job: DeliveryJob): Promise<void> {
-    const { deliveryId } = job;
+    const { deliveryId, orderKey } = job;
     const subscription = this.subscriptions.find(job.subscriptionId);
     if (!subscription) return this.attempts.cancel(deliveryId, 'The subscription was removed');
     const { enabled, error } = subscription;
     if (!enabled || error || this.stopping) return this.attempts.giveBack(job);
     // It waited too long for its turn: another process may take it up while it is tried here.
-    if (job.leaseUntil - this.clock.now() < this.sender.timeoutMs) return;
+    if (job.leaseUntil - this.clock.now() < this.attempts.timeoutMs) return;
     const { signal } = this.stop;
-    const ended = await this.runs.make(job, subscription, { cause: 'schedule', signal });
-    if (!ended || job.orderKey === null) return;
-    if (this.stopping) await this.attempts.leaveNext(deliveryId, job.orderKey);
-    else await this.next(job.subscriptionId, job.orderKey);
+    const ended = await this.attempts.make(job, subscription, { cause: 'schedule', signal });
+    if (!ended || orderKey === null) return;
+    // This process claims nothing more: whoever has room does, at once.
+    if (this.stopping) {
+      await this.results.releaseBehind({ id: deliveryId, orderKey }, this.clock.now());
+    } else await this.next(job.subscriptionId, orderKey);
   }
 
   /** Takes up the one of the same account that has waited for one that has ended. */

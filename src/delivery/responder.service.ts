@@ -4,7 +4,7 @@ import type { ArrivedPush } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import type { DeliveryJob } from './delivery.job.js';
-import { DeliveryRun, type RunCause } from './delivery.run.js';
+import { AttemptService, type RunCause } from './attempt.service.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import {
   MAX_BUDGET_MS,
@@ -32,7 +32,7 @@ export class ResponderService implements OnModuleDestroy {
 
   constructor(
     private readonly subscriptions: SubscriptionService,
-    private readonly runs: DeliveryRun,
+    private readonly attempts: AttemptService,
     private readonly clock: Clock,
   ) {}
 
@@ -110,7 +110,7 @@ export class ResponderService implements OnModuleDestroy {
   ): Promise<void> {
     const { signal } = this.stop;
     try {
-      await this.runs.make(job, subscription, { cause: 'responder', signal, ...waiting });
+      await this.attempts.make(job, subscription, { cause: 'responder', signal, ...waiting });
     } catch (error) {
       this.logger.warn('The call of a responder went wrong; it is called again', error);
     }

@@ -5,7 +5,7 @@ import { emitTelemetry } from '../common/telemetry.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
 import { countsAsFailure, FAILING_POLICY, isHopeless } from '../subscription/failing.js';
-import type { Sent } from './delivery.sender.js';
+import type { Sent } from './delivery.job.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { SubscriptionStore } from '../subscription/subscription.store.js';
 

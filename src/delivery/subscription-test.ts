@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { PushKind } from '../callback/arrived-push.js';
 import { Clock } from '../common/clock.js';
-import { DeliverySender, type Sent } from './delivery.sender.js';
+import { AttemptService } from './attempt.service.js';
+import type { Sent } from './delivery.job.js';
 import { samplePush } from './sample-push.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 
@@ -10,7 +11,7 @@ import { SubscriptionService } from '../subscription/subscription.service.js';
 export class SubscriptionTest {
   constructor(
     private readonly subscriptions: SubscriptionService,
-    private readonly sender: DeliverySender,
+    private readonly attempts: AttemptService,
     private readonly clock: Clock,
   ) {}
 
@@ -23,6 +24,6 @@ export class SubscriptionTest {
     const subscription = await this.subscriptions.getReadable(id);
     const wanted = kind ?? subscription.kinds?.[0] ?? 'message';
     const push = samplePush(wanted, subscription, this.clock.now());
-    return this.sender.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
+    return this.attempts.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
   }
 }

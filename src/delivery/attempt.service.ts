@@ -1,0 +1,292 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import { EventReplies } from '../callback/event-replies.js';
+import { Clock } from '../common/clock.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import { TrustedTime } from '../common/trusted-time.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { MAX_TEXT_BYTES } from '../reply/passive-reply.js';
+import { ResponderAnswers, type SentText } from '../reply/responder-answers.js';
+import type { ResponderReply } from '../reply/responder-reply.js';
+import type { Subscription } from '../subscription/subscription.js';
+import { signedHeaders } from '../subscription/webhook-signature.js';
+import { TargetRefusedError } from '../webhook/target-address.js';
+import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/target.client.js';
+import type { AttemptCause } from './delivery-attempt.entity.js';
+import type { DeliveryJob, Sending, Sent } from './delivery.job.js';
+import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
+import { DeliveryResults, type Ending } from './delivery.results.js';
+import { pushBody } from './push-body.js';
+import { StoredPushReader } from './stored-push.reader.js';
+import { SubscriptionHealth } from './subscription-health.js';
+
+/** What WeChat needs to show a reply before it gets the next message, in milliseconds. */
+const BEHIND_REPLY_MS = 300;
+const TOO_LATE = 'The answer came too late for WeChat';
+const KEPT = `${TOO_LATE}; the push gets it when it comes again`;
+const TOO_LONG = `The text is longer than ${MAX_TEXT_BYTES} bytes`;
+
+/** Who has a delivery attempted, and why. */
+export interface RunCause {
+  cause: AttemptCause;
+  /** Cuts the call. */
+  signal: AbortSignal;
+  /** Told of the reply as soon as it is there; whether anybody has waited for it that long. */
+  answered?: (reply?: string) => boolean;
+  /** Resolves when the reply has been handed to WeChat. */
+  answerLeft?: Promise<void>;
+}
+
+/** How often a delivery was attempted before, and since when. */
+type Attempted = Pick<DeliveryJob, 'attempts' | 'begunAt'>;
+type Judged = Omit<Sent, 'at' | 'durationMs'>;
+
+/**
+ * One attempt of a delivery, from the push to its record:
+ *
+ * ```
+ * build ─▶ sign ─▶ call ─▶ judge ─▶ reply late, or too long? ─▶ decide ─▶ record
+ * ```
+ */
+@Injectable()
+export class AttemptService {
+  private readonly logger = new Logger(AttemptService.name);
+
+  constructor(
+    private readonly client: TargetClient,
+    private readonly answers: ResponderAnswers,
+    private readonly pushes: StoredPushReader,
+    private readonly replies: EventReplies,
+    private readonly results: DeliveryResults,
+    private readonly health: SubscriptionHealth,
+    private readonly clock: Clock,
+    private readonly time: TrustedTime,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+  ) {}
+
+  /** Longest that {@link send} takes, in milliseconds. */
+  get timeoutMs(): number {
+    return this.config.delivery.timeoutMs;
+  }
+
+  /**
+   * Attempts a delivery that this process has leased, and records how it went.
+   * @returns whether the delivery has ended.
+   */
+  async make(
+    job: DeliveryJob,
+    subscription: Subscription,
+    { cause, signal, answered, answerLeft }: RunCause,
+  ): Promise<boolean> {
+    const { deliveryId, push } = job;
+    const sent = await this.send({ deliveryId, push, subscription, cause, signal });
+    const { reply } = sent;
+    const inTime = answered?.(reply?.text);
+    if (signal.aborted && !sent.taken) {
+      await this.giveBack(job);
+      return false;
+    }
+    // The schedule's calls are nobody's to wait for: without a reply none of them is late.
+    const late = inTime === false || (inTime === undefined && reply !== undefined);
+    if (late) return this.record(job, sent, cause, await this.sendLate(job, subscription, reply));
+    // Users read in order: what the reply has no room for comes behind it.
+    if (reply?.rest !== undefined) await answerLeft;
+    return this.record(job, sent, cause, await this.sendRest(push, subscription, reply));
+  }
+
+  /** Builds, signs, calls and judges; records nothing. Never throws: what goes wrong is how it went. */
+  async send(sending: Sending): Promise<Sent> {
+    const at = this.clock.now();
+    const started = performance.now();
+    const judged = await this.judged(sending, at);
+    const durationMs = Math.round(performance.now() - started);
+    emitTelemetry('delivery.attempt', {
+      subscriptionId: sending.subscription.id,
+      cause: sending.cause,
+      outcome: outcomeOf(judged),
+      seconds: durationMs / 1000,
+    });
+    return { at, durationMs, ...judged };
+  }
+
+  private async judged(sending: Sending, at: number): Promise<Judged> {
+    try {
+      return this.judge(sending, await this.call(sending, at), at);
+    } catch (error) {
+      const known = error instanceof TargetCallError || error instanceof TargetRefusedError;
+      const why = known ? error.message : 'The push could not be sent';
+      return { status: null, error: why, taken: false, gone: false };
+    }
+  }
+
+  private call({ deliveryId, push, subscription, signal }: Sending, at: number) {
+    const { contentType, body, headers } = pushBody(push, subscription.format);
+    return this.client.post({
+      url: subscription.url,
+      headers: {
+        'content-type': contentType,
+        ...headers,
+        ...signedHeaders(subscription, deliveryId, at, body),
+      },
+      body,
+      timeoutMs: this.timeoutMs,
+      readBody: subscription.mode === 'responder',
+      signal,
+    });
+  }
+
+  private judge({ push, subscription }: Sending, answer: CalledTarget, at: number): Judged {
+    const { status, retryAfter } = answer;
+    if (status < 200 || status > 299) {
+      const heeded = (DELIVERY_POLICY.retryAfterStatuses as readonly number[]).includes(status);
+      const retryAfterMs = heeded ? parseRetryAfter(retryAfter, at) : undefined;
+      return { status, error: refusal(status), taken: false, gone: status === 410, retryAfterMs };
+    }
+    if (subscription.mode !== 'responder') return { status, error: null, taken: true, gone: false };
+    const { unreadable } = answer;
+    const read = unreadable ? { error: unreadable } : this.answers.read(push, answer.body);
+    const { reply, error } = read;
+    return { status, error: error ?? null, taken: error === undefined, gone: false, reply };
+  }
+
+  /**
+   * What becomes of an answer that nobody waits for any more. A text is sent as a customer-service
+   * message where that is set; the user of a push that is replayed, or that has had its reply, is
+   * sent nothing, and misses nothing. A result is stored: WeChat pushes again what it has no result
+   * for.
+   * @param reply undefined where there is none.
+   * @returns what the record says of it.
+   */
+  private async sendLate(
+    { push, replayed }: DeliveryJob,
+    { lateReply }: Subscription,
+    reply?: ResponderReply,
+  ): Promise<string | undefined> {
+    if (reply === undefined) return TOO_LATE;
+    if (await this.pushes.hasReply(push.id)) return undefined;
+    if (reply.kind === 'result') return this.keepResult(push.id, reply.text);
+    if (replayed) return undefined;
+    if (!lateReply) return TOO_LATE;
+    const { content } = reply;
+    if (content === undefined) return lateNotSent('only a text can be sent then');
+    return howLateWent(await this.answers.sendText(push, content));
+  }
+
+  private async keepResult(pushId: string, text: string): Promise<string> {
+    try {
+      await this.replies.store(pushId, text);
+      return KEPT;
+    } catch (error) {
+      this.logger.warn('A late result was not stored', error);
+      return TOO_LATE;
+    }
+  }
+
+  /**
+   * Sends what a passive reply has no room for as customer-service messages, where that is set, once
+   * the reply is on its way.
+   * @returns what the record says of it; undefined where the reply was all.
+   */
+  private async sendRest(
+    push: ArrivedPush,
+    { splitText }: Subscription,
+    reply?: ResponderReply,
+  ): Promise<string | undefined> {
+    const { rest } = reply ?? {};
+    if (rest === undefined) return undefined;
+    if (!splitText) return `${TOO_LONG} and was cut: ${Buffer.byteLength(rest)} were not sent`;
+    await delay(BEHIND_REPLY_MS);
+    return `${TOO_LONG}; ${howRestWent(await this.answers.sendText(push, rest))}`;
+  }
+
+  /**
+   * Decides how the delivery goes on, and records that and the attempt.
+   * @param remark what is to be said although the delivery was taken.
+   * @returns whether the delivery has ended.
+   */
+  private async record(
+    job: DeliveryJob,
+    sent: Sent,
+    cause: AttemptCause,
+    remark?: string,
+  ): Promise<boolean> {
+    const { deliveryId, subscriptionId } = job;
+    const ending: Ending = sent.taken
+      ? { status: 'delivered', at: this.clock.now() }
+      : this.afterFailure(job, sent.retryAfterMs);
+    const { at, durationMs, status } = sent;
+    const attempt = { at, durationMs, cause, status, error: sent.error ?? remark ?? null };
+    await this.results.save({ deliveryId, ending, attempt });
+    if (ending.status === 'dead') {
+      const facts = { deliveryId, subscriptionId };
+      this.logger.warn('A delivery was given up after its last attempt', facts);
+      emitTelemetry('delivery.dead', { subscriptionId });
+    }
+    await this.health.note(subscriptionId, sent);
+    return ending.status !== 'pending';
+  }
+
+  /** Attempts that a clock which jumps has drawn together do not end a delivery before its time. */
+  private afterFailure({ attempts, begunAt }: Attempted, retryAfterMs?: number): Ending {
+    const now = this.clock.now();
+    const wait = retryDelayMs(attempts + 1, Math.random(), retryAfterMs);
+    const mayEnd = this.time.now() - begunAt >= DELIVERY_POLICY.giveUpAfter;
+    if (wait === undefined && mayEnd) return { status: 'dead', at: now };
+    return { status: 'pending', nextAttemptAt: now + (wait ?? extraDelayMs(Math.random())) };
+  }
+
+  /**
+   * The push can't be read: tried again like a failed attempt, a key may come back.
+   * @returns whether the delivery has ended.
+   */
+  async unreadable(deliveryId: string, before: Attempted): Promise<boolean> {
+    const error = "The stored push can't be decrypted";
+    const at = this.clock.now();
+    const attempt = { at, durationMs: 0, cause: 'schedule', status: null, error } as const;
+    const ending = this.afterFailure(before);
+    await this.results.save({ deliveryId, ending, attempt });
+    return ending.status !== 'pending';
+  }
+
+  /** No attempt was made: whoever has room claims it, at once. */
+  async giveBack({ deliveryId }: DeliveryJob): Promise<void> {
+    const ending: Ending = { status: 'pending', nextAttemptAt: this.clock.now() };
+    await this.results.save({ deliveryId, ending });
+  }
+
+  /** There is nothing to deliver, or nobody to deliver it to. */
+  async cancel(deliveryId: string, lastError: string): Promise<void> {
+    const ending: Ending = { status: 'cancelled', at: this.clock.now() };
+    await this.results.save({ deliveryId, ending, lastError });
+  }
+}
+
+function refusal(status: number): string {
+  const redirect = status >= 300 && status < 400;
+  return `The target answered HTTP ${status}${redirect ? '; redirects are not followed' : ''}`;
+}
+
+function outcomeOf({ taken, status }: Judged): string {
+  if (taken) return 'taken';
+  return status === null ? 'unreachable' : 'refused';
+}
+
+function howLateWent({ sent, parts, error }: SentText): string {
+  if (sent === 0) return lateNotSent(error ?? 'it failed');
+  const how = parts === 1 ? 'a customer-service message' : `${parts} customer-service messages`;
+  if (sent === parts) return `${TOO_LATE}; it was sent as ${how}`;
+  return `${TOO_LATE}; ${sent} of ${how} were sent: ${error ?? 'WeChat allows no more'}`;
+}
+
+function lateNotSent(why: string): string {
+  return `The late reply could not be sent as a customer-service message: ${why}`;
+}
+
+function howRestWent({ sent, parts, error }: SentText): string {
+  const messages = parts === 1 ? 'customer-service message' : 'customer-service messages';
+  if (sent === parts) return `the rest was sent as ${parts} ${messages}`;
+  if (sent === 0) return `the rest was not sent: ${error}`;
+  const why = error ?? 'WeChat allows no more';
+  return `${sent} of ${parts} ${messages} with the rest were sent: ${why}`;
+}
