@@ -5,6 +5,8 @@ import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { AdminTokenGuard } from './admin-token.guard.js';
 import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
 import type { AuditRecord } from './audit-record.entity.js';
+import { isoTime } from '../common/times.js';
+import { lastOfFullPage } from '../http/list-query.js';
 
 const recordView = z.object({
   id: z.string(),
@@ -53,13 +55,13 @@ export class AuditController {
   @ApiJson(listView, { records: [example], next: null })
   async list(@Query({ schema: auditQuery }) query: AuditQuery): Promise<z.infer<typeof listView>> {
     const records = await this.log.page(query);
-    const last = records.length === query.limit ? records.at(-1) : undefined;
+    const last = lastOfFullPage(records, query.limit);
     return { records: records.map(toView), next: last?.id ?? null };
   }
 }
 
 function toView({ at, ...facts }: AuditRecord): RecordView {
   const { id, actor, action, target, outcome, requestId, sourceAddress } = facts;
-  const time = new Date(at).toISOString();
+  const time = isoTime(at);
   return { id, at: time, actor, action, target, outcome, requestId, sourceAddress };
 }

@@ -1,14 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
-import { In, LessThan } from 'typeorm';
+import { LessThan } from 'typeorm';
 import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
+import { removeInBatches } from '../database/remove-in-batches.js';
 import { AuditRecord } from './audit-record.entity.js';
-
-const DAY_MS = 24 * 3_600_000;
-/** Rows that one statement removes. */
-const BATCH = 500;
+import { DAY_MS } from '../common/times.js';
 
 /** Removes records of the audit trail after their time, in small batches. */
 @Injectable()
@@ -23,23 +21,11 @@ export class AuditRetention {
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'audit-retention', waitForCompletion: true })
   async sweep(): Promise<void> {
+    const before = this.time.nowForTask() - this.config.auditRetentionDays * DAY_MS;
     try {
-      while ((await this.removeSome()) === BATCH);
+      await removeInBatches(this.database, AuditRecord, 'id', { where: { at: LessThan(before) } });
     } catch (error) {
       this.logger.warn('Old audit records could not be removed; tried again in an hour', error);
     }
-  }
-
-  private async removeSome(): Promise<number> {
-    const where = {
-      at: LessThan(this.time.nowForTask() - this.config.auditRetentionDays * DAY_MS),
-    };
-    const old = await this.database.read((manager) =>
-      manager.find(AuditRecord, { where, select: { id: true }, take: BATCH }),
-    );
-    const ids = old.map(({ id }) => id);
-    if (ids.length === 0) return 0;
-    await this.database.write((manager) => manager.delete(AuditRecord, { id: In(ids) }));
-    return ids.length;
   }
 }

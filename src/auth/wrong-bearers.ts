@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
 import { senderOf } from '../common/source-address.js';
+import { MINUTE_MS } from '../common/times.js';
 
 /** Requests of one sender with a wrong bearer, or none, that are answered 401 within a minute. */
 const PER_MINUTE = 20;
-const MINUTE_MS = 60_000;
 /** Senders that are remembered; beyond it the one that was silent the longest is forgotten. */
 const SENDERS = 10_000;
 

@@ -10,6 +10,7 @@ import {
   authorizationEventQuery,
   type AuthorizationEventQuery,
 } from './authorization-event.views.js';
+import { lastOfFullPage } from '../http/list-query.js';
 
 /** `/admin/authorizations/events`: what WeChat told about a platform's accounts. */
 @ApiTags('authorizers')
@@ -29,7 +30,7 @@ export class AuthorizationEventController {
     @Query({ schema: authorizationEventQuery }) query: AuthorizationEventQuery,
   ): Promise<z.infer<typeof authorizationEventListView>> {
     const events = await this.log.page(query);
-    const last = events.length === query.limit ? events.at(-1) : undefined;
+    const last = lastOfFullPage(events, query.limit);
     return { events, next: last?.id ?? null };
   }
 }

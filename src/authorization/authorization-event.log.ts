@@ -10,6 +10,7 @@ import {
   type AuthorizationEventQuery,
   type AuthorizationEventView,
 } from './authorization-event.views.js';
+import { isoTime } from '../common/times.js';
 
 /** What WeChat told about authorizations, registrations and filings: every event but the tickets. */
 @Injectable()
@@ -49,7 +50,7 @@ export class AuthorizationEventLog {
       componentAppId,
       infoType,
       createTime: createTime === null ? null : new Date(createTime * 1000).toISOString(),
-      receivedAt: new Date(receivedAt).toISOString(),
+      receivedAt: isoTime(receivedAt),
       ...typedFields(infoType, readPushText(xml.reveal()).fields),
     };
   }

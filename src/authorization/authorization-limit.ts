@@ -2,8 +2,7 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from '../common/times.js';
 
 /**
  * What visitors may cost, on one host. Anybody may click, and make up codes that come back: each

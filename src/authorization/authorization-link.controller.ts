@@ -7,6 +7,7 @@ import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizationLinkService } from './authorization-link.service.js';
 import { linksBody, linksView } from './authorization-link.views.js';
+import { isoTime } from '../common/times.js';
 
 /** `/admin/authorizations`: links by which an account authorizes. */
 @ApiTags('authorizers')
@@ -46,6 +47,6 @@ export class AuthorizationLinkController {
   ): Promise<z.infer<typeof linksView>> {
     this.audit.about(wish.componentAppId);
     const { pc, h5, expiresAt } = await this.links.create(wish);
-    return { pc, h5, expiresAt: new Date(expiresAt).toISOString() };
+    return { pc, h5, expiresAt: isoTime(expiresAt) };
   }
 }

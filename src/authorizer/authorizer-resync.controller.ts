@@ -8,6 +8,7 @@ import { HubError } from '../common/hub-error.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncService } from './authorizer-resync.service.js';
+import { isoTime } from '../common/times.js';
 
 const resyncView = z.object({
   done: z.int().describe("Accounts of WeChat's list that were compared"),
@@ -67,7 +68,7 @@ function toView({ done, total, startedAt, finishedAt }: AuthorizerResync): Resyn
   return {
     done,
     total,
-    startedAt: new Date(startedAt).toISOString(),
-    finishedAt: finishedAt === null ? null : new Date(finishedAt).toISOString(),
+    startedAt: isoTime(startedAt),
+    finishedAt: isoTime(finishedAt),
   };
 }

@@ -10,12 +10,12 @@ import { AuthorizerFindings } from './authorizer-findings.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncStore } from './authorizer-resync.store.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
+import { DAY_MS } from '../common/times.js';
 
 /** WeChat gives 500 accounts a page at the most. */
 const PAGE = 500;
 /** Accounts that one transaction writes: short enough that events do not wait for it. */
 const BATCH = 25;
-const DAY_MS = 24 * 3_600_000;
 
 /**
  * Compares the records with WeChat's list of accounts: adds what is missing, repairs lost refresh

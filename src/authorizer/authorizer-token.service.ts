@@ -20,12 +20,12 @@ import {
 import { AuthorizerTokenSource, type AuthorizerState } from './authorizer-token.source.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import { REFRESH_SPREAD } from './authorizer.transitions.js';
+import { DAY_MS } from '../common/times.js';
 
 /** Refreshes that one host has under way at once, shared by its platforms. */
 const CONCURRENCY = 100;
 /** Each platform's share is at least this. */
 const MIN_CONCURRENCY = 10;
-const DAY_MS = 24 * 3_600_000;
 /** A use is written down at most this often per account, in milliseconds. */
 const USED_INTERVAL_MS = 3_600_000;
 /** How long it is remembered which platforms an account belongs to, in milliseconds. */

@@ -13,6 +13,7 @@ import {
 } from './authorizer.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import type { AuthorizerListQuery } from './authorizer.views.js';
+import { lastOfFullPage } from '../http/list-query.js';
 
 /** Lines of an account's history that its detail shows. */
 const HISTORY = 200;
@@ -40,7 +41,7 @@ export class AuthorizerService {
         .limit(query.limit)
         .getMany();
     });
-    const last = rows.length === query.limit ? rows.at(-1) : undefined;
+    const last = lastOfFullPage(rows, query.limit);
     return { rows, next: last ? authorizerKey(last) : null };
   }
 

@@ -1,4 +1,5 @@
 import { HubError } from '../common/hub-error.js';
+import { isoTime } from '../common/times.js';
 
 /**
  * Whether the account's tokens can be had.
@@ -63,7 +64,7 @@ export class AuthorizerRevokedError extends HubError {
       status: 410,
       details: {
         ...authorizerIdOf(id),
-        revokedAt: revokedAt === null ? null : new Date(revokedAt).toISOString(),
+        revokedAt: isoTime(revokedAt),
       },
     });
   }

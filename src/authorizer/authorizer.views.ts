@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { AUTHORIZER_STATUSES } from './authorizer.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
 import type { Authorizer } from './authorizer.entity.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
+const timeView = z.iso.datetime();
 
 /** An account as `/admin/authorizers` shows it; its tokens are not part of it. */
 export const authorizerView = z.object({
@@ -17,15 +18,15 @@ export const authorizerView = z.object({
   headImg: z.string().nullable(),
   verifyType: z.int().nullable(),
   funcInfo: z.array(z.int()).describe('Ids of the granted permission sets'),
-  firstAuthorizedAt: isoTime.nullable(),
-  lastAuthorizedAt: isoTime.nullable(),
-  revokedAt: isoTime.nullable(),
+  firstAuthorizedAt: timeView.nullable(),
+  lastAuthorizedAt: timeView.nullable(),
+  revokedAt: timeView.nullable(),
   token: z.object({
-    expiresAt: isoTime.nullable(),
-    refreshAt: isoTime.nullable(),
+    expiresAt: timeView.nullable(),
+    refreshAt: timeView.nullable(),
     generation: z.int(),
     attempts: z.int(),
-    nextAttemptAt: isoTime.nullable(),
+    nextAttemptAt: timeView.nullable(),
     lastError: z.string().nullable(),
   }),
 });
@@ -38,7 +39,7 @@ export const authorizerListView = z.object({
 
 export const authorizerDetailView = authorizerView.extend({
   info: z.record(z.string(), z.unknown()).nullable().describe("WeChat's own answer"),
-  history: z.array(z.object({ at: isoTime, what: z.string(), detail: z.unknown().nullable() })),
+  history: z.array(z.object({ at: timeView, what: z.string(), detail: z.unknown().nullable() })),
 });
 
 export const authorizerListQuery = z.object({
@@ -62,15 +63,15 @@ export function toAuthorizerView(row: Authorizer): AuthorizerView {
     headImg: row.headImg,
     verifyType: row.verifyType,
     funcInfo: row.funcInfo === null ? [] : (JSON.parse(row.funcInfo) as number[]),
-    firstAuthorizedAt: toIso(row.firstAuthorizedAt),
-    lastAuthorizedAt: toIso(row.lastAuthorizedAt),
-    revokedAt: toIso(row.revokedAt),
+    firstAuthorizedAt: isoTime(row.firstAuthorizedAt),
+    lastAuthorizedAt: isoTime(row.lastAuthorizedAt),
+    revokedAt: isoTime(row.revokedAt),
     token: {
-      expiresAt: toIso(row.expiresAt),
-      refreshAt: toIso(row.refreshAt),
+      expiresAt: isoTime(row.expiresAt),
+      refreshAt: isoTime(row.refreshAt),
       generation: row.generation,
       attempts: row.attempts,
-      nextAttemptAt: toIso(row.nextAttemptAt),
+      nextAttemptAt: isoTime(row.nextAttemptAt),
       lastError: row.lastError && (JSON.parse(row.lastError) as { message: string }).message,
     },
   };
@@ -85,15 +86,11 @@ export function toDetailView(
     ...toAuthorizerView(row),
     info: info === null ? null : (JSON.parse(info) as Record<string, unknown>),
     history: history.map(({ at, what, detail }) => ({
-      at: new Date(at).toISOString(),
+      at: isoTime(at),
       what,
       detail: detail === null ? null : (JSON.parse(detail) as unknown),
     })),
   };
-}
-
-function toIso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
 
 export const authorizerViewExample: AuthorizerView = {

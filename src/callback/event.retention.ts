@@ -8,8 +8,8 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { CallbackEvent } from './callback-event.entity.js';
 import { markedMethods } from './marked-methods.js';
+import { DAY_MS } from '../common/times.js';
 
-const DAY_MS = 24 * 3_600_000;
 /** Rows that one look takes in, and one statement removes: pushes do not wait for more. */
 const BATCH = 500;
 /** Pause between looks, in milliseconds: pushes that wait go first. */

@@ -11,6 +11,7 @@ import {
   toRefusedPushView,
   type RefusedPushListQuery,
 } from './refused-push.views.js';
+import { lastOfFullPage } from '../http/list-query.js';
 
 /** `/admin/refused-pushes`: what was sent to the callback URLs and not taken. */
 @ApiTags('events')
@@ -30,7 +31,7 @@ export class RefusedPushController {
     @Query({ schema: refusedPushListQuery }) query: RefusedPushListQuery,
   ): Promise<z.infer<typeof refusedPushListView>> {
     const rows = await this.store.page(query);
-    const last = rows.length === query.limit ? rows.at(-1) : undefined;
+    const last = lastOfFullPage(rows, query.limit);
     return { refusedPushes: rows.map(toRefusedPushView), next: last?.id ?? null };
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { In, LessThan } from 'typeorm';
+import { LessThan } from 'typeorm';
 import { Database } from '../database/database.js';
+import { removeInBatches } from '../database/remove-in-batches.js';
 import { RefusedPush } from './refused-push.entity.js';
 
 /** Which refused pushes are listed. */
@@ -35,37 +36,16 @@ export class RefusedPushStore {
     );
   }
 
-  /** Removes up to `limit` rows that began before a time; answers how many. */
-  async removeBefore(firstAt: number, limit: number): Promise<number> {
-    const rows = await this.database.read((manager) =>
-      manager.find(RefusedPush, {
-        select: { id: true },
-        where: { firstAt: LessThan(firstAt) },
-        order: { firstAt: 'ASC' },
-        take: limit,
-      }),
-    );
-    return this.remove(rows);
+  /** Removes what began before a time, in Unix milliseconds. */
+  removeBefore(firstAt: number): Promise<void> {
+    return removeInBatches(this.database, RefusedPush, 'id', {
+      where: { firstAt: LessThan(firstAt) },
+      order: { firstAt: 'ASC' },
+    });
   }
 
-  /** Removes up to `limit` rows beyond the newest `kept`; answers how many. */
-  async removeBeyond(kept: number, limit: number): Promise<number> {
-    const rows = await this.database.read((manager) =>
-      manager.find(RefusedPush, {
-        select: { id: true },
-        order: { id: 'DESC' },
-        skip: kept,
-        take: limit,
-      }),
-    );
-    return this.remove(rows);
-  }
-
-  private async remove(rows: Pick<RefusedPush, 'id'>[]): Promise<number> {
-    if (rows.length > 0) {
-      const id = In(rows.map((row) => row.id));
-      await this.database.write((manager) => manager.delete(RefusedPush, { id }));
-    }
-    return rows.length;
+  /** Removes all but the newest. */
+  removeBeyond(kept: number): Promise<void> {
+    return removeInBatches(this.database, RefusedPush, 'id', { order: { id: 'DESC' }, skip: kept });
   }
 }

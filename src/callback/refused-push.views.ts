@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { pageQuery } from '../http/list-query.js';
 import { REFUSED_URLS, type RefusedPush } from './refused-push.entity.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
+const timeView = z.iso.datetime();
 
 /** Refused pushes of one kind as `/admin/refused-pushes` lists them. */
 export const refusedPushView = z.object({
@@ -14,8 +15,8 @@ export const refusedPushView = z.object({
     .string()
     .describe('IPv4 address or /64 of the sender; other: more senders than are told apart'),
   count: z.int().describe('How many; the last minute may be missing'),
-  firstAt: isoTime,
-  lastAt: isoTime,
+  firstAt: timeView,
+  lastAt: timeView,
 });
 export type RefusedPushView = z.infer<typeof refusedPushView>;
 
@@ -34,8 +35,8 @@ export function toRefusedPushView(row: RefusedPush): RefusedPushView {
   const { firstAt, lastAt, ...rest } = row;
   return {
     ...rest,
-    firstAt: new Date(firstAt).toISOString(),
-    lastAt: new Date(lastAt).toISOString(),
+    firstAt: isoTime(firstAt),
+    lastAt: isoTime(lastAt),
   };
 }
 

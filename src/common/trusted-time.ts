@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from './clock.js';
+import { isoTime } from './times.js';
 
 /** How far the clock may be from what a witness has shown before it is logged. */
 const CONFIRMED_WITHIN_MS = 60 * 60_000;
@@ -45,7 +46,10 @@ export class TrustedTime {
       this.logger.warn(
         "This machine's clock is not confirmed by any push or answer of WeChat's; nothing is " +
           'removed or given up beyond the time that they have shown',
-        { clock: iso(this.clock.now()), shown: this.shownAt > 0 ? iso(this.shownAt) : null },
+        {
+          clock: isoTime(this.clock.now()),
+          shown: this.shownAt > 0 ? isoTime(this.shownAt) : null,
+        },
       );
     } else if (confirmed && this.doubted) {
       this.logger.log("This machine's clock is confirmed again");
@@ -53,8 +57,4 @@ export class TrustedTime {
     this.doubted = !confirmed;
     return this.now();
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

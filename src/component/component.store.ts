@@ -27,9 +27,8 @@ import {
   type UsedCredentials,
 } from './component.js';
 import { PreviousValues } from './previous-values.js';
+import { HOUR_MS, MINUTE_MS } from '../common/times.js';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 /** Applied values that are remembered, so that going back to an old `.env` is noticed. */
 const REMEMBERED_VALUES = 100;
 

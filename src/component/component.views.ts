@@ -6,17 +6,18 @@ import {
   type Rotating,
   type UnreadableComponent,
 } from './component.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
-const lastUse = isoTime
+const timeView = z.iso.datetime();
+const lastUse = timeView
   .nullable()
   .describe('When WeChat has last used it, to the minute; null where it has not been seen');
 const rotatingView = z.object({
-  changedAt: isoTime,
+  changedAt: timeView,
   lastUsedAt: lastUse,
   previousAccepted: z.boolean(),
   previous: z
-    .array(z.object({ replacedAt: isoTime, lastUsedAt: lastUse }))
+    .array(z.object({ replacedAt: timeView, lastUsedAt: lastUse }))
     .describe('The values before that are still accepted, newest first'),
 });
 
@@ -28,8 +29,8 @@ export const componentView = z.object({
   componentAppId: z.string(),
   name: z.string(),
   enabled: z.boolean(),
-  createdAt: isoTime,
-  updatedAt: isoTime,
+  createdAt: timeView,
+  updatedAt: timeView,
   appSecret: rotatingView,
   token: rotatingView,
   encodingAesKey: rotatingView,
@@ -85,8 +86,8 @@ export function toComponentView(component: Component | UnreadableComponent): Com
     componentAppId: component.appid,
     name: component.name,
     enabled: component.enabled,
-    createdAt: toIso(component.createdAt),
-    updatedAt: toIso(component.updatedAt),
+    createdAt: isoTime(component.createdAt),
+    updatedAt: isoTime(component.updatedAt),
     ...('error' in component ? toUnreadableView(component) : toSecretsView(component)),
   };
 }
@@ -101,7 +102,7 @@ function toSecretsView(component: Component): SecretsView {
 
 function toUnreadableView({ changedAt, error }: UnreadableComponent): SecretsView {
   const rotating = (at: number): RotatingView => ({
-    changedAt: toIso(at),
+    changedAt: isoTime(at),
     lastUsedAt: null,
     previousAccepted: false,
     previous: [],
@@ -116,22 +117,14 @@ function toUnreadableView({ changedAt, error }: UnreadableComponent): SecretsVie
 
 function toRotatingView({ changedAt, lastUsedAt, previousUses }: Rotating): RotatingView {
   return {
-    changedAt: toIso(changedAt),
-    lastUsedAt: isoOrNull(lastUsedAt),
+    changedAt: isoTime(changedAt),
+    lastUsedAt: isoTime(lastUsedAt),
     previousAccepted: previousUses.length > 0,
     previous: previousUses.map((use) => ({
-      replacedAt: toIso(use.replacedAt),
-      lastUsedAt: isoOrNull(use.lastUsedAt),
+      replacedAt: isoTime(use.replacedAt),
+      lastUsedAt: isoTime(use.lastUsedAt),
     })),
   };
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : toIso(ms);
-}
-
-function toIso(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 const unchanged: RotatingView = {

@@ -4,6 +4,7 @@ import { Clock } from '../common/clock.js';
 import { sha256Hex } from '../common/secret.js';
 import { ROTATING_FIELDS, type EndedCredential, type UsedCredentials } from './component.js';
 import { ComponentStore } from './component.store.js';
+import { isoTime } from '../common/times.js';
 
 /** The use of a value is written at most once in so many milliseconds by each host. */
 const INTERVAL_MS = 60_000;
@@ -77,7 +78,7 @@ export class CredentialUses implements OnModuleDestroy {
     this.logger.log('Ended a previous credential: WeChat uses the current one only', {
       componentAppId: appid,
       credential: field,
-      replacedAt: new Date(replacedAt).toISOString(),
+      replacedAt: isoTime(replacedAt),
     });
   }
 }

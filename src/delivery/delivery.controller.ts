@@ -19,6 +19,7 @@ import {
   toOutcomeView,
   type DeliveryListQuery,
 } from './delivery.views.js';
+import { lastOfFullPage } from '../http/list-query.js';
 
 const idParam = z.string().min(1).max(36);
 
@@ -40,7 +41,7 @@ export class DeliveryController {
     @Query({ schema: deliveryListQuery }) query: DeliveryListQuery,
   ): Promise<z.infer<typeof deliveryListView>> {
     const rows = await this.log.page(query);
-    const last = rows.length === query.limit ? rows.at(-1) : undefined;
+    const last = lastOfFullPage(rows, query.limit);
     return { deliveries: rows.map(toDeliveryView), next: last?.id ?? null };
   }
 

@@ -3,11 +3,12 @@ import type { Sent } from './delivery.job.js';
 import { pageQuery } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
+const timeView = z.iso.datetime();
 
 export const attemptView = z.object({
-  at: isoTime,
+  at: timeView,
   durationMs: z.int(),
   cause: z.enum(['schedule', 'responder', 'manual']),
   status: z.int().nullable().describe('HTTP status; null when no answer came'),
@@ -23,10 +24,10 @@ export const deliveryView = z.object({
   status: z.enum(['pending', 'delivered', 'dead', 'cancelled']),
   attempts: z.int().describe('Attempts of the schedule'),
   inHand: z.boolean().describe('Whether a process has it in hand now'),
-  nextAttemptAt: isoTime.nullable(),
+  nextAttemptAt: timeView.nullable(),
   lastError: z.string().nullable(),
-  createdAt: isoTime,
-  finishedAt: isoTime.nullable(),
+  createdAt: timeView,
+  finishedAt: timeView.nullable(),
 });
 export type DeliveryView = z.infer<typeof deliveryView>;
 
@@ -55,20 +56,16 @@ export function toDeliveryView(row: DeliveryRow): DeliveryView {
     status,
     attempts,
     inHand,
-    nextAttemptAt: inHand ? null : isoOrNull(row.nextAttemptAt),
+    nextAttemptAt: inHand ? null : isoTime(row.nextAttemptAt),
     lastError,
-    createdAt: new Date(row.createdAt).toISOString(),
-    finishedAt: isoOrNull(row.finishedAt),
+    createdAt: isoTime(row.createdAt),
+    finishedAt: isoTime(row.finishedAt),
   };
 }
 
 export function toAttemptView(row: Omit<DeliveryAttempt, 'id' | 'deliveryId'>): AttemptView {
   const { at, durationMs, cause, status, error } = row;
-  return { at: new Date(at).toISOString(), durationMs, cause, status, error };
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
+  return { at: isoTime(at), durationMs, cause, status, error };
 }
 
 export const deliveryViewExample: DeliveryView = {

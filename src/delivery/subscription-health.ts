@@ -8,8 +8,7 @@ import { countsAsFailure, FAILING_POLICY, isHopeless } from '../subscription/fai
 import type { Sent } from './delivery.job.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { SubscriptionStore } from '../subscription/subscription.store.js';
-
-const DAY_MS = 24 * 3_600_000;
+import { DAY_MS } from '../common/times.js';
 
 /** Follows whether targets take what they are sent, and gives up those that never do. */
 @Injectable()

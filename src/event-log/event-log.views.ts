@@ -7,8 +7,9 @@ import {
   deliveryDetailView,
   deliveryViewExample,
 } from '../delivery/delivery.views.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
+const timeView = z.iso.datetime();
 const KINDS = ['authorization', 'message', 'event'] as const;
 
 /** How many deliveries of a push there are, by status. */
@@ -36,8 +37,8 @@ export const eventView = z.object({
   msgType: z.string().nullable(),
   event: z.string().nullable(),
   fromUser: z.string().nullable().describe("FromUserName: the user's openid"),
-  createTime: isoTime.nullable().describe("WeChat's CreateTime"),
-  receivedAt: isoTime,
+  createTime: timeView.nullable().describe("WeChat's CreateTime"),
+  receivedAt: timeView,
   problem: z
     .string()
     .nullable()
@@ -121,7 +122,7 @@ export function toEventView(
     event,
     fromUser,
     createTime: row.createTime === null ? null : new Date(row.createTime * 1000).toISOString(),
-    receivedAt: new Date(row.receivedAt).toISOString(),
+    receivedAt: isoTime(row.receivedAt),
     problem: row.problem,
     outcome,
     deliveryCounts,

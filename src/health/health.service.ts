@@ -10,6 +10,7 @@ import { TicketService } from '../ticket/ticket.service.js';
 import { isServable, refreshDecision } from '../token-engine/refresh-decision.js';
 import { TokenService } from '../token/token.service.js';
 import type { HealthStatus, ReadyView } from './health.views.js';
+import { isoTime } from '../common/times.js';
 
 /** A database that takes longer than this to answer counts as down, in milliseconds. */
 const DATABASE_LIMIT_MS = 2000;
@@ -49,7 +50,7 @@ export class HealthService {
 
   private lastFailedWrite(): ReadyView['lastFailedWrite'] {
     const last = this.database.lastFailedWrite;
-    return last ? { ...last, at: new Date(last.at).toISOString() } : null;
+    return last ? { ...last, at: isoTime(last.at) } : null;
   }
 
   private async databaseStatus(): Promise<HealthStatus> {

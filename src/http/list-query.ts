@@ -10,3 +10,8 @@ export function pageQuery({ most, usual }: { most: number; usual: number }) {
     limit: z.coerce.number().int().min(1).max(most).default(usual),
   };
 }
+
+/** The row after which the next page begins; undefined where this one is the last. */
+export function lastOfFullPage<T>(rows: T[], limit: number): T | undefined {
+  return rows.length === limit ? rows.at(-1) : undefined;
+}

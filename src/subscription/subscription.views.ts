@@ -7,8 +7,9 @@ import {
   type Subscription,
 } from './subscription.js';
 import { previousSecretUntil } from './webhook-signature.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
+const timeView = z.iso.datetime();
 const appid = z.string().min(1).max(64);
 const kind = z.enum(['authorization', 'message', 'event']);
 
@@ -76,13 +77,13 @@ export const subscriptionChangeBody = z
 export const subscriptionView = z.object({
   id: z.string(),
   ...fields,
-  secretChangedAt: isoTime,
-  previousSecretUntil: isoTime.nullable().describe('Until then both secrets sign'),
-  failingSince: isoTime.nullable().describe('First failure since the last success'),
-  disabledAt: isoTime.nullable(),
+  secretChangedAt: timeView,
+  previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
+  failingSince: timeView.nullable().describe('First failure since the last success'),
+  disabledAt: timeView.nullable(),
   disabledReason: z.string().nullable().describe('Why the hub disabled it'),
-  createdAt: isoTime,
-  updatedAt: isoTime,
+  createdAt: timeView,
+  updatedAt: timeView,
   error: z
     .object({ code: z.string(), message: z.string() })
     .optional()
@@ -116,22 +117,14 @@ export function toSubscriptionView(subscription: Subscription): SubscriptionView
   const { secret: _, previousSecret: __, error, ...shown } = subscription;
   return {
     ...shown,
-    secretChangedAt: iso(shown.secretChangedAt),
-    previousSecretUntil: isoOrNull(previousSecretUntil(subscription)),
-    failingSince: isoOrNull(shown.failingSince),
-    disabledAt: isoOrNull(shown.disabledAt),
-    createdAt: iso(shown.createdAt),
-    updatedAt: iso(shown.updatedAt),
+    secretChangedAt: isoTime(shown.secretChangedAt),
+    previousSecretUntil: isoTime(previousSecretUntil(subscription)),
+    failingSince: isoTime(shown.failingSince),
+    disabledAt: isoTime(shown.disabledAt),
+    createdAt: isoTime(shown.createdAt),
+    updatedAt: isoTime(shown.updatedAt),
     ...(error && { error: { code: error.code, message: error.message } }),
   };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : iso(ms);
 }
 
 export const subscriptionViewExample: SubscriptionView = {

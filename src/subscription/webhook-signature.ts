@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { Secret } from '../common/secret.js';
 import type { Subscription } from './subscription.js';
+import { HOUR_MS } from '../common/times.js';
 
 /** Standard Webhooks asks for 24 to 64. */
 const SECRET_BYTES = 32;
-const HOUR_MS = 3_600_000;
 /** How long both secrets sign after a change, so that a receiver can change over. */
 const PREVIOUS_SECRET_HOURS = 24;
 

@@ -11,6 +11,7 @@ import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
 import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs, type Ticket } from './ticket.js';
 import { TicketService } from './ticket.service.js';
+import { isoTime } from '../common/times.js';
 
 /** The hub asks for a push of its own accord at most this often, over all hosts. */
 const START_PUSH_INTERVAL_MS = 30 * 60_000;
@@ -135,7 +136,7 @@ export class TicketPushService {
 }
 
 function tooSoon(componentAppId: string, nextAt: number): HubError {
-  const nextAttemptAt = new Date(nextAt).toISOString();
+  const nextAttemptAt = isoTime(nextAt);
   return new HubError(
     'start_push_too_soon',
     'A push of tickets was asked for less than a minute ago; WeChat pushes one every 10 minutes',

@@ -27,6 +27,7 @@ import {
   type TicketHistoryView,
   type TicketView,
 } from './ticket.views.js';
+import { lastOfFullPage } from '../http/list-query.js';
 
 const historyQuery = z.object(pageQuery({ most: 500, usual: 100 }));
 const startPushView = z.object({ errmsg: z.string() });
@@ -86,7 +87,7 @@ export class TicketController {
   ): Promise<TicketHistoryView> {
     await this.components.get(appid);
     const pushes = await this.tickets.history(appid, limit, before);
-    const next = pushes.length === limit ? (pushes.at(-1)?.id ?? null) : null;
+    const next = lastOfFullPage(pushes, limit)?.id ?? null;
     return { pushes: pushes.map(toTicketPushView), next };
   }
 

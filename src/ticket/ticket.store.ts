@@ -7,6 +7,7 @@ import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.j
 import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
 import { ComponentVerifyTicket } from './component-verify-ticket.entity.js';
 import { TICKET_INFO_TYPE, type Ticket, type UnreadableTicket } from './ticket.js';
+import { isoTime } from '../common/times.js';
 
 /** MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not. */
 const TICKET_INFO_TYPE_HEX = Buffer.from(TICKET_INFO_TYPE).toString('hex').toUpperCase();
@@ -53,7 +54,7 @@ export class TicketStore {
       ticket.infoType,
       this.config.legacyTicketPlaintext ? plain : this.box.seal(plain, location(ticket.appId)),
       // TypeORM's format on SQLite, and one that MySQL reads.
-      new Date(ticket.receivedAt).toISOString().replace('T', ' ').replace('Z', ''),
+      isoTime(ticket.receivedAt).replace('T', ' ').replace('Z', ''),
     ]);
   }
 

@@ -7,6 +7,7 @@ import {
   type Ticket,
   type UnreadableTicket,
 } from './ticket.js';
+import { isoTime } from '../common/times.js';
 
 /** A ticket as `/admin/tickets` shows it. */
 export const ticketView = z.object({
@@ -56,7 +57,7 @@ export function toTicketView(
     appId: ticket.appId,
     createTime: ticket.createTime,
     infoType: ticket.infoType,
-    receivedAt: new Date(ticket.receivedAt).toISOString(),
+    receivedAt: isoTime(ticket.receivedAt),
     ageSeconds: Math.floor(age / 1000),
     expiresAt: new Date(ticket.createTime * 1000 + TICKET_LIFE_MS).toISOString(),
     stale: isTicketStale(ticket, now),
@@ -77,7 +78,7 @@ export function toTicketPushView(event: CallbackEvent): TicketPushView {
   return {
     id,
     createTime,
-    receivedAt: new Date(receivedAt).toISOString(),
+    receivedAt: isoTime(receivedAt),
     ageAtArrivalSeconds:
       createTime === null ? null : Math.round(receivedAt - createTime * 1000) / 1000,
     keyUsed: keyUsed as TicketPushView['keyUsed'],

@@ -1,6 +1,7 @@
 import { backoffMs, type Backoff } from '../common/backoff.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { FailureKind } from '../wechat-api/wechat-errcode.js';
+import { DAY_MS } from '../common/times.js';
 
 /** The kinds of a failed call, and `internal`: the hub itself could not finish the exchange. */
 export type ExchangeFailureKind = FailureKind | 'internal';
@@ -106,7 +107,6 @@ export const FAILURE_POLICIES: Record<ExchangeFailureKind, FailurePolicy> = {
 };
 
 const BEIJING_OFFSET_MS = 8 * 3_600_000;
-const DAY_MS = 24 * 3_600_000;
 /** Spread of hosts and platforms after midnight. */
 const QUOTA_SPREAD_MS = 5 * 60_000;
 

@@ -11,6 +11,7 @@ import { LEASE_MS } from './token-limits.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
 import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
+import { isoTime } from '../common/times.js';
 
 /** Tries to save a token that WeChat has given: giving up loses it. */
 const SAVE_TRIES = 20;
@@ -147,7 +148,7 @@ export class LeasedExchange {
       tokenKind: this.source.kind,
       key,
       attempts,
-      nextAttemptAt: new Date(next).toISOString(),
+      nextAttemptAt: isoTime(next),
       advice,
       ...details,
     });

@@ -3,6 +3,7 @@ import type { Secret } from '../common/secret.js';
 import type { ExchangeFailureKind } from './failure-policy.js';
 import type { TokenTimes } from './refresh-decision.js';
 import type { TokenColumns } from './token-columns.js';
+import { isoTime } from '../common/times.js';
 
 /** The last failure of an exchange, as the row keeps it. */
 export interface LastError {
@@ -64,8 +65,7 @@ export function stateOfRow(row: TokenColumns, token: Secret | null): TokenState 
 
 /** The remembered failure as an error, for callers that come before the next attempt. */
 export function rememberedError({ lastError, nextAttemptAt }: TokenState): HubError {
-  const next =
-    nextAttemptAt === null ? {} : { nextAttemptAt: new Date(nextAttemptAt).toISOString() };
+  const next = nextAttemptAt === null ? {} : { nextAttemptAt: isoTime(nextAttemptAt) };
   if (!lastError) return refreshInProgress();
   return new HubError(lastError.code, lastError.message, {
     status: lastError.status,
@@ -78,7 +78,7 @@ export function refreshTooSoon(nextAttemptAt: number): HubError {
   return new HubError(
     'refresh_too_soon',
     'A refresh was forced a moment ago, and there is no token that works',
-    { status: 429, details: { nextAttemptAt: new Date(nextAttemptAt).toISOString() } },
+    { status: 429, details: { nextAttemptAt: isoTime(nextAttemptAt) } },
   );
 }
 

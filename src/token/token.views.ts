@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { ServableState, TokenState } from '../token-engine/token-state.js';
+import { isoTime } from '../common/times.js';
 
-const isoTime = z.iso.datetime();
+const timeView = z.iso.datetime();
 
 const lastErrorView = z.object({
   code: z.string(),
@@ -12,21 +13,21 @@ const lastErrorView = z.object({
   clientIp: z.string().optional().describe('The address that WeChat saw, where it names one'),
   operator: z.boolean().describe('Whether a person must act'),
   advice: z.string(),
-  at: isoTime,
+  at: timeView,
 });
 
 /** A component_access_token as `/admin/tokens` shows it. */
 export const tokenView = z.object({
   componentAppId: z.string(),
   componentAccessToken: z.string().nullable().describe('Masked unless reveal=true'),
-  obtainedAt: isoTime.nullable(),
-  expiresAt: isoTime.nullable(),
-  refreshAt: isoTime.nullable(),
+  obtainedAt: timeView.nullable(),
+  expiresAt: timeView.nullable(),
+  refreshAt: timeView.nullable(),
   remainingSeconds: z.int().describe('0 when there is no valid token'),
   generation: z.int(),
-  invalidatedAt: isoTime.nullable().describe('Since when WeChat is known to refuse the token'),
+  invalidatedAt: timeView.nullable().describe('Since when WeChat is known to refuse the token'),
   attempts: z.int().describe('Failures in a row'),
-  nextAttemptAt: isoTime
+  nextAttemptAt: timeView
     .nullable()
     .describe('Nothing is tried before: after a failure, or 5 s after a token of a tiny life'),
   lastError: lastErrorView.nullable(),
@@ -52,14 +53,14 @@ export function toTokenView(
   return {
     componentAppId,
     componentAccessToken: token && (reveal ? token.reveal() : token.mask()),
-    obtainedAt: toIso(state.obtainedAt),
-    expiresAt: toIso(state.expiresAt),
-    refreshAt: toIso(state.refreshAt),
+    obtainedAt: isoTime(state.obtainedAt),
+    expiresAt: isoTime(state.expiresAt),
+    refreshAt: isoTime(state.refreshAt),
     remainingSeconds: secondsLeft(state, now),
     generation: state.generation,
-    invalidatedAt: toIso(state.invalidatedAt),
+    invalidatedAt: isoTime(state.invalidatedAt),
     attempts: state.attempts,
-    nextAttemptAt: toIso(state.nextAttemptAt),
+    nextAttemptAt: isoTime(state.nextAttemptAt),
     lastError: toLastErrorView(state),
   };
 }
@@ -94,12 +95,8 @@ function toLastErrorView({ lastError }: TokenState): TokenView['lastError'] {
     clientIp,
     operator,
     advice,
-    at: new Date(lastError.at).toISOString(),
+    at: isoTime(lastError.at),
   };
-}
-
-function toIso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
 
 export const tokenViewExample: TokenView = {
