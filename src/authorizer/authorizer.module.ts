@@ -36,6 +36,7 @@ import { AuthorizerService } from './authorizer.service.js';
 import { AuthorizerStatistics } from './authorizer-statistics.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import { AuthorizerTransitions } from './authorizer.transitions.js';
+import { CodeVisitors } from './code-visitors.js';
 import { PageToken } from './page-token.js';
 
 /** Accounts that authorize a platform: from the click to a token that stays alive. */
@@ -71,6 +72,7 @@ import { PageToken } from './page-token.js';
     AuthorizerTokenSource,
     AuthorizerTokenService,
     AuthorizationCodeStore,
+    CodeVisitors,
     AuthorizationCodeService,
     AuthorizationOutcomes,
     AuthorizationEvents,
