@@ -5,8 +5,9 @@ import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import { LogBrake } from '../common/log-brake.js';
-import type { Secret } from '../common/secret.js';
 import { SingleFlight } from '../common/single-flight.js';
+import { Stopping } from '../common/stopping.js';
+import { unlessAborted } from '../common/time-limit.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
@@ -16,20 +17,24 @@ import { TokenService } from '../token/token.service.js';
 import { ComponentApi, type Authorization } from '../wechat-api/component-api.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
+import { codeInProgress, foreignCode } from './authorization-code-errors.js';
 import {
   AuthorizationCodeStore,
   CODE_LEASE_MS,
+  codeHashOf,
+  isPutOff,
   type ArrivedCode,
 } from './authorization-code.store.js';
 import type { AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizationOutcomes } from './authorization-outcomes.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
+import { CodeVisitors } from './code-visitors.js';
 
 /** How often the second way looks whether the first has finished: ever more patiently. */
 const FIRST_POLL_MS = 50;
 const POLL_GROWTH = 1.5;
 const LAST_POLL_MS = 1000;
-/** Longest that a redirect waits for the exchange, in milliseconds. */
+/** Longest that one way waits for the other, in milliseconds; visitors wait shorter. */
 const MAX_WAIT_MS = 15_000;
 /** Codes that one turn of the timer takes up. */
 const DUE_BATCH = 50;
@@ -46,6 +51,9 @@ const HOPELESS_AFTER_MS = 24 * 3_600_000;
  *   event  ───┘       ▲              └─ later   WeChat or the database failed: tried again
  *                     └───────────────────┘
  * ```
+ *
+ * A code whose exchange failed is tried again when its back-off is over, and no sooner whoever asks:
+ * anybody can make a code up and bring it a thousand times.
  */
 @Injectable()
 export class AuthorizationCodeService implements OnModuleDestroy {
@@ -64,26 +72,22 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     private readonly clock: Clock,
     private readonly brake: LogBrake,
     private readonly time: TrustedTime,
+    private readonly visitors: CodeVisitors,
+    private readonly stopping: Stopping,
   ) {}
 
   /**
    * Records a code durably and exchanges it.
+   * @param visitor address of the visitor who waits for that, if it is one.
    * @throws {HubError} 409 `authorization_code_refused`, 409 `authorization_code_foreign` where it
    * counts for another request, 503 `authorization_in_progress` where it is tried again, or what
    * kept it from being recorded.
    */
-  async consume(arrived: ArrivedCode): Promise<AuthorizerId> {
+  async consume(arrived: ArrivedCode, visitor?: string): Promise<AuthorizerId> {
     await this.components.getEnabled(arrived.componentAppId);
-    const { request } = arrived;
-    const { codeHash } = await this.database.transaction(async (manager) => {
-      const row = await this.codes.keep(arrived, manager);
-      const counts = request === undefined || (await this.requests.bind(row, request, manager));
-      if (!counts) throw foreign();
-      return row;
-    });
-    const row = await this.process(codeHash).catch((error: unknown) => {
-      throw inProgress(error);
-    });
+    const kept = await this.keep(arrived);
+    const row = kept.state === 'pending' ? await this.result(kept.codeHash, visitor) : kept;
+    this.visitors.ended(row);
     if (row.state === 'done' && row.authorizerAppId !== null) {
       return { componentAppId: row.componentAppId, authorizerAppId: row.authorizerAppId };
     }
@@ -91,11 +95,6 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       status: 409,
       details: { reason: row.lastError },
     });
-  }
-
-  /** Whether the code has come before: whatever became of it, it costs no further call. */
-  isKnown(componentAppId: string, code: Secret): Promise<boolean> {
-    return this.codes.isKnown(componentAppId, code);
   }
 
   /** Exchanges a recorded code, or waits for whoever is doing it. @throws {HubError} */
@@ -107,10 +106,35 @@ export class AuthorizationCodeService implements OnModuleDestroy {
   async processDue(): Promise<void> {
     const due = await this.codes.due(DUE_BATCH);
     await Promise.all(due.map((codeHash) => this.process(codeHash).catch(() => undefined)));
+    await this.visitors.settle();
   }
 
+  /** An exchange that has begun is finished: the account would be lost with WeChat's answer. */
   async onModuleDestroy(): Promise<void> {
+    this.stopping.begin();
     await this.flights.idle();
+  }
+
+  /** The code's row; what is there already is not written again. */
+  private async keep(arrived: ArrivedCode): Promise<AuthorizationCode> {
+    const { componentAppId, code, request } = arrived;
+    const known = await this.codes.find(codeHashOf(componentAppId, code));
+    const knownToCount = known && (request === undefined || this.requests.isBound(known, request));
+    if (knownToCount === false) throw foreignCode();
+    if (known && knownToCount) return known;
+    return this.database.transaction(async (manager) => {
+      const row = await this.codes.keep(arrived, manager);
+      const counts = request === undefined || (await this.requests.bind(row, request, manager));
+      if (!counts) throw foreignCode();
+      return row;
+    });
+  }
+
+  private result(codeHash: string, visitor: string | undefined): Promise<AuthorizationCode> {
+    const result = this.process(codeHash).catch((error: unknown) => {
+      throw codeInProgress(error);
+    });
+    return visitor === undefined ? result : this.visitors.wait(codeHash, visitor, result);
   }
 
   private async processOnce(codeHash: string): Promise<AuthorizationCode> {
@@ -120,23 +144,27 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       const row = await this.codes.find(codeHash);
       if (!row) throw new Error('A code that was recorded is gone');
       if (row.state !== 'pending') return row;
-      if (await this.acquired(row)) {
-        await this.exchange(row);
-      } else {
-        await delay(poll);
-        poll = Math.min(poll * POLL_GROWTH, LAST_POLL_MS);
+      if (this.stopping.begun) break;
+      if (!isPending(row.leaseUntil, CODE_LEASE_MS, this.clock.now())) {
+        if (isPutOff(row, this.clock.now())) break;
+        if (await this.acquired(row)) {
+          await this.exchange(row);
+          continue;
+        }
       }
+      await delay(poll, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      poll = Math.min(poll * POLL_GROWTH, LAST_POLL_MS);
     }
-    throw inProgress();
+    throw codeInProgress();
   }
 
   private async acquired(row: AuthorizationCode): Promise<boolean> {
-    if (isPending(row.leaseUntil, CODE_LEASE_MS, this.clock.now())) return false;
     try {
-      // A wait for the platform's own token is no time of the lease.
-      await this.componentTokens.current(row.componentAppId);
+      // A wait for the platform's own token is no time of the lease, and nothing that a stop awaits.
+      const token = this.componentTokens.current(row.componentAppId);
+      await unlessAborted(this.stopping.signal, token);
     } catch (error) {
-      await this.postpone(row, error);
+      if (!this.stopping.begun) await this.postpone(row, error);
       throw error;
     }
     return this.codes.acquire(row.codeHash, this.owner);
@@ -184,18 +212,4 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       error,
     });
   }
-}
-
-function foreign(): HubError {
-  return new HubError('authorization_code_foreign', 'This authorization belongs to another link', {
-    status: 409,
-    level: 'warn',
-  });
-}
-
-function inProgress(cause?: unknown): HubError {
-  return new HubError('authorization_in_progress', 'The authorization is still being processed', {
-    status: 503,
-    cause,
-  });
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { In, Not, type EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
-import { isOverSql } from '../common/clock-trust.js';
+import { isOverSql, isPending } from '../common/clock-trust.js';
 import { Secret, sha256Hex } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
@@ -64,13 +64,18 @@ export class AuthorizationCodeStore {
     return this.lock(codeHash, manager);
   }
 
-  /** Whether a code has come before, by any way. */
-  async isKnown(componentAppId: string, code: Secret): Promise<boolean> {
-    return (await this.find(codeHashOf(componentAppId, code))) !== null;
-  }
-
   find(codeHash: string): Promise<AuthorizationCode | null> {
     return this.database.read((manager) => manager.findOneBy(AuthorizationCode, { codeHash }));
+  }
+
+  /** Those of the codes that have a result. */
+  ended(codeHashes: string[]): Promise<Pick<AuthorizationCode, 'codeHash' | 'state'>[]> {
+    return this.database.read((manager) =>
+      manager.find(AuthorizationCode, {
+        select: { codeHash: true, state: true },
+        where: { codeHash: In(codeHashes), state: Not('pending') },
+      }),
+    );
   }
 
   /** The row as it is now, kept from others until the transaction ends. */
@@ -98,7 +103,7 @@ export class AuthorizationCodeStore {
     return rows.map((row) => row.codeHash);
   }
 
-  /** Takes the right to exchange a pending code for {@link CODE_LEASE_MS}. */
+  /** Takes the right to exchange a pending code that is not put off, for {@link CODE_LEASE_MS}. */
   async acquire(codeHash: string, owner: string): Promise<boolean> {
     const now = this.clock.now();
     const leaseUntil = now + CODE_LEASE_MS;
@@ -109,6 +114,8 @@ export class AuthorizationCodeStore {
         .set({ leaseOwner: owner, leaseUntil, attempts: () => 'attempts + 1' })
         .where("code_hash = :codeHash AND state = 'pending'", { codeHash })
         .andWhere(isOverSql('lease_until', CODE_LEASE_MS, now))
+        // Another host may have failed since the row was read.
+        .andWhere(`(last_error IS NULL OR ${isOverSql('next_attempt_at', LONGEST_WAIT_MS, now)})`)
         .execute(),
     );
     return result.affected === 1;
@@ -151,7 +158,13 @@ export class AuthorizationCodeStore {
   }
 }
 
-function codeHashOf(componentAppId: string, code: Secret): string {
+/** Whether a failure puts the next attempt off until later, whoever asks for it. */
+export function isPutOff({ lastError, nextAttemptAt }: AuthorizationCode, now: number): boolean {
+  return lastError !== null && isPending(nextAttemptAt, LONGEST_WAIT_MS, now);
+}
+
+/** The name of a code's row. */
+export function codeHashOf(componentAppId: string, code: Secret): string {
   return sha256Hex(`${componentAppId}\n${code.reveal()}`);
 }
 

@@ -1,7 +1,7 @@
-import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
+import { senderOf } from '../common/source-address.js';
 import { MINUTE_MS } from '../common/times.js';
 
 /**
@@ -24,8 +24,6 @@ export const VISITOR_LIMITS = {
 
 /** Addresses that are remembered; the one not seen for longest is forgotten. */
 const ADDRESSES = 20_000;
-/** IPv6 gives each subscriber as many addresses as he likes of this many bits. */
-const IPV6_PREFIX = 64;
 
 /** Too many people clicked or came back, or one did too often. */
 export class TooManyAuthorizationsError extends HubError {
@@ -61,7 +59,7 @@ export class VisitorLimit {
    */
   count(componentAppId: string, address: string): () => void {
     const now = this.clock.now();
-    const key = `${componentAppId} ${addressGroup(address)}`;
+    const key = `${componentAppId} ${senderOf(address)}`;
     const { burst, refillMs, little } = VISITOR_LIMITS;
     const left = this.leftOf(key, now);
     if (left < 1) throw new TooManyAuthorizationsError(seconds((1 - left) * refillMs));
@@ -102,13 +100,4 @@ export class VisitorLimit {
 
 function seconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1000));
-}
-
-/** One name for all addresses that one subscriber has. */
-export function addressGroup(address: string): string {
-  if (!ipaddr.isValid(address)) return 'unknown';
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  const bytes = parsed.toByteArray().slice(0, IPV6_PREFIX / 8);
-  return `${Buffer.from(bytes).toString('hex')}/${IPV6_PREFIX}`;
 }

@@ -54,7 +54,6 @@ export interface AuthorizationLinks {
 @Injectable()
 export class AuthorizationLinkService {
   private readonly clicks: VisitorLimit;
-  private readonly strays: VisitorLimit;
 
   constructor(
     private readonly components: ComponentService,
@@ -65,21 +64,6 @@ export class AuthorizationLinkService {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
     this.clicks = new VisitorLimit(clock);
-    this.strays = new VisitorLimit(clock);
-  }
-
-  /**
-   * Whether a code that nobody knows may be tried; call what it gives when it was a real one. The
-   * first code of a request costs no more than the click that the request was made for.
-   * @throws {TooManyAuthorizationsError} when too many were made up.
-   */
-  admitCode(
-    componentAppId: string,
-    request: AuthorizationRequest | undefined,
-    address: string,
-  ): () => void {
-    if (request?.codeHash === null) return () => undefined;
-    return this.strays.count(componentAppId, address);
   }
 
   /** Asks nothing of WeChat. @throws {HubError} 400 `return_to_not_allowed`, or of the platform. */

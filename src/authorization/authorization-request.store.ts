@@ -72,6 +72,11 @@ export class AuthorizationRequestStore {
     return true;
   }
 
+  /** Whether {@link bind} has an answer that no longer changes, and which; undefined for not yet. */
+  isBound({ requestId }: AuthorizationCode, bringer: string | null): boolean | undefined {
+    return requestId === null ? undefined : requestId === (bringer ?? NO_REQUEST);
+  }
+
   /** The browser came back without a code. @returns whether the request had none before, either. */
   async giveUp(id: string): Promise<boolean> {
     const returnedAt = this.clock.now();

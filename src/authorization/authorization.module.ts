@@ -20,6 +20,7 @@ import { AuthorizationResultController } from './authorization-result.controller
 import { AuthorizationResultService } from './authorization-result.service.js';
 import { AuthorizationRetention } from './authorization.retention.js';
 import { AuthorizeController } from './authorize.controller.js';
+import { CodeVisitors } from './code-visitors.js';
 import { PageToken } from './page-token.js';
 
 /** How an account comes in: page, link, code, event, and the result for the platform's own service. */
@@ -39,6 +40,7 @@ import { PageToken } from './page-token.js';
   ],
   providers: [
     AuthorizationCodeStore,
+    CodeVisitors,
     AuthorizationCodeService,
     AuthorizationCodeRefresher,
     AuthorizationOutcomes,

@@ -27,6 +27,7 @@ import {
   unfinishedPage,
 } from './authorize-page.js';
 import { linkFields } from './authorization-link.views.js';
+import { CodeVisitors } from './code-visitors.js';
 import { PageToken } from './page-token.js';
 
 const pageQuery = z.object({
@@ -75,6 +76,7 @@ export class AuthorizeController {
   constructor(
     private readonly links: AuthorizationLinkService,
     private readonly codes: AuthorizationCodeService,
+    private readonly visitors: CodeVisitors,
     private readonly requests: AuthorizationRequestStore,
     private readonly results: AuthorizationResultService,
     private readonly pages: PageToken,
@@ -139,10 +141,8 @@ export class AuthorizeController {
       return;
     }
     const code = new Secret(query.auth_code);
-    const known = await this.codes.isKnown(componentAppId, code);
-    const wasReal = known ? undefined : this.links.admitCode(componentAppId, request, address);
+    await this.visitors.admit(componentAppId, code, request, address);
     const outcome = await this.consume(componentAppId, code, request?.id ?? null, address);
-    if (outcome.result === 'authorized') wasReal?.();
     if (request && this.sendOn(request, 'code', reply)) return;
     const html =
       outcome.result === 'authorized'
@@ -194,7 +194,7 @@ export class AuthorizeController {
   ): Promise<Outcome> {
     try {
       const arrived = { componentAppId, code, source: 'redirect' as const, request };
-      const { authorizerAppId } = await this.codes.consume(arrived);
+      const { authorizerAppId } = await this.codes.consume(arrived, sourceAddress);
       return { result: 'authorized', authorizerAppId };
     } catch (error) {
       if (!(error instanceof HubError)) throw error;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Injectable } from '@nestjs/common';
 
 /**
@@ -7,24 +8,35 @@ import { Injectable } from '@nestjs/common';
  */
 @Injectable()
 export class Stopping {
-  private step: 'none' | 'announced' | 'begun' = 'none';
+  private readonly beginning = new AbortController();
+  private isAnnounced = false;
+
+  constructor() {
+    // Any number may wait for something else and be told.
+    setMaxListeners(0, this.signal);
+  }
 
   /** Whether this hub will stop, or does. */
   get announced(): boolean {
-    return this.step !== 'none';
+    return this.isAnnounced || this.begun;
   }
 
   get begun(): boolean {
-    return this.step === 'begun';
+    return this.signal.aborted;
+  }
+
+  /** Aborted when the stop begins: for waits that are not worth a stop. */
+  get signal(): AbortSignal {
+    return this.beginning.signal;
   }
 
   /** From now on readiness says no. */
   announce(): void {
-    if (this.step === 'none') this.step = 'announced';
+    this.isAnnounced = true;
   }
 
   /** From now on requests are refused. */
   begin(): void {
-    this.step = 'begun';
+    this.beginning.abort();
   }
 }

@@ -19,3 +19,21 @@ export async function within<T>(ms: number, work: Promise<T>, onTimeout: () => T
     clearTimeout(timer);
   }
 }
+
+/**
+ * The result of `work`, unless the signal is aborted first: then its reason is thrown. The work
+ * itself goes on.
+ */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let end: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { duplexPair, type Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GATE_LIMITS, RequestGate, type GateLimits } from './request-gate.js';
 
@@ -14,15 +15,33 @@ async function listen(limits: Partial<GateLimits>, handler: RequestListener): Pr
 }
 
 /** A connection, with all that it was sent. */
-async function open(text = ''): Promise<{ socket: Socket; received: () => string }> {
+async function open(
+  text = '',
+  localAddress = '127.0.0.1',
+): Promise<{ socket: Socket; received: () => string }> {
   const { port } = server.address() as AddressInfo;
-  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  const socket = connect({ port, host: '127.0.0.1', localAddress }).on('error', () => undefined);
   sockets.push(socket);
   let received = '';
   socket.on('data', (chunk) => (received += chunk));
   await once(socket, 'connect');
   socket.write(text);
   return { socket, received: () => received };
+}
+
+/** A connection of an address that this machine does not have. */
+function connectFrom(
+  remoteAddress: string,
+  text = '',
+): { stream: Duplex; received: () => string; ended: () => boolean } {
+  const [stream, far] = duplexPair();
+  let received = '';
+  let ended = false;
+  stream.on('data', (chunk) => (received += chunk)).on('error', () => undefined);
+  far.once('close', () => (ended = true)).on('error', () => undefined);
+  server.emit('connection', Object.assign(far, { remoteAddress }));
+  stream.write(text);
+  return { stream, received: () => received, ended: () => ended };
 }
 
 async function until(done: () => boolean): Promise<void> {
@@ -36,6 +55,7 @@ afterEach(() => {
 });
 
 const GET = 'GET /a HTTP/1.1\r\nhost: a\r\n\r\n';
+const HEALTH = GET.replace('/a', '//Health/ready');
 const PUSH = 'POST /callback/a/events HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n';
 const upload = (bytes: number): string =>
   `POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n`;
@@ -85,6 +105,37 @@ describe('the gate in front of requests', () => {
     await until(() => later.received().includes('ok'));
   });
 
+  it('leaves room for health and for other addresses, whatever one has under way', async () => {
+    const held: (() => void)[] = [];
+    const limits = { requests: 3, requestsPerAddress: 2, health: 3, healthPerAddress: 2 };
+    await listen(limits, (_, response) => held.push(() => response.end('ok')));
+    const refused = async (text: string, from?: string): Promise<void> => {
+      const one = await open(text, from);
+      await once(one.socket, 'close');
+      expect(one.received()).toContain('too_busy');
+    };
+    for (const text of [GET, GET, HEALTH, HEALTH]) await open(text);
+    await until(() => held.length === 4);
+    await refused(GET);
+    await refused(HEALTH);
+    for (const text of [GET, HEALTH]) await open(text, '127.0.0.2');
+    await until(() => held.length === 6);
+    for (const text of [GET, HEALTH]) await refused(text, '127.0.0.3');
+    await open(PUSH);
+    await until(() => held.length === 7);
+    held.splice(0).forEach((answer) => answer());
+    await open(GET);
+    await until(() => held.length === 1);
+  });
+
+  it('lets one address have more under way of what the token is wanted for', async () => {
+    let handled = 0;
+    await listen({ requests: 4, requestsPerAddress: 1 }, () => (handled += 1));
+    await open(GET);
+    for (const path of ['/api/a', '//admin/a']) await open(GET.replace('/a', path));
+    await until(() => handled === 3);
+  });
+
   it('counts a request as done when its client goes away', async () => {
     const handled: Promise<unknown>[] = [];
     await listen({ requests: 1 }, (_, response) => handled.push(once(response, 'close')));
@@ -120,6 +171,26 @@ describe('the gate in front of requests', () => {
     for (const { socket } of first) socket.write(GET);
     await until(() => first.every(({ received }) => received().includes('ok')));
     expect(first.map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
+  });
+
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::7', true],
+    ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
+    ['::ffff:192.0.2.1', '192.0.2.1', true],
+    ['192.0.2.1', '192.0.2.2', false],
+  ])('takes %s and %s for one sender: %s', async (one, other, same) => {
+    const limits = { connectionsPerAddress: 2, requestsPerAddress: 1 };
+    const held: (() => void)[] = [];
+    await listen(limits, (_, response) => held.push(() => response.end('ok')));
+    const first = connectFrom(one, GET);
+    await until(() => held.length === 1);
+    const second = connectFrom(other, GET);
+    await until(() => held.length === 2 || second.received().includes('too_busy'));
+    expect(held.length).toBe(same ? 1 : 2);
+    const more = [connectFrom(one), connectFrom(other)];
+    await until(() => more.some(({ ended }) => ended()) || !same);
+    expect(more.some(({ ended }) => ended())).toBe(same);
+    first.stream.destroy();
   });
 
   it.each([

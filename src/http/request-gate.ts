@@ -10,6 +10,8 @@ import type { Socket } from 'node:net';
 import { v4 as uuidv4 } from 'uuid';
 import { HubError } from '../common/hub-error.js';
 import { closingAnswer } from './raw-answer.js';
+import { senderOf } from '../common/source-address.js';
+import { Tally } from '../common/tally.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -19,8 +21,17 @@ export interface GateLimits {
   connections: number;
   /** Of one address, unless it is a trusted proxy's. */
   connectionsPerAddress: number;
-  /** Requests under way that are no pushes. */
+  /** Requests under way that are neither pushes nor for health. */
   requests: number;
+  /**
+   * The same of one address, unless it is a trusted proxy's. Those that want the token do not count:
+   * without it they are refused at once, and with it hundreds may wait for one refresh.
+   */
+  requestsPerAddress: number;
+  /** Requests for health: an orchestrator must see that a busy hub lives. */
+  health: number;
+  /** The same of one address, unless it is a trusted proxy's. */
+  healthPerAddress: number;
   /** Pushes of WeChat's under way: a responder may let 300 a second wait for 4.5 s. */
   pushes: number;
   /** Requests that wait on a connection for the answer to the one before; more end the connection. */
@@ -43,6 +54,9 @@ export const GATE_LIMITS: GateLimits = {
   connections: 4000,
   connectionsPerAddress: 1000,
   requests: 256,
+  requestsPerAddress: 64,
+  health: 64,
+  healthPerAddress: 16,
   pushes: 4000,
   pipelined: 16,
   receivingBytes: 64 * MIB,
@@ -58,6 +72,10 @@ const LATE_CHECK_MS = 1000;
 /** Milliseconds for which a connection is kept after an answer: longer than balancers keep theirs. */
 const KEEP_ALIVE_MS = 72_000;
 const CALLBACK_PATH = /^\/+callback\//i;
+const HEALTH_PATH = /^\/+health\//i;
+const TOKEN_PATH = /^\/+(?:api|admin)\//i;
+
+type Kind = 'requests' | 'health' | 'pushes';
 
 interface Exchange {
   request: IncomingMessage;
@@ -66,6 +84,8 @@ interface Exchange {
 
 /** Requests of one connection: one is answered at a time. */
 interface Connection {
+  /** By which it is counted; empty for a proxy's, whose connections are many people's. */
+  address: string;
   busy: boolean;
   waiting: Exchange[];
 }
@@ -74,15 +94,14 @@ interface Connection {
  * Comes before the framework and bounds what strangers can make a process hold: one request
  * at a time on a connection, and limits on connections, on requests under way and on bytes being
  * received, of one address and in all. A request that exceeds them is answered 503 with
- * `Connection: close` before anything is read or done for it; pushes have room of their own. A
- * connection that exceeds them, or on which too many requests wait, is cut without an answer.
+ * `Connection: close` before anything is read or done for it; pushes and requests for health have
+ * room of their own. A connection that exceeds them, or on which too many requests wait, is cut without an answer.
  */
 export class RequestGate {
   private readonly connections = new WeakMap<Socket, Connection>();
   private readonly connected = new Tally();
   private readonly receiving = new Tally();
-  private requests = 0;
-  private pushes = 0;
+  private readonly underWay = { requests: new Tally(), health: new Tally(), pushes: new Tally() };
 
   /** @param isProxy whether an address is a trusted proxy's, which speaks for many clients. */
   constructor(
@@ -112,6 +131,7 @@ export class RequestGate {
 
   private connect(socket: Socket): void {
     const address = this.countedAddress(socket);
+    this.connections.set(socket, { address, busy: false, waiting: [] });
     const held = this.connected.add(address, 1);
     socket.once('close', () => this.connected.add(address, -1));
     if (address && held > this.limits.connectionsPerAddress) socket.destroy();
@@ -119,9 +139,9 @@ export class RequestGate {
 
   private arrived(exchange: Exchange, handler: RequestListener): void {
     const { socket } = exchange.request;
-    const connection = this.connections.get(socket) ?? { busy: false, waiting: [] };
-    this.connections.set(socket, connection);
-    if (!connection.busy) this.begin(exchange, connection, handler);
+    const connection = this.connections.get(socket);
+    if (!connection) socket.destroy();
+    else if (!connection.busy) this.begin(exchange, connection, handler);
     else if (connection.waiting.length < this.limits.pipelined) connection.waiting.push(exchange);
     else {
       connection.waiting = [];
@@ -134,7 +154,7 @@ export class RequestGate {
   private begin(exchange: Exchange, connection: Connection, handler: RequestListener): void {
     const { request, response } = exchange;
     connection.busy = true;
-    const release = this.admit(request);
+    const release = this.admit(request, connection);
     response.once('close', () => {
       release?.();
       connection.busy = false;
@@ -146,25 +166,33 @@ export class RequestGate {
   }
 
   /** Counts a request; what undoes that, or undefined where a limit is reached. */
-  private admit(request: IncomingMessage): (() => void) | undefined {
-    const isPush = CALLBACK_PATH.test(request.url ?? '');
-    const kind = isPush ? 'pushes' : 'requests';
-    const received = this.receive(request);
-    if (!received || this[kind] >= this.limits[kind]) {
+  private admit(request: IncomingMessage, { address }: Connection): (() => void) | undefined {
+    const { url = '' } = request;
+    const kind = kindOf(url);
+    const underWay = this.underWay[kind];
+    const counted = kind === 'pushes' || TOKEN_PATH.test(url) ? '' : address;
+    const received = this.receive(request, address);
+    const isFull = underWay.total >= this.limits[kind];
+    if (!received || isFull || (counted && underWay.of(counted) >= this.shareOf(kind))) {
       received?.();
       return undefined;
     }
-    this[kind] += 1;
+    underWay.add(counted, 1);
     return () => {
-      this[kind] -= 1;
+      underWay.add(counted, -1);
       received();
     };
   }
 
-  private receive(request: IncomingMessage): (() => void) | undefined {
+  /** How much one address may have of a kind. */
+  private shareOf(kind: Kind): number {
+    const { requestsPerAddress, healthPerAddress } = this.limits;
+    return kind === 'health' ? healthPerAddress : requestsPerAddress;
+  }
+
+  private receive(request: IncomingMessage, address: string): (() => void) | undefined {
     const bytes = this.expectedBytes(request);
     if (bytes <= this.limits.smallBody) return () => undefined;
-    const address = this.countedAddress(request.socket);
     const { receivingBytes, receivingBytesPerAddress } = this.limits;
     const ofAddress = this.receiving.add(address, bytes);
     let counted = true;
@@ -188,10 +216,16 @@ export class RequestGate {
     return Math.min(Number(headers['content-length'] ?? 0), largestBody);
   }
 
-  /** Empty for a proxy, whose connections are many people's. */
-  private countedAddress({ remoteAddress = '' }: Socket): string {
-    return this.isProxy(remoteAddress) ? '' : remoteAddress;
+  private countedAddress({ remoteAddress }: Socket): string {
+    // One that has ended already has none.
+    if (remoteAddress === undefined || this.isProxy(remoteAddress)) return '';
+    return senderOf(remoteAddress);
   }
+}
+
+function kindOf(url: string): Kind {
+  if (CALLBACK_PATH.test(url)) return 'pushes';
+  return HEALTH_PATH.test(url) ? 'health' : 'requests';
 }
 
 /**
@@ -202,21 +236,6 @@ function abortCheaply(socket: Socket): void {
   const { stackTraceLimit } = Error;
   socket.prependOnceListener('close', () => (Error.stackTraceLimit = 0));
   socket.once('close', () => (Error.stackTraceLimit = stackTraceLimit));
-}
-
-/** A sum for each key and of all; forgets keys that are back at nothing. */
-class Tally {
-  total = 0;
-  private readonly counts = new Map<string, number>();
-
-  /** @returns the key's sum with it. */
-  add(key: string, amount: number): number {
-    this.total += amount;
-    const sum = (this.counts.get(key) ?? 0) + amount;
-    if (sum === 0) this.counts.delete(key);
-    else this.counts.set(key, sum);
-    return sum;
-  }
 }
 
 function refuse(response: ServerResponse): void {

@@ -95,6 +95,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     const { code, event } = await consent();
     await test.hub.push(event);
     await eventually('the first try', () => (calls(test, QUERY_AUTH) > 0 ? true : undefined));
+    expect(resultOf(await comeBack(test, code))).toBe('pending');
     test.clock.advance(MINUTE);
     expect(resultOf(await comeBack(test, code))).toBe('failed');
     await authorizerTick(test);
