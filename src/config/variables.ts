@@ -40,6 +40,7 @@ function typed(ends: Ends): z.ZodString {
     .overwrite((text) => trimInvisible(text, ends));
 }
 
+const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 const appid = typed('any').regex(
   /^[A-Za-z0-9_-]{6,64}$/,
   'must be an appid: 6 to 64 letters, digits, "_" or "-"',
@@ -63,6 +64,10 @@ const databaseUrl = z.string().superRefine((url, context) => {
 const origins = z
   .string()
   .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .refine((list) => list.every((entry) => !entry.includes('*')), {
+    error: 'must name each origin: "*" stands for none',
+    abort: true,
+  })
   .refine(
     (list) => list.every((entry) => URL.canParse(entry) && new URL(entry).origin === entry),
     'must be a list of origins such as https://app.example.com, separated by commas',
@@ -79,8 +84,12 @@ const proxies = z
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .refine(
     (list) => list.every(isNetwork),
-    'must be a list of addresses and CIDRs, not of all addresses, separated by commas',
+    'must be a list of addresses and CIDRs, separated by commas; none shorter than /8, or /16 of IPv6',
   );
+const host = z.string().superRefine((text, context) => {
+  const message = hostProblem(text);
+  if (message) context.addIssue({ code: 'custom', message });
+});
 const masterKeys = z
   .string()
   .refine(
@@ -140,7 +149,7 @@ function isDecodableText(text: string): boolean {
 
 function databaseUrlProblem(text: string): string | undefined {
   const [, path] = /^sqlite:(.*)$/s.exec(text) ?? [];
-  if (path !== undefined) return path === ':memory:' ? undefined : sqlitePathProblem(path);
+  if (path !== undefined) return sqlitePathProblem(path);
   try {
     parseMysqlUrl(text);
     return undefined;
@@ -153,6 +162,7 @@ function databaseUrlProblem(text: string): string | undefined {
 /** The driver would take these for something else than the path of a file. */
 function sqlitePathProblem(path: string): string | undefined {
   if (path === '') return 'must be sqlite:PATH or mysql://user:password@host:3306/database';
+  if (path === ':memory:') return 'must have the path of a file: memory is lost with the process';
   if (path.includes('?'))
     return 'must not have "?" in the path of a SQLite file: it has no options';
   if (/^[a-z][a-z0-9+.-]+:/i.test(path)) return 'must have the path of a file after sqlite:';
@@ -165,15 +175,27 @@ function isTarget(entry: string): boolean {
   return ipaddr.isValid(entry) || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(entry);
 }
 
-/** An address, or a range of them that leaves others. */
+/** What can be listened on: an address, or a name that may lead to one. */
+function hostProblem(text: string): string | undefined {
+  if (text.startsWith('[')) return 'must be an address without brackets, such as ::1';
+  if (isIP(text) !== 0) return undefined;
+  // URLs read names that end in a number as IPv4 addresses, and refuse most of them.
+  const isName =
+    HOST_NAME.test(text) &&
+    URL.canParse(`http://${text}`) &&
+    isIP(new URL(`http://${text}`).hostname) === 0;
+  return isName ? undefined : 'must be an IP address or a host name';
+}
+
+/** An address, or a range of them that is not of so many that nobody has as many proxies. */
 function isNetwork(entry: string): boolean {
   const [address = '', prefix, ...more] = entry.split('/');
   // An IPv4 address in the form of IPv6 is the same one: a range of them would be one of all.
   const plain = isIP(address) !== 0 && !/%|^::ffff:/i.test(address);
   if (!plain || more.length > 0) return false;
   if (prefix === undefined) return true;
-  const bits = isIP(address) === 4 ? 32 : 128;
-  return /^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= bits;
+  const [shortest, longest] = isIP(address) === 4 ? [8, 32] : [16, 128];
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) >= shortest && Number(prefix) <= longest;
 }
 
 function isMasterKey(entry: string): boolean {
@@ -209,7 +231,7 @@ export const componentFields = {
 /** Every variable that the hub reads. `.env.example` and the READMEs are held against this table. */
 export const variables = {
   HOST: {
-    schema: z.string().default('127.0.0.1'),
+    schema: host.default('127.0.0.1'),
     meaning: 'Address to listen on; 0.0.0.0 for all',
     example: '0.0.0.0',
   },

@@ -103,6 +103,7 @@ export class Database {
    */
   async check(): Promise<void> {
     if (!this.writes.isFailing) {
+      await guard(async () => this.sqlite.checkFile());
       await this.read((manager) => manager.query('SELECT 1'));
       return;
     }

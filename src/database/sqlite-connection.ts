@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { Mutex } from '../common/mutex.js';
+import { SqliteFileWatch } from './sqlite-file-watch.js';
 import { codeOf, DatabaseUnavailableError, isLocked } from './database-error.js';
 
 /** Time between two looks at a file that another program has locked, in milliseconds. */
@@ -27,7 +28,17 @@ type Work<T> = (manager: EntityManager) => Promise<T>;
 export class SqliteConnection {
   private readonly turns = new Mutex();
 
-  constructor(private readonly dataSource: DataSource) {}
+  private readonly file: SqliteFileWatch | undefined;
+
+  constructor(private readonly dataSource: DataSource) {
+    const { type, database } = dataSource.options;
+    if (type === 'better-sqlite3') this.file = new SqliteFileWatch(database);
+  }
+
+  /** @throws where the file is no longer under its name. */
+  checkFile(): void {
+    this.file?.check();
+  }
 
   /**
    * Runs `work` in one transaction.
@@ -66,6 +77,7 @@ export class SqliteConnection {
   }
 
   private async transact<T>(work: Work<T>): Promise<T> {
+    this.checkFile();
     try {
       return await this.dataSource.manager.transaction(work);
     } catch (error) {

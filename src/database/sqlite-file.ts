@@ -27,7 +27,6 @@ const CODES: [code: string, what: string][] = [
  * itself says no more than "14" about any of them.
  */
 export function sqliteFileProblem(path: string): StartProblem | undefined {
-  if (path === ':memory:') return undefined;
   const folder = dirname(path);
   return (
     problemOf(folder, 'made', () => mkdirSync(folder, { recursive: true })) ??

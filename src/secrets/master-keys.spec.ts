@@ -51,12 +51,6 @@ describe('the master keys', () => {
     expect(one?.key.equals(two?.key ?? Buffer.alloc(0))).toBe(false);
   });
 
-  it('end with a database in memory', async () => {
-    const [one] = await resolveMasterKeys(sqlite(':memory:'), nothing);
-    const [two] = await resolveMasterKeys(sqlite(':memory:'), nothing);
-    expect(one?.key.equals(two?.key ?? Buffer.alloc(0))).toBe(false);
-  });
-
   it.each(['', 'file:', 'file:c2hvcnQ=\n', 'no colon'])(
     'are not guessed from a damaged key file: %j',
     async (content) => {

@@ -17,8 +17,7 @@ export type FindKeyInUse = () => Promise<string | undefined>;
 /**
  * The keys of `MASTER_KEYS`; without them, on SQLite, a key kept in `master.key` (mode 600)
  * beside the database file. It is made when it is not there and nothing is encrypted yet: a new
- * key beside old values would hide that theirs is lost. An in-memory database gets a key that ends
- * with it.
+ * key beside old values would hide that theirs is lost.
  */
 export async function resolveMasterKeys(
   config: Pick<AppConfig, 'database' | 'masterKeys' | 'allowInsecure'>,
@@ -28,7 +27,6 @@ export async function resolveMasterKeys(
   if (config.database.type === 'mysql') {
     throw new ConfigError(['  MASTER_KEYS: is needed with MySQL']);
   }
-  if (config.database.path === ':memory:') return [{ id: 'memory', key: randomBytes(32) }];
   const path = join(dirname(config.database.path), 'master.key');
   const key = await fileKey(path, findKeyInUse);
   checkMode(path, config.allowInsecure.includes('key-file-mode'));

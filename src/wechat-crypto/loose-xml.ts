@@ -7,8 +7,8 @@ const MAX_FIELDS = 10_000;
 /** Most faults after which the rest is left unread: each may cost a look through the whole text. */
 const MAX_FAULTS = 20;
 const SPACE = /[ \t\r\n]*/y;
-const START_TAG =
-  /<([A-Za-z_\u0080-\uFFFF][\w.\-\u0080-\uFFFF]{0,63})(?:[ \t\r\n][^<>]*?)?[ \t\r\n]*(\/?)>/y;
+// What may follow the name is one run that only one thing ends: nobody can make it be split anew.
+const START_TAG = /<([A-Za-z_\u0080-\uFFFF][\w.\-\u0080-\uFFFF]{0,63})(?:[ \t\r\n][^<>]*|\/)?>/y;
 const ANY_END_TAG = /<\/[^<>]*>/y;
 const CDATA = '<![CDATA[';
 const CDATA_END = ']]>';
@@ -45,7 +45,7 @@ class LooseXmlReader {
     const root = this.match(START_TAG);
     const fields = noFields();
     if (!root) return { fields, problem: 'The text is neither XML nor JSON' };
-    if (root[2] !== '/') {
+    if (!isEmptyTag(root)) {
       this.children(fields, root[1] ?? '', 1);
       this.match(SPACE);
       if (this.goesOn() && this.at < this.xml.length) this.fault('Something follows the document');
@@ -76,7 +76,7 @@ class LooseXmlReader {
       this.at = open;
       if (this.matchEnd(parent)) return;
       const start = this.match(START_TAG);
-      if (start) this.field(fields, start[1] ?? '', start[2] === '/', depth);
+      if (start) this.field(fields, start[1] ?? '', isEmptyTag(start), depth);
       else this.skipMarkup();
     }
   }
@@ -173,6 +173,10 @@ class LooseXmlReader {
     this.fault(problem);
     this.faults = MAX_FAULTS;
   }
+}
+
+function isEmptyTag([tag]: RegExpExecArray): boolean {
+  return tag.endsWith('/>');
 }
 
 function noFields(): XmlFields {

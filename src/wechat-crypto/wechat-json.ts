@@ -34,7 +34,7 @@ export interface LooseJson {
 export function readLooseJson(text: string): LooseJson {
   let value: unknown;
   try {
-    value = parseLenientJson(text, (digits) => digits, bothValues);
+    value = parseLenientJson(text, (digits) => digits, allValues());
   } catch (error) {
     const problem =
       error instanceof RangeError ? 'The JSON is too deep' : 'The JSON is not well-formed';
@@ -48,9 +48,18 @@ export function readLooseJson(text: string): LooseJson {
   }
 }
 
-/** As XML has a field that stands twice. */
-function bothValues({ oldValue, newValue }: DuplicateKeyInfo): unknown {
-  return [oldValue, newValue].flat();
+/**
+ * The values of one name as XML has a field that stands twice: in a list. It grows in its place: made
+ * anew each time, the list of a name that stands a thousand times would be copied as often.
+ */
+function allValues(): (duplicate: DuplicateKeyInfo) => unknown {
+  const lists = new WeakSet<unknown[]>();
+  return ({ oldValue, newValue }) => {
+    const list = Array.isArray(oldValue) && lists.has(oldValue) ? oldValue : [oldValue].flat();
+    lists.add(list);
+    for (const value of [newValue].flat()) list.push(value);
+    return list;
+  };
 }
 
 /** Fields of texts and numbers of malformed JSON, wherever they stand: the first of each name. */
