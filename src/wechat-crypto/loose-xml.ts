@@ -7,8 +7,11 @@ const MAX_FIELDS = 10_000;
 /** Most faults after which the rest is left unread: each may cost a look through the whole text. */
 const MAX_FAULTS = 20;
 const SPACE = /[ \t\r\n]*/y;
-// What may follow the name is one run that only one thing ends: nobody can make it be split anew.
-const START_TAG = /<([A-Za-z_\u0080-\uFFFF][\w.\-\u0080-\uFFFF]{0,63})(?:[ \t\r\n][^<>]*|\/)?>/y;
+// Each character of what follows the name can be read in one way only: nobody can make it be tried anew.
+const START_TAG =
+  /<([A-Za-z_:\u0080-\uFFFF][\w.:\-\u0080-\uFFFF]{0,127})(?:[ \t\r\n](?:[^<>"']|"[^<"]*"|'[^<']*')*|\/)?>/y;
+/** What is markup wherever it stands: `a < b` is none. */
+const MARKUP = /<[A-Za-z_:!?/\u0080-\uFFFF]/;
 const ANY_END_TAG = /<\/[^<>]*>/y;
 const CDATA = '<![CDATA[';
 const CDATA_END = ']]>';
@@ -37,6 +40,8 @@ class LooseXmlReader {
   private count = 0;
   private faults = 0;
   private problem: string | null = null;
+  /** Ends that do not come any more: none of them is looked for twice. */
+  private readonly missing = new Set<string>();
 
   constructor(private readonly xml: string) {}
 
@@ -53,13 +58,29 @@ class LooseXmlReader {
     return { fields, problem: this.problem };
   }
 
+  /** Instructions and comments may stand before the root; whatever else does is said. */
   private skipToRoot(): void {
-    for (let at = this.xml.indexOf('<'); at !== -1; at = this.xml.indexOf('<', at + 1)) {
+    const { xml } = this;
+    let from = 0;
+    for (let at = xml.indexOf('<'); at !== -1; at = xml.indexOf('<', from)) {
+      if (xml.slice(from, at).trim() !== '') this.fault('Text stands before the document');
       this.at = at;
       START_TAG.lastIndex = at;
-      if (START_TAG.test(this.xml)) return;
-      if (this.xml.startsWith('<!D', at)) this.fault('The XML declares a document type');
+      if (START_TAG.test(xml)) return;
+      from = this.endOf('<!--', '-->') ?? this.endOf('<?', '?>') ?? at + 1;
+      if (xml.startsWith('<!D', at)) this.fault('The XML declares a document type');
+      else if (from === at + 1) this.fault('The XML has markup that is none');
     }
+  }
+
+  /** Where something that begins here ends; undefined where it does not begin here, or not end. */
+  private endOf(begin: string, end: string): number | undefined {
+    const { xml, at } = this;
+    if (!xml.startsWith(begin, at) || this.missing.has(end)) return undefined;
+    const found = xml.indexOf(end, at + begin.length);
+    if (found !== -1) return found + end.length;
+    this.missing.add(end);
+    return undefined;
   }
 
   /** From behind a start tag to behind its end tag, or to where reading ends. */
@@ -117,7 +138,10 @@ class LooseXmlReader {
     const from = this.at;
     for (let end = this.find('</', from); end !== -1; end = this.find('</', end + 1)) {
       this.at = end;
-      if (this.matchEnd(name)) return resolved(this.xml.slice(from, end));
+      if (!this.matchEnd(name)) continue;
+      const text = this.xml.slice(from, end);
+      if (MARKUP.test(text)) this.fault('A text holds markup');
+      return resolved(text);
     }
     const next = this.find('<', from);
     this.at = next === -1 ? this.xml.length : next;
@@ -127,14 +151,13 @@ class LooseXmlReader {
 
   /** Comments, declarations, instructions, end tags of nothing, and a bare `<`. */
   private skipMarkup(): void {
-    const { xml, at } = this;
-    const comment = xml.startsWith('<!--', at) ? xml.indexOf('-->', at) : -1;
-    if (comment !== -1) {
-      this.at = comment + '-->'.length;
+    const comment = this.endOf('<!--', '-->');
+    if (comment !== undefined) {
+      this.at = comment;
       return;
     }
     if (this.match(ANY_END_TAG)) return this.fault('An end tag ends nothing');
-    this.at = at + 1;
+    this.at += 1;
     this.fault('The XML has markup that is none');
   }
 

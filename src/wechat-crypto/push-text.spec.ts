@@ -5,6 +5,50 @@ const message = (content: string): string =>
   `<xml><ToUserName><![CDATA[gh_0]]></ToUserName><MsgType><![CDATA[text]]></MsgType>${content}</xml>`;
 const HEAD = { ToUserName: 'gh_0', MsgType: 'text' };
 
+const SPACED = '<A> <![CDATA[x]]></A>';
+
+describe('a well-formed text of a push is read as every parser reads it, beside', () => {
+  it.each([
+    [
+      'a quoted end of a tag in the root',
+      `<xml a='/>'>${SPACED}<B>1</B></xml>`,
+      { A: 'x', B: '1' },
+    ],
+    ['a quoted end of a tag', `<xml>${SPACED}<C a='1>2'>y</C></xml>`, { A: 'x', C: 'y' }],
+    ['a root with a prefix', `<w:xml><AppId/>${SPACED}</w:xml>`, { AppId: '', A: 'x' }],
+    [
+      'a field with a prefix',
+      `<xml>${SPACED}<P><w:b>1</w:b></P></xml>`,
+      { A: 'x', P: { 'w:b': '1' } },
+    ],
+    ['CDATA within a text', `<xml>${SPACED}<B>a<![CDATA[b]]>c</B></xml>`, { A: ' x', B: 'abc' }],
+    [
+      'a comment before CDATA',
+      `<xml>${SPACED}<B><!--c--><![CDATA[b]]></B></xml>`,
+      { A: ' x', B: 'b' },
+    ],
+    ['a comment with a tag before the root', `<!--<B/>--><xml>${SPACED}</xml>`, { A: 'x' }],
+    [
+      'a long name',
+      `<xml>${SPACED}<P><${'n'.repeat(70)}>1</${'n'.repeat(70)}></P></xml>`,
+      { A: 'x', P: { ['n'.repeat(70)]: '1' } },
+    ],
+  ])('a spaced CDATA with %s', (_, text, fields) => {
+    const { fields: read, problem } = readPushText(text);
+    expect(JSON.parse(JSON.stringify(read))).toEqual(fields);
+    expect(problem).toBeNull();
+  });
+
+  it.each([
+    ['a comment behind the root', `<xml a='/>'><A>1</A></xml><!---->`],
+    ['text before the root', `x<xml><A>1</A></xml>`],
+    ['a root that is none', `<1><A/><B>1</B></1>`],
+    ['markup in a text', `<xml><A>a<b</A><B>]]></B></xml><`],
+  ])('and never without a problem where it may be read otherwise: %s', (_, text) => {
+    expect(readPushText(text).problem).not.toBeNull();
+  });
+});
+
 describe('the text of a push', () => {
   it.each([
     [

@@ -2,7 +2,7 @@ import { readLooseXml } from './loose-xml.js';
 import { parseFlatXml } from './wechat-flat-xml.js';
 import { isJsonText, readLooseJson } from './wechat-json.js';
 import { parseWechatXml } from './wechat-xml.js';
-import type { XmlFields } from './xml-fields.js';
+import type { XmlFields, XmlValue } from './xml-fields.js';
 
 const SPACED_CDATA = />[ \t\r\n]{1,64}<!\[CDATA\[|\]\]>[ \t\r\n]{1,64}<\//;
 
@@ -23,16 +23,31 @@ export function readPushText(text: string): PushText {
   if (isJsonText(text)) return { format: 'json', ...readLooseJson(text) };
   const flat = parseFlatXml(text);
   if (flat) return { format: 'xml', fields: flat, problem: null };
-  // The space is not part of what WeChat means; the strict parser would keep it.
-  if (SPACED_CDATA.test(text)) {
-    const loose = readLooseXml(text);
-    if (loose.problem === null) return { format: 'xml', ...loose };
-  }
   try {
-    return { format: 'xml', fields: parseWechatXml(text), problem: null };
+    const fields = parseWechatXml(text);
+    return { format: 'xml', fields: withoutSpace(text, fields), problem: null };
   } catch {
     return { format: 'xml', ...readLooseXml(text) };
   }
+}
+
+/** The space around CDATA is not part of what WeChat means; a strict parser keeps it. */
+function withoutSpace(text: string, strict: XmlFields): XmlFields {
+  if (!SPACED_CDATA.test(text)) return strict;
+  const { fields, problem } = readLooseXml(text);
+  return problem === null && isSameButForSpace(strict, fields) ? fields : strict;
+}
+
+function isSameButForSpace(strict: XmlValue, loose: XmlValue | undefined): boolean {
+  if (typeof strict === 'string') {
+    return typeof loose === 'string' && strict.includes(loose) && strict.trim() === loose.trim();
+  }
+  if (typeof loose !== 'object' || Array.isArray(strict) !== Array.isArray(loose)) return false;
+  const pairs = Object.entries(strict) as [string, XmlValue][];
+  return (
+    pairs.length === Object.keys(loose).length &&
+    pairs.every(([key, value]) => isSameButForSpace(value, (loose as XmlFields)[key]))
+  );
 }
 
 /** The text of a field; the first one where it stands several times; undefined where it is none. */
