@@ -3,6 +3,7 @@ import { parseLenientJson } from '../common/lenient-json.js';
 import { NOT_XML, parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import { JsonNumber, jsonText } from './json-number.js';
 import { fieldsXml } from './passive-reply-xml.js';
+import { MAX_REPLY_BYTES } from './passive-reply.js';
 import { ReplyInvalidError } from './reply-invalid.error.js';
 
 /** What WeChat pushes in, and wants to be answered in. */
@@ -18,6 +19,8 @@ export interface ResponderDocument {
 }
 
 const DECLARATION = /^<\?xml[^>]*\?>\s*/;
+/** Most marks of a document that is larger than a reply; those of eight articles are a hundred. */
+const MAX_MARKS = 1000;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 /** Fields with a number, bare or alone in CDATA. */
 const NUMBER_FIELDS =
@@ -70,7 +73,27 @@ export function jsonFields({ format, text, fields }: ResponderDocument): Record<
   return withNumbers(fields, numbers) as Record<string, unknown>;
 }
 
+/**
+ * Parsing has to make every field, whether it is wanted or not. A long text is one field; what has
+ * many and is larger than a reply can be is none.
+ */
+function refuseManyFields(text: string): void {
+  if (text.length <= MAX_REPLY_BYTES) return;
+  let marks = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at] ?? '';
+    if (character === '"') inString = !inString;
+    else if (inString && character === '\\') at += 1;
+    else if (!inString && ':,[{'.includes(character)) marks += 1;
+  }
+  if (marks > MAX_MARKS) {
+    throw new ReplyInvalidError(`it has more than ${MAX_REPLY_BYTES} bytes, in too many fields`);
+  }
+}
+
 function readJson(text: string): ResponderDocument {
+  refuseManyFields(text);
   try {
     const digitsKept = (digits: string): JsonNumber => new JsonNumber(digits);
     const fields = parseLenientJson(text, digitsKept) as Record<string, unknown>;

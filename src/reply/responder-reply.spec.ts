@@ -21,6 +21,22 @@ const head = (type: string): object => ({
 });
 
 describe('a reply in JSON', () => {
+  it.each([
+    [
+      'fields',
+      `{"MsgType":"text","Content":"a",${Array.from({ length: 9000 }, (_, i) => `"f${i}":"x"`).join()}}`,
+    ],
+    ['entries', `{"MsgType":"text","Content":"a","x":[${'1,'.repeat(20_000)}1]}`],
+  ])('that is larger than any is refused unparsed for thousands of %s', (_what, text) => {
+    expect(() => responderReply(text, MESSAGE)).toThrow(/too many fields/);
+  });
+
+  it('may be a long text, whatever stands in it', () => {
+    const long = '{"a":[1,2]}, \\" '.repeat(10_000);
+    const { content } = responderReply(JSON.stringify({ MsgType: 'text', Content: long }), MESSAGE);
+    expect(content).toBe(long);
+  });
+
   it('is laid out as in the documentation', () => {
     expect(fromJson({ MsgType: 'text', Content: '你好' })).toBe(
       '<xml><ToUserName><![CDATA[oUser]]></ToUserName>' +
@@ -311,7 +327,7 @@ describe('a result', () => {
     ['no field', '{}', 'json', /no field/],
     ['no field in XML', '<xml></xml>', 'xml', /no field/],
     ['more than 32 KiB', `{"a":"${'x'.repeat(33_000)}"}`, 'json', /32768/],
-    ['nesting without end', '{"a":'.repeat(50_000), 'json', /too deep|malformed/],
+    ['nesting without end', '{"a":'.repeat(50_000), 'json', /too deep|malformed|too many fields/],
     ['two roots', '<xml><a>1</a></xml><xml/>', 'xml', /malformed XML/],
     ['another root', '<?xml version="1.0"?><html/>', 'xml', /HTML/],
     ['something behind it', '{"a":1} x', 'json', /malformed JSON/],

@@ -73,6 +73,8 @@ export function parseTarget(text: string, allowed: AllowedTargets): URL {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new TargetRefusedError('The URL must be http or https');
   }
+  if (url.port === '0')
+    throw new TargetRefusedError('The URL must not have port 0: nothing listens');
   if (url.username !== '' || url.password !== '') {
     throw new TargetRefusedError('The URL must not hold a user or a password');
   }

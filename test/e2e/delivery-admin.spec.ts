@@ -79,6 +79,7 @@ describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s
     ['the metadata service', { url: 'http://169.254.169.254/' }, 'target_refused'],
     ['a password in the URL', { url: 'https://u:p@service.example.com/' }, 'target_refused'],
     ['another protocol', { url: 'ftp://service.example.com/' }, 'target_refused'],
+    ['port 0', { url: 'https://service.example.com:0/' }, 'target_refused'],
     ['no URL', { url: 'service' }, 'target_refused'],
     ['no name', { name: '' }, 'bad_request'],
     ['an unknown kind', { kinds: ['other'] }, 'bad_request'],
