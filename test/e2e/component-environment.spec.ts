@@ -149,7 +149,11 @@ describe.each(databaseKinds())('the platform of the environment on %s', (kind) =
     expect((await test.hub.accessToken()).status).toBe(200);
   });
 
-  it('must be there at the first start', async () => {
-    await expect(restart(NO_COMPONENT)).rejects.toThrow(/WECHAT_COMPONENT_APPID: is missing/);
+  it('need not be there at the first start, and is created when it comes', async () => {
+    const empty = await restart(NO_COMPONENT);
+    expect((await empty.hub.get('/admin/components')).json).toEqual([]);
+    expect((await empty.hub.get('/health/ready')).json).toMatchObject({ status: 'up' });
+    const { json } = await (await restart()).hub.get('/admin/components');
+    expect(json).toMatchObject([{ componentAppId: appid, enabled: true }]);
   });
 });
