@@ -26,11 +26,8 @@ afterEach(async () => {
 });
 
 function spawn(): Promise<StartedHub> {
-  return StartedHub.spawn(folder, {
-    ...SETTINGS,
-    LOG_LEVEL: 'info',
-    WECHAT_API_BASE_URL: wechat.url,
-  });
+  const env = { ...SETTINGS, LOG_LEVEL: 'info', WECHAT_API_BASE_URL: wechat.url };
+  return StartedHub.spawn(folder, env, { main: join(import.meta.dirname, '../../dist/main.js') });
 }
 
 it(`starts in little more than its modules take to load, and rests in under ${RSS_LIMIT_MB} MB`, async () => {
