@@ -47,7 +47,7 @@ keep master_keys "${value:-k1:$(random -base64 32)}"
 value=$(of_env MYSQL_PASSWORD)
 case "$value" in
   *[!A-Za-z0-9._~-]*)
-    echo 'MYSQL_PASSWORD: letters, digits and the signs . _ ~ - only, since it stands in a URL' >&2
+    echo 'MYSQL_PASSWORD: letters, digits and the signs . _ ~ - only, since it is part of a URL' >&2
     exit 1
     ;;
 esac

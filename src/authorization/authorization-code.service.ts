@@ -52,7 +52,7 @@ const HOPELESS_AFTER_MS = 24 * 3_600_000;
  *                     └───────────────────┘
  * ```
  *
- * A code whose exchange failed is tried again when its back-off is over, and no sooner whoever asks:
+ * A code whose exchange failed is tried again when its back-off is over, and no sooner, no matter who asks:
  * anybody can make a code up and bring it a thousand times.
  */
 @Injectable()

@@ -158,7 +158,7 @@ export class AuthorizationCodeStore {
   }
 }
 
-/** Whether a failure puts the next attempt off until later, whoever asks for it. */
+/** Whether a failure puts the next attempt off until later, no matter who asks for it. */
 export function isPutOff({ lastError, nextAttemptAt }: AuthorizationCode, now: number): boolean {
   return lastError !== null && isPending(nextAttemptAt, LONGEST_WAIT_MS, now);
 }

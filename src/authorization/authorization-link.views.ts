@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-const isoTime = z.iso.datetime();
+import { timeView } from '../http/list-query.js';
 
 /** Fields of a wish for authorization links, as page query and as JSON. */
 export const linkFields = {
@@ -21,4 +20,4 @@ export const linksBody = z.strictObject({
   componentAppId: z.string().min(1).max(64),
   ...linkFields,
 });
-export const linksView = z.object({ pc: z.url(), h5: z.url(), expiresAt: isoTime });
+export const linksView = z.object({ pc: z.url(), h5: z.url(), expiresAt: timeView });

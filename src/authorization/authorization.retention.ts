@@ -8,7 +8,7 @@ import { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 import { DAY_MS } from '../common/times.js';
 
-/** A link works for half an hour, a code for an hour; what they led to stands elsewhere. */
+/** A link works for half an hour, a code for an hour; what they led to is kept elsewhere. */
 const REQUEST_DAYS = 2;
 const CODE_DAYS = 7;
 

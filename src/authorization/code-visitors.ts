@@ -41,8 +41,7 @@ export class CodeVisitors {
 
   /**
    * Counts a code that nobody knows: it costs a call of WeChat. The first code of a request costs no
-   * more than the click that the request was made for; one that is known is tried when it is due,
-   * whoever comes.
+   * more than the click that the request was made for; one that is known is tried when it is due.
    * @throws {TooManyAuthorizationsError} when too many were made up.
    */
   async admit(

@@ -1,10 +1,9 @@
 import { z } from 'zod';
+import { timeView } from '../http/list-query.js';
 import { AUTHORIZER_STATUSES } from './authorizer.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
 import type { Authorizer } from './authorizer.entity.js';
 import { isoTime } from '../common/times.js';
-
-const timeView = z.iso.datetime();
 
 /** An account as `/admin/authorizers` shows it; its tokens are not part of it. */
 export const authorizerView = z.object({

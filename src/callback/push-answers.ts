@@ -9,8 +9,8 @@ import { EventReplies } from './event-replies.js';
 import type { Outcome } from './push-url.js';
 
 /**
- * A reply counts if it is found within so many milliseconds of the push's arrival. Whoever looks for
- * it is told this limit; below it is waited for a little longer, so that none in time is missed.
+ * A reply counts if it is found within so many milliseconds of the push's arrival, which is the limit
+ * of the search; below, it is waited for a little longer, so that none in time is missed.
  */
 const FOUND_BY_MS = 4500;
 /** Milliseconds after the arrival until which it is waited for: WeChat waits 5 s. */

@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import { pageQuery } from '../http/list-query.js';
+import { pageQuery, timeView } from '../http/list-query.js';
 import { REFUSED_URLS, type RefusedPush } from './refused-push.entity.js';
 import { isoTime } from '../common/times.js';
-
-const timeView = z.iso.datetime();
 
 /** Refused pushes of one kind as `/admin/refused-pushes` lists them. */
 export const refusedPushView = z.object({

@@ -12,7 +12,7 @@ export class Stopping {
   private isAnnounced = false;
 
   constructor() {
-    // Any number may wait for something else and be told.
+    // Any number of waits may end with it.
     setMaxListeners(0, this.signal);
   }
 

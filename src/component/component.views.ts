@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { timeView } from '../http/list-query.js';
 import { componentFields } from '../config/variables.js';
 import {
   ROTATING_FIELDS,
@@ -8,7 +9,6 @@ import {
 } from './component.js';
 import { isoTime } from '../common/times.js';
 
-const timeView = z.iso.datetime();
 const lastUse = timeView
   .nullable()
   .describe('When WeChat has last used it, to the minute; null where it has not been seen');

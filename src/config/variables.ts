@@ -65,7 +65,7 @@ const origins = z
   .string()
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .refine((list) => list.every((entry) => !entry.includes('*')), {
-    error: 'must name each origin: "*" stands for none',
+    error: 'must name each origin: "*" matches none',
     abort: true,
   })
   .refine(

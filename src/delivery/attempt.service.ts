@@ -32,7 +32,7 @@ export interface RunCause {
   cause: AttemptCause;
   /** Cuts the call. */
   signal: AbortSignal;
-  /** Told of the reply as soon as it is there; whether anybody has waited for it that long. */
+  /** Takes the reply as soon as it is there; answers whether anybody has waited for it that long. */
   answered?: (reply?: string) => boolean;
   /** Resolves when the reply has been handed to WeChat. */
   answerLeft?: Promise<void>;
@@ -249,7 +249,7 @@ export class AttemptService {
     return ending.status !== 'pending';
   }
 
-  /** No attempt was made: whoever has room claims it, at once. */
+  /** No attempt was made: the next process with room claims it, at once. */
   async giveBack({ deliveryId }: DeliveryJob): Promise<void> {
     const ending: Ending = { status: 'pending', nextAttemptAt: this.clock.now() };
     await this.results.save({ deliveryId, ending });

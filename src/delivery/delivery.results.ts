@@ -142,7 +142,7 @@ export class DeliveryResults {
   }
 }
 
-/** What a column takes, in whole characters: WeChat's own words may stand in it, at any length. */
+/** What a column takes, in whole characters: it may hold WeChat's own words, at any length. */
 function shortened(error: string | null): string | null {
   return error && [...error].slice(0, ERROR_LENGTH).join('');
 }

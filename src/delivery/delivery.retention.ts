@@ -3,7 +3,6 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { In } from 'typeorm';
 import { KeepsEvents } from '../callback/event.retention.js';
-import { Clock } from '../common/clock.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
@@ -26,7 +25,6 @@ export class DeliveryRetention {
     private readonly database: Database,
     private readonly subscriptions: SubscriptionService,
     private readonly store: DeliveryStore,
-    private readonly clock: Clock,
     private readonly time: TrustedTime,
   ) {}
 
@@ -114,11 +112,6 @@ export class DeliveryRetention {
   /** Another host began them before it knew that their subscription is gone. */
   private async cancelOrphans(rows: DeliveryRow[]): Promise<void> {
     const orphans = rows.filter(({ subscriptionId }) => !this.subscriptions.find(subscriptionId));
-    if (orphans.length > 0) {
-      await this.store.cancel(
-        orphans.map(({ id }) => id),
-        this.clock.now(),
-      );
-    }
+    await this.store.cancel(orphans.map(({ id }) => id));
   }
 }

@@ -211,13 +211,13 @@ export class DeliveryStore {
   }
 
   /** Ends deliveries that nobody is to have any more. */
-  async cancel(ids: string[], now: number): Promise<void> {
+  async cancel(ids: string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.database.write((manager) =>
       manager.query(
         `UPDATE delivery SET status = 'cancelled', next_attempt_at = NULL, lease_owner = NULL,
          finished_at = ? WHERE status = 'pending' AND id IN (${marks(ids.length)})`,
-        [now, ...ids],
+        [this.clock.now(), ...ids],
       ),
     );
   }
@@ -231,10 +231,7 @@ export class DeliveryStore {
           [subscriptionId],
         ),
       );
-      await this.cancel(
-        rows.map(({ id }) => id),
-        this.clock.now(),
-      );
+      await this.cancel(idsOf(rows));
       if (rows.length < CANCELLED_AT_ONCE) return;
     }
   }

@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import type { Sent } from './delivery.job.js';
-import { pageQuery } from '../http/list-query.js';
+import { pageQuery, timeView } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';
 import { isoTime } from '../common/times.js';
-
-const timeView = z.iso.datetime();
 
 export const attemptView = z.object({
   at: timeView,

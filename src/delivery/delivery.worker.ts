@@ -213,7 +213,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     const { signal } = this.stop;
     const ended = await this.attempts.make(job, subscription, { cause: 'schedule', signal });
     if (!ended || orderKey === null) return;
-    // This process claims nothing more: whoever has room does, at once.
+    // This process claims nothing more: the next one with room does, at once.
     if (this.stopping) {
       await this.results.releaseBehind({ id: deliveryId, orderKey }, this.clock.now());
     } else await this.next(job.subscriptionId, orderKey);

@@ -23,7 +23,7 @@ const idParam = z.string().min(1).max(36);
 @UseGuards(AdminTokenGuard)
 @Controller('admin/events')
 export class EventLogController {
-  constructor(private readonly store: EventLog) {}
+  constructor(private readonly log: EventLog) {}
 
   @Get()
   @ApiOperation({
@@ -37,7 +37,7 @@ export class EventLogController {
   async list(
     @Query({ schema: eventListQuery }) query: EventListQuery,
   ): Promise<z.infer<typeof eventListView>> {
-    return this.store.page(query);
+    return this.log.page(query);
   }
 
   @Get(':id')
@@ -49,6 +49,6 @@ export class EventLogController {
   @ApiHubError(404, 'event_unknown', 'There is no such push, or it is no longer stored')
   @ApiJson(eventDetailView, eventDetailExample)
   async get(@Param('id', { schema: idParam }) id: string): Promise<EventDetailView> {
-    return this.store.detail(await this.store.get(id));
+    return this.log.detail(await this.log.get(id));
   }
 }

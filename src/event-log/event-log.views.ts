@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
-import { pageQuery, timeQuery } from '../http/list-query.js';
+import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
 import type { DeliveryStatus } from '../delivery/delivery.entity.js';
 import {
   attemptViewExample,
@@ -9,7 +9,6 @@ import {
 } from '../delivery/delivery.views.js';
 import { isoTime } from '../common/times.js';
 
-const timeView = z.iso.datetime();
 const KINDS = ['authorization', 'message', 'event'] as const;
 
 /** How many deliveries of a push there are, by status. */

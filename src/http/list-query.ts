@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** A time in an answer, in ISO 8601 and UTC. */
+export const timeView = z.iso.datetime();
+
 /** A time in a query or body, in ISO 8601: in UTC or with an offset. */
 export const timeQuery = z.iso.datetime({ offset: true });
 

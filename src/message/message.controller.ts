@@ -31,7 +31,7 @@ export class MessageController {
       'its content type says: XML, or the JSON that shops send. Answered within 5 s, when the ' +
       "push is in the database: with the encrypted reply of the account's responder, in the " +
       "push's own format, or `success`. A push that comes again is answered as the first time, " +
-      'and told to nobody. ' +
+      'and not delivered again. ' +
       'What a responder may answer is `x-passive-reply`.',
   })
   @ApiExtension('x-passive-reply', passiveReplyDocs)

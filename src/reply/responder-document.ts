@@ -27,7 +27,7 @@ const NUMBER_FIELDS =
   /<([A-Za-z_][\w.-]*)\s*>(?:<!\[CDATA\[([-\d.]+)\]\]>|\s*([-\d.]+)\s*)<\/\1\s*>/g;
 
 /**
- * Reads an answer, told apart by content, as types are often wrong.
+ * Reads an answer by its content, as types are often wrong.
  * @throws {ReplyInvalidError} for anything but one JSON object or one `<xml>`.
  */
 export function readDocument(text: string): ResponderDocument {
@@ -106,7 +106,7 @@ function readJson(text: string): ResponderDocument {
   }
 }
 
-/** Characters that a user typed may stand in it unescaped: WeChat should not have to read those. */
+/** It may hold characters that a user typed, unescaped: WeChat should not have to read those. */
 function isStrictJson(text: string): boolean {
   try {
     JSON.parse(text);

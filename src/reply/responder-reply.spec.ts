@@ -31,7 +31,7 @@ describe('a reply in JSON', () => {
     expect(() => responderReply(text, MESSAGE)).toThrow(/too many fields/);
   });
 
-  it('may be a long text, whatever stands in it', () => {
+  it('may be a long text, whatever it says', () => {
     const long = '{"a":[1,2]}, \\" '.repeat(10_000);
     const { content } = responderReply(JSON.stringify({ MsgType: 'text', Content: long }), MESSAGE);
     expect(content).toBe(long);
@@ -157,7 +157,7 @@ describe('a reply in XML', () => {
       ' <?xml version="1.0"?>\n<xml> <MsgType>text</MsgType>\n<Content>a</Content></xml>\n',
       { ...head('text'), Content: 'a' },
     ],
-  ])('is written anew with %s', (_, xml, expected) => {
+  ])('is written again with %s', (_, xml, expected) => {
     expect(rewrite(xml)).toEqual(expected);
   });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeQuery } from '../http/list-query.js';
+import { timeQuery, timeView } from '../http/list-query.js';
 import {
   MAX_BUDGET_MS,
   SUBSCRIPTION_FORMATS,
@@ -9,7 +9,6 @@ import {
 import { previousSecretUntil } from './webhook-signature.js';
 import { isoTime } from '../common/times.js';
 
-const timeView = z.iso.datetime();
 const appid = z.string().min(1).max(64);
 const kind = z.enum(['authorization', 'message', 'event']);
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import { timeView } from '../http/list-query.js';
 import type { ServableState, TokenState } from '../token-engine/token-state.js';
 import { isoTime } from '../common/times.js';
-
-const timeView = z.iso.datetime();
 
 const lastErrorView = z.object({
   code: z.string(),

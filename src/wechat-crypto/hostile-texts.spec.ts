@@ -9,7 +9,7 @@ const LENGTH = 128 * 1024;
 const LIMIT_MS = 1500;
 
 const CONTENT = '<xml><Content><![CDATA[hi';
-/** What stands before the pieces that fill a text, and behind them. */
+/** What comes before the pieces that fill a text, and behind them. */
 const PLACES: [before: string, behind: string][] = [
   ['', ''],
   ['<xml>', ''],

@@ -7,10 +7,10 @@ const MAX_FIELDS = 10_000;
 /** Most faults after which the rest is left unread: each may cost a look through the whole text. */
 const MAX_FAULTS = 20;
 const SPACE = /[ \t\r\n]*/y;
-// Each character of what follows the name can be read in one way only: nobody can make it be tried anew.
+// Each character of what follows the name can be read in one way only: nobody can make it be tried again.
 const START_TAG =
   /<([A-Za-z_:\u0080-\uFFFF][\w.:\-\u0080-\uFFFF]{0,127})(?:[ \t\r\n](?:[^<>"']|"[^<"]*"|'[^<']*')*|\/)?>/y;
-/** What is markup wherever it stands: `a < b` is none. */
+/** What is markup anywhere: `a < b` is none. */
 const MARKUP = /<[A-Za-z_:!?/\u0080-\uFFFF]/;
 const ANY_END_TAG = /<\/[^<>]*>/y;
 const CDATA = '<![CDATA[';
@@ -58,12 +58,12 @@ class LooseXmlReader {
     return { fields, problem: this.problem };
   }
 
-  /** Instructions and comments may stand before the root; whatever else does is said. */
+  /** Instructions and comments may come before the root; anything else is a fault. */
   private skipToRoot(): void {
     const { xml } = this;
     let from = 0;
     for (let at = xml.indexOf('<'); at !== -1; at = xml.indexOf('<', from)) {
-      if (xml.slice(from, at).trim() !== '') this.fault('Text stands before the document');
+      if (xml.slice(from, at).trim() !== '') this.fault('Text comes before the document');
       this.at = at;
       START_TAG.lastIndex = at;
       if (START_TAG.test(xml)) return;
@@ -123,7 +123,11 @@ class LooseXmlReader {
   /** The end of CDATA is the first that the field's end tag follows: users type the others. */
   private cdata(name: string): string {
     const from = this.at + CDATA.length;
-    for (let end = this.find(CDATA_END, from); end !== -1; end = this.find(CDATA_END, end + 1)) {
+    for (
+      let end = this.xml.indexOf(CDATA_END, from);
+      end !== -1;
+      end = this.xml.indexOf(CDATA_END, end + 1)
+    ) {
       this.at = end + CDATA_END.length;
       this.match(SPACE);
       if (this.matchEnd(name)) return joined(this.xml.slice(from, end));
@@ -136,14 +140,18 @@ class LooseXmlReader {
 
   private text(name: string): string {
     const from = this.at;
-    for (let end = this.find('</', from); end !== -1; end = this.find('</', end + 1)) {
+    for (
+      let end = this.xml.indexOf('</', from);
+      end !== -1;
+      end = this.xml.indexOf('</', end + 1)
+    ) {
       this.at = end;
       if (!this.matchEnd(name)) continue;
       const text = this.xml.slice(from, end);
       if (MARKUP.test(text)) this.fault('A text holds markup');
       return resolved(text);
     }
-    const next = this.find('<', from);
+    const next = this.xml.indexOf('<', from);
     this.at = next === -1 ? this.xml.length : next;
     this.fault('A field does not end');
     return resolved(this.xml.slice(from, this.at));
@@ -166,7 +174,7 @@ class LooseXmlReader {
     if (!xml.startsWith('</', at) || !xml.startsWith(name, at + 2)) return false;
     SPACE.lastIndex = at + 2 + name.length;
     SPACE.test(xml);
-    const end = SPACE.lastIndex || at + 2 + name.length;
+    const end = SPACE.lastIndex;
     if (xml[end] !== '>') return false;
     this.at = end + 1;
     return true;
@@ -177,10 +185,6 @@ class LooseXmlReader {
     const found = pattern.exec(this.xml) ?? undefined;
     if (found) this.at = pattern.lastIndex;
     return found;
-  }
-
-  private find(mark: string, from: number): number {
-    return this.xml.indexOf(mark, from);
   }
 
   private goesOn(): boolean {

@@ -49,8 +49,8 @@ export function readLooseJson(text: string): LooseJson {
 }
 
 /**
- * The values of one name as XML has a field that stands twice: in a list. It grows in its place: made
- * anew each time, the list of a name that stands a thousand times would be copied as often.
+ * The values of one name as XML has a field that comes twice: in a list. It grows in its place: the
+ * list of a name that comes a thousand times would else be copied as often.
  */
 function allValues(): (duplicate: DuplicateKeyInfo) => unknown {
   const lists = new WeakSet<unknown[]>();

@@ -23,7 +23,7 @@ describe.each(mysqlOnly())('a hub process that gets SIGTERM while codes are due 
   }, 60_000);
   afterAll(() => fleet.close());
 
-  it('does not wait for the host that died with one in hand, and answers who does', async () => {
+  it('does not wait for the host that died with a lease, and answers its own visitor', async () => {
     const [crashed, stopping] = [fleet.hub(0), fleet.hub(1)];
     fleet.simulator.addFault({ path: QUERY_AUTH, kind: 'hang', times: 1 });
     const account = newAccount(fleet);
@@ -32,7 +32,7 @@ describe.each(mysqlOnly())('a hub process that gets SIGTERM while codes are due 
     await fleet.simulator.waitForCall(QUERY_AUTH);
     await crashed.kill();
     const visitor = comeBack(stopping, code);
-    // What was sent before these has been taken up when they are answered.
+    // What was sent before these has been begun when they are answered.
     for (let turn = 0; turn < 20; turn += 1) await stopping.hub.get('/health/live');
     const started = performance.now();
     const exit = await stopping.stop();
