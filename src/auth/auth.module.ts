@@ -9,7 +9,6 @@ import { AuditInterceptor } from './audit.interceptor.js';
 import { AuditLog } from './audit.log.js';
 import { AuditRetention } from './audit.retention.js';
 import { AuditService } from './audit.service.js';
-import { MemoryReads } from './memory-reads.js';
 import { Setting } from './setting.entity.js';
 import { WrongBearers } from './wrong-bearers.js';
 
@@ -24,10 +23,9 @@ import { WrongBearers } from './wrong-bearers.js';
     AuditService,
     AuditLog,
     AuditRetention,
-    MemoryReads,
     WrongBearers,
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
-  exports: [AdminTokenService, AdminTokenGuard, AuditService, MemoryReads, WrongBearers],
+  exports: [AdminTokenService, AdminTokenGuard, AuditService, WrongBearers],
 })
 export class AuthModule {}

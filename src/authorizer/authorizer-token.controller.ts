@@ -3,7 +3,6 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
 import type { ServableState } from '../token-engine/token-state.js';
@@ -42,13 +41,7 @@ export class AuthorizerTokenController {
   constructor(
     private readonly tokens: AuthorizerTokenService,
     private readonly clock: Clock,
-    reads: MemoryReads,
-  ) {
-    reads.add('/api/authorizers/:authorizerAppId/access-token', (appid) => {
-      const state = tokens.peek(appid);
-      return state && this.toView(state);
-    });
-  }
+  ) {}
 
   @Get()
   @ApiOperation({ summary: 'An authorizer_access_token that works' })
@@ -56,7 +49,7 @@ export class AuthorizerTokenController {
   @ApiJson(view, example)
   async get(
     @Param('authorizerAppId', { schema: appidParam }) appid: string,
-    @Query({ schema: componentQuery }) { component }: z.infer<typeof componentQuery>,
+    @Query({ schema: componentQuery }) { component }: z.infer<typeof componentQuery> = {},
   ): Promise<View> {
     return this.toView(await this.tokens.current(appid, component));
   }

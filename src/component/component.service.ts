@@ -82,11 +82,6 @@ export class ComponentService implements OnModuleInit {
     return last !== undefined && findIn(last, appid) !== undefined;
   }
 
-  /** Whether memory, being fresh, has the platform as enabled. */
-  isKnownEnabled(appid: string): boolean {
-    return this.copy.peek()?.readable.get(appid)?.enabled ?? false;
-  }
-
   /** @throws {ComponentUnknownError | ComponentUnreadableError} */
   async get(appid: string): Promise<Component> {
     const found = await this.find(appid);

@@ -3,7 +3,6 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
@@ -25,13 +24,7 @@ export class TokenController {
   constructor(
     private readonly tokens: TokenService,
     private readonly clock: Clock,
-    reads: MemoryReads,
-  ) {
-    reads.add('/api/components/:componentAppId/access-token', (appid) => {
-      const state = tokens.peek(appid);
-      return state && toAccessTokenView(state, clock.now());
-    });
-  }
+  ) {}
 
   @Get()
   @ApiOperation({ summary: 'A component_access_token that works' })
