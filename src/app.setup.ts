@@ -5,10 +5,11 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
-import { AdminTokenGuard } from './auth/admin-token.guard.js';
+import { AccessGuard } from './auth/access.guard.js';
 import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
+import type { OpenEndpoint } from './config/variables.js';
 import { drainConnectionsOnClose } from './http/drain-connections.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
@@ -37,11 +38,13 @@ const BODY_LIMIT = 1024 * 1024;
 const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
-/** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
-const GUARDED = ['admin', 'api'];
-/** … and those that want it unless OPEN_ENDPOINTS names them. */
-const DOCS = ['docs', 'docs-json', 'docs-yaml'];
-const METRICS = ['metrics'];
+/** Patterns of routes that want a bearer whether they name a scope or not. */
+const GUARDED = /^\/(?:admin|api|docs|docs-json|docs-yaml)(?:\/|$)/;
+/** Patterns of what OPEN_ENDPOINTS may open. */
+const OPEN: Record<OpenEndpoint, RegExp> = {
+  docs: /^\/(?:docs|docs-json|docs-yaml)(?:\/|$)/,
+  metrics: /^\/metrics$/,
+};
 const PLAIN_APPID = /^[\w-]{1,64}$/;
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
@@ -112,7 +115,9 @@ export function configureApp(
   refuseRequestsAtStop(fastify, app.get(Stopping));
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
-  refuseBeforeBody(fastify, app.get(AdminTokenGuard), app.get<AppConfig>(APP_CONFIG));
+  refuseByHead(fastify);
+  refuseStrangers(fastify, app.get(AccessGuard), app.get<AppConfig>(APP_CONFIG));
+  refuseByType(fastify);
   leadToOneUrlOfPages(fastify);
   answerDirectly(fastify, {
     '/api/components/:componentAppId/access-token': app.get(TokenController),
@@ -197,27 +202,41 @@ function stopping(): HubError {
   });
 }
 
-/** Refuses what needs no body to be refused, before a byte of it is read. */
-function refuseBeforeBody(
-  fastify: FastifyInstance,
-  guard: AdminTokenGuard,
-  { openEndpoints: open }: AppConfig,
-): void {
-  const names = [
-    ...GUARDED,
-    ...(open.includes('docs') ? [] : DOCS),
-    ...(open.includes('metrics') ? [] : METRICS),
-  ];
-  const guarded = new RegExp(`^/(${names.join('|')})(/|$)`);
-  fastify.decorateRequest('bearerAccepted', false);
-  fastify.addHook('onRequest', (request: KnownRequest, reply, done) => {
+/** Refuses a head that is wrong whatever its route, and a route that there is not. */
+function refuseByHead(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _reply, done) => {
     const refusal = headRefusal(request.raw);
     if (refusal) throw refusal;
     if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
-    if (guarded.test(request.routeOptions.url ?? '')) {
-      guard.check(request);
-      request.bearerAccepted = true;
-    }
+    done();
+  });
+}
+
+/** Refuses those who may not do what is asked for; the pattern of the route counts, not its spelling. */
+function refuseStrangers(
+  fastify: FastifyInstance,
+  guard: AccessGuard,
+  { openEndpoints }: AppConfig,
+): void {
+  const open = openEndpoints.map((name) => OPEN[name]);
+  fastify.decorateRequest('actor', undefined);
+  fastify.addHook('onRequest', (request: KnownRequest, _reply, done) => {
+    const { url = '', config } = request.routeOptions;
+    const isGuarded = config.scopes !== undefined || GUARDED.test(url);
+    if (!isGuarded || open.some((pattern) => pattern.test(url))) return done();
+    const admit = (actor: string): void => {
+      request.actor = actor;
+      done();
+    };
+    const actor = guard.check(request);
+    if (typeof actor === 'string') admit(actor);
+    else actor.then(admit, done);
+  });
+}
+
+/** Refuses a body that cannot be read by its type, before a byte of it is read. */
+function refuseByType(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
     const readsBody = hasBody(request.raw) && !BODYLESS.includes(request.method);
     if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
       throw unsupportedMediaType();
@@ -272,7 +291,11 @@ function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void
       'Credentials of WeChat third-party platforms (微信开放平台第三方平台): received, kept alive, handed out.',
     )
     .setVersion('1')
-    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
+    .addSecurity('bearer', {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'ADMIN_TOKEN, or an API key',
+    })
     .build();
   // Made once, on the first visit: it costs start-up time that only readers should pay.
   let made: OpenAPIObject | undefined;

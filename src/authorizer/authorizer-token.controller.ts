@@ -1,7 +1,7 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
@@ -35,7 +35,6 @@ const example: View = { authorizer_access_token: 'fake_authorizer_access_token',
   'There is no token that works yet. Also refresh_failed and database_unavailable, and ' +
     'ticket_missing where the platform has no token of its own',
 )
-@UseGuards(AdminTokenGuard)
 @Controller('api/authorizers/:authorizerAppId/access-token')
 export class AuthorizerTokenController {
   constructor(
@@ -44,6 +43,7 @@ export class AuthorizerTokenController {
   ) {}
 
   @Get()
+  @Scope('token:read')
   @ApiOperation({ summary: 'An authorizer_access_token that works' })
   @ApiHubError(400, 'component_ambiguous', 'Authorized to several platforms: name one')
   @ApiJson(view, example)
@@ -55,6 +55,7 @@ export class AuthorizerTokenController {
   }
 
   @Post('invalidate')
+  @Scope('token:refresh')
   @HttpCode(200)
   @Audited('authorizer.invalidate')
   @ApiOperation({ summary: 'Report a token that WeChat refused; get the current one' })

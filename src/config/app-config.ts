@@ -49,6 +49,8 @@ export interface AppConfig {
   proxies: ProxySettings;
   callbackTimestampWindowSeconds: number;
   adminToken?: Secret;
+  /** Opens `/metrics`, and nothing else. */
+  metricsToken?: Secret;
   masterKeys?: MasterKey[];
   legacyTicketPlaintext: boolean;
   /** Days for which tickets and authorization events are kept. */
@@ -184,6 +186,7 @@ function missingTogether(
 }
 
 function toConfig(v: VariableValues, warnings: string[]): AppConfig {
+  const openEndpoints = v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []);
   return {
     host: v.HOST,
     port: v.PORT,
@@ -201,6 +204,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
     },
     callbackTimestampWindowSeconds: v.CALLBACK_TIMESTAMP_WINDOW_SECONDS,
     adminToken: secretOrNone(v.ADMIN_TOKEN),
+    metricsToken: secretOrNone(v.METRICS_TOKEN),
     masterKeys: v.MASTER_KEYS?.split(',').map((entry) => toMasterKey(entry.trim())),
     legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
@@ -213,7 +217,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
       timeoutMs: v.DELIVERY_TIMEOUT_MS,
     },
     logLevel: v.LOG_LEVEL,
-    openEndpoints: v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []),
+    openEndpoints: openEndpoints.filter((name) => name !== 'metrics' || !v.METRICS_TOKEN),
     stopDelaySeconds: v.STOP_DELAY_SECONDS,
     allowInsecure: v.ALLOW_INSECURE ?? [],
     warnings,
