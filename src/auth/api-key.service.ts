@@ -6,6 +6,8 @@ import { HubError } from '../common/hub-error.js';
 import { MinuteCount } from '../common/minute-count.js';
 import type { Secret } from '../common/secret.js';
 import { SingleFlight } from '../common/single-flight.js';
+import { senderOf } from '../common/source-address.js';
+import { Tally } from '../common/tally.js';
 import { MINUTE_MS } from '../common/times.js';
 import {
   isKey,
@@ -22,6 +24,8 @@ import { apiKeyUnknown, ApiKeyStore } from './api-key.store.js';
 
 /** Keys of which a copy is held. */
 const HELD = 10_000;
+/** Keys without a copy that are looked up for one sender at a time: made-up ones must not fill the hub. */
+const LOOKUPS_PER_SENDER = 64;
 /** A copy is used for 4 s, and half a second more while the database is slow: revoked is revoked within 5 s. */
 const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 
@@ -30,6 +34,7 @@ const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 export class ApiKeyService {
   private readonly copies = new LRUCache<string, HeldCopy<ApiKey | undefined>>({ max: HELD });
   private readonly lookups = new SingleFlight<ApiKey | undefined>();
+  private readonly lookingUp = new Tally();
   private readonly noted = new LRUCache<string, number>({ max: HELD });
   private readonly calls: MinuteCount;
 
@@ -53,7 +58,7 @@ export class ApiKeyService {
     { address, wish }: { address: string; wish: Wish },
   ): Promise<string | undefined> {
     const id = keyIdOf(bearer);
-    const key = id === undefined ? undefined : await this.held(id);
+    const key = id === undefined ? undefined : await this.held(id, senderOf(address));
     const now = this.clock.now();
     if (!key || !isKey(key, hash, now)) return undefined;
     const refusal = keyRefusal(key, address, now) ?? this.spent(key) ?? wishRefusal(key, wish);
@@ -110,15 +115,25 @@ export class ApiKeyService {
   }
 
   /** What there is not leaves no copy: made-up ids would push out the others. */
-  private held(id: string): Promise<ApiKey | undefined> {
+  private async held(id: string, sender: string): Promise<ApiKey | undefined> {
     const held = this.copies.get(id);
     if (held) return held.get();
-    return this.lookups.run(id, async () => {
-      const copy = new HeldCopy(() => this.store.find(id), this.clock, COPY_LIMITS);
-      const key = await copy.get();
-      if (key) this.copies.set(id, copy);
-      return key;
-    });
+    if (this.lookingUp.of(sender) >= LOOKUPS_PER_SENDER) {
+      throw new HubError('too_busy', 'Too many API keys are being looked up', { status: 503 });
+    }
+    this.lookingUp.add(sender, 1);
+    try {
+      return await this.lookups.run(id, () => this.lookUp(id));
+    } finally {
+      this.lookingUp.add(sender, -1);
+    }
+  }
+
+  private async lookUp(id: string): Promise<ApiKey | undefined> {
+    const copy = new HeldCopy(() => this.store.find(id), this.clock, COPY_LIMITS);
+    const key = await copy.get();
+    if (key) this.copies.set(id, copy);
+    return key;
   }
 
   private spent({ id, requestsPerMinute }: ApiKey): HubError | undefined {
