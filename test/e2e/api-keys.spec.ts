@@ -326,6 +326,7 @@ describe.each(databaseKinds())('API keys on %s', (kind) => {
   });
 
   it('are listed page by page, newest first', async () => {
+    test.clock.advance(1);
     const { id } = await make({ name: 'The newest' });
     const first = await test.hub.get('/admin/api-keys?limit=1');
     expect(first.json).toMatchObject({ keys: [{ id, name: 'The newest' }], next: id });
