@@ -43,7 +43,7 @@ export class AuditInterceptor implements NestInterceptor {
     const route = this.reflector.get(Route, context.getHandler());
     if (!route) return next.handle();
     const request = context.switchToHttp().getRequest<KnownRequest>();
-    const { method, ip, params, query, actor = 'nobody' } = request;
+    const { method, ip, params, query, actor = 'system' } = request;
     const { action, shows } = route;
     if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
       return next.handle();

@@ -87,7 +87,7 @@ describe.each(databaseKinds())('API keys on %s', (kind) => {
   });
 
   it.each(SCOPES)(
-    'with the scope %s open its routes, and are told what others want',
+    'with the scope %s open its routes, and say what others want',
     async (scope) => {
       const { key } = await make({ scopes: [scope] });
       for (const route of routes.filter((one) => one.scope !== 'none')) {
