@@ -10,6 +10,7 @@ import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
+import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
 import { EventLogModule } from './event-log/event-log.module.js';
 import { MessageModule } from './message/message.module.js';
@@ -38,6 +39,7 @@ export class AppModule {
         TokenModule,
         AuthorizerModule,
         AuthorizationModule,
+        GatewayModule,
         DeliveryModule,
         MessageModule,
         EventLogModule,

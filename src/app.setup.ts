@@ -11,6 +11,9 @@ import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
 import type { OpenEndpoint } from './config/variables.js';
 import { drainConnectionsOnClose } from './http/drain-connections.js';
+import { tooLarge } from './gateway/gateway.client.js';
+import { GatewayService } from './gateway/gateway.service.js';
+import { useProxy } from './gateway/proxy.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
@@ -117,7 +120,7 @@ export function configureApp(
   useRequestContext(fastify);
   refuseByHead(fastify);
   refuseStrangers(fastify, app.get(AccessGuard), app.get<AppConfig>(APP_CONFIG));
-  refuseByType(fastify);
+  refuseByType(fastify, app.get<AppConfig>(APP_CONFIG));
   leadToOneUrlOfPages(fastify);
   answerDirectly(fastify, {
     '/api/components/:componentAppId/access-token': app.get(TokenController),
@@ -127,6 +130,7 @@ export function configureApp(
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   guardPages(fastify);
+  useProxy(fastify, app.get(GatewayService));
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(filter);
   useApiDocs(app, fastify);
@@ -235,9 +239,16 @@ function refuseStrangers(
 }
 
 /** Refuses a body that cannot be read by its type, before a byte of it is read. */
-function refuseByType(fastify: FastifyInstance): void {
+function refuseByType(fastify: FastifyInstance, { gateway }: AppConfig): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const readsBody = hasBody(request.raw) && !BODYLESS.includes(request.method);
+    if (request.routeOptions.config.forwards) {
+      if (Number(request.headers['content-length'] ?? 0) > gateway.bodyLimit) {
+        throw tooLarge(gateway.bodyLimit);
+      }
+      allowBody(request, reply, gateway.bodyLimit);
+      return done();
+    }
     if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
       throw unsupportedMediaType();
     }

@@ -18,6 +18,7 @@ const ORDER = [
   'token',
   'authorizer',
   'authorization',
+  'gateway',
   'reply',
   'webhook',
   'subscription',

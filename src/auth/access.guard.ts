@@ -15,6 +15,8 @@ const WRONG_PER_MINUTE = 20;
 /** Senders that are remembered. */
 const SENDERS = 10_000;
 const METRICS = '/metrics';
+/** Names the platform of an account in calls that are handed on, whose query is WeChat's. */
+export const PLATFORM_HEADER = 'x-hub-component';
 
 /**
  * Lets through `Authorization: Bearer` with the admin token, with an API key that may do what is
@@ -70,9 +72,19 @@ export class AccessGuard {
 }
 
 /** What a request asks for, by its route and what its address names. */
-function wishOf({ routeOptions, params, query }: FastifyRequest): Wish {
-  const { scopes = [] } = routeOptions.config;
-  const named = params as { componentAppId?: string; authorizerAppId?: string };
+function wishOf({ routeOptions, params, query, headers }: FastifyRequest): Wish {
+  const { scopes = [], forwards } = routeOptions.config;
+  const named = params as { componentAppId?: string; authorizerAppId?: string; '*'?: string };
+  if (forwards) {
+    // The query is WeChat's.
+    const platform = headers[PLATFORM_HEADER];
+    return {
+      scopes,
+      authorizerAppId: named.authorizerAppId,
+      componentAppId: named.componentAppId ?? (typeof platform === 'string' ? platform : undefined),
+      path: named['*'],
+    };
+  }
   const asked = query as { component?: unknown; reveal?: unknown };
   const { authorizerAppId } = named;
   // Beside an account the query may name its platform; in lists it is a filter and no limit.

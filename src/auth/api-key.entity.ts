@@ -39,6 +39,10 @@ export class ApiKeyRow {
   @Column({ type: 'text', nullable: true })
   networks!: string | null;
 
+  /** JSON list of WeChat's paths that it may call by the gateway; null for all. */
+  @Column({ type: 'text', nullable: true })
+  paths!: string | null;
+
   /** Requests that one host accepts within a minute; null for any number. */
   @Column({ name: 'requests_per_minute', type: 'integer', nullable: true })
   requestsPerMinute!: number | null;

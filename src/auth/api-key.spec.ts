@@ -22,6 +22,7 @@ const A_KEY: ApiKey = {
   componentAppIds: null,
   authorizerAppIds: null,
   networks: null,
+  paths: null,
   requestsPerMinute: null,
   expiresAt: null,
   revokedAt: null,

@@ -92,6 +92,7 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     componentAppIds: listOf(row.componentAppIds),
     authorizerAppIds: listOf(row.authorizerAppIds),
     networks: listOf(row.networks),
+    paths: listOf(row.paths),
   };
 }
 

@@ -12,6 +12,8 @@ export interface ApiKeyValues {
   authorizerAppIds: string[] | null;
   /** Addresses and CIDRs. */
   networks: string[] | null;
+  /** WeChat's paths that it may call by the gateway, with a slash in front; one that ends in a slash is all below it. */
+  paths: string[] | null;
   requestsPerMinute: number | null;
   expiresAt: number | null;
 }
@@ -60,6 +62,8 @@ export interface Wish {
   /** The platform and the account that its address names. */
   componentAppId?: string;
   authorizerAppId?: string;
+  /** WeChat's path of a call by the gateway. */
+  path?: string;
 }
 
 /** Why a key is not accepted at all, whatever it asks for: 401, or 403 for its address. */
@@ -101,7 +105,15 @@ export function wishRefusal(key: ApiKey, wish: Wish): HubError | undefined {
       missing: 'account',
     });
   }
+  if (wish.path !== undefined && key.paths && !isPathAmong(wish.path, key.paths)) {
+    return notAllowed('The API key may not call this path of WeChat', { missing: 'path' });
+  }
   return undefined;
+}
+
+function isPathAmong(path: string, allowed: string[]): boolean {
+  const asked = `/${path}`;
+  return allowed.some((one) => (one.endsWith('/') ? asked.startsWith(one) : asked === one));
 }
 
 /** A route that names none is about all of them. */

@@ -26,6 +26,19 @@ const fields = {
     .max(100)
     .nullable()
     .describe('Addresses and CIDRs from which the key is accepted; null for all'),
+  paths: z
+    .array(
+      z
+        .string()
+        .regex(/^(?:\/[\w-]+)+\/?$/)
+        .max(256),
+    )
+    .min(1)
+    .max(200)
+    .nullable()
+    .describe(
+      'Paths of WeChat that it may call by the gateway; one with a slash at its end is all below it; null for all',
+    ),
   requestsPerMinute: z
     .int()
     .min(1)
@@ -40,6 +53,7 @@ export const newApiKeyBody = z
     componentAppIds: fields.componentAppIds.default(null),
     authorizerAppIds: fields.authorizerAppIds.default(null),
     networks: fields.networks.default(null),
+    paths: fields.paths.default(null),
     requestsPerMinute: fields.requestsPerMinute.default(null),
     expiresAt: timeQuery.nullable().default(null),
   })
@@ -89,6 +103,7 @@ export const apiKeyExample: ApiKeyView = {
   componentAppIds: null,
   authorizerAppIds: ['wxfedcba9876543210'],
   networks: ['10.0.0.0/8'],
+  paths: ['/cgi-bin/message/'],
   requestsPerMinute: 600,
   expiresAt: '2027-11-22T08:00:00.000Z',
   previousUntil: null,
@@ -110,7 +125,7 @@ export function toValues({
 }
 
 export function toApiKeyView(key: ApiKey): ApiKeyView {
-  const { id, name, scopes, componentAppIds, authorizerAppIds, networks, requestsPerMinute } = key;
+  const { id, name, scopes, componentAppIds, authorizerAppIds, networks, paths } = key;
   return {
     id,
     name,
@@ -118,7 +133,8 @@ export function toApiKeyView(key: ApiKey): ApiKeyView {
     componentAppIds,
     authorizerAppIds,
     networks,
-    requestsPerMinute,
+    paths,
+    requestsPerMinute: key.requestsPerMinute,
     expiresAt: isoTime(key.expiresAt),
     previousUntil: isoTime(key.previousUntil),
     revokedAt: isoTime(key.revokedAt),

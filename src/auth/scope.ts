@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Scopes that open the route, any one of them; see {@link Scope}. */
     scopes?: ScopeName[];
+    /** A call of WeChat: its query, headers and body are handed on, the body as a stream. */
+    forwards?: boolean;
   }
 }
 

@@ -69,6 +69,14 @@ export interface AppConfig {
     /** Longest that one attempt may take. */
     timeoutMs: number;
   };
+  gateway: {
+    /** Longest silence of WeChat's in a call, in milliseconds. */
+    timeoutMs: number;
+    /** Longest body of a call, in bytes. */
+    bodyLimit: number;
+    /** Calls of one account or platform under way at once. */
+    concurrency: number;
+  };
   logLevel: LogLevelName;
   /** What is served without the token. */
   openEndpoints: OpenEndpoint[];
@@ -216,6 +224,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
       allowedTargets: v.DELIVERY_ALLOWED_TARGETS ?? [],
       timeoutMs: v.DELIVERY_TIMEOUT_MS,
     },
+    gateway: toGateway(v),
     logLevel: v.LOG_LEVEL,
     openEndpoints: openEndpoints.filter((name) => name !== 'metrics' || !v.METRICS_TOKEN),
     stopDelaySeconds: v.STOP_DELAY_SECONDS,
@@ -251,6 +260,14 @@ function toComponent(v: VariableValues): ComponentSettings | undefined {
     encodingAesKey: new Secret(v.WECHAT_COMPONENT_ENCODING_AES_KEY ?? ''),
     previousToken: secretOrNone(v.WECHAT_COMPONENT_PREVIOUS_TOKEN),
     previousEncodingAesKey: secretOrNone(v.WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY),
+  };
+}
+
+function toGateway(v: VariableValues): AppConfig['gateway'] {
+  return {
+    timeoutMs: v.GATEWAY_TIMEOUT_SECONDS * 1000,
+    bodyLimit: v.GATEWAY_BODY_LIMIT_MB * 1024 * 1024,
+    concurrency: v.GATEWAY_CONCURRENCY,
   };
 }
 

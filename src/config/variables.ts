@@ -410,6 +410,21 @@ export const variables = {
       'neither. Unset: both where HOST is loopback, else none',
     example: 'metrics',
   },
+  GATEWAY_TIMEOUT_SECONDS: {
+    schema: wholeNumber(1, 300, 30),
+    meaning: 'Seconds for which WeChat may be silent in a call by the gateway',
+    example: '60',
+  },
+  GATEWAY_BODY_LIMIT_MB: {
+    schema: wholeNumber(1, 1024, 64),
+    meaning: 'Longest body of such a call, in MiB; it streams, and takes no memory',
+    example: '256',
+  },
+  GATEWAY_CONCURRENCY: {
+    schema: wholeNumber(1, 1000, 250),
+    meaning: 'Such calls of one account, or of one platform, that a host has under way at once',
+    example: '50',
+  },
   STOP_DELAY_SECONDS: {
     schema: wholeNumber(0, 300, 0),
     meaning: 'Seconds for which a hub that is to stop says so by /health/ready and goes on serving',

@@ -28,6 +28,8 @@ export interface GateLimits {
    * without it they are refused at once, and with it hundreds may wait for one refresh.
    */
   requestsPerAddress: number;
+  /** Calls of WeChat by the gateway: each may wait for WeChat. */
+  calls: number;
   /** Requests for health: an orchestrator must see that a busy hub lives. */
   health: number;
   /** The same of one address, unless it is a trusted proxy's. */
@@ -44,7 +46,10 @@ export interface GateLimits {
   smallBody: number;
   /** What a body of unknown length counts, in bytes: the longest that is read. */
   largestBody: number;
-  /** Milliseconds within which a request must have come, headers and body. */
+  /**
+   * Milliseconds within which a request must have come: its headers, and its body after them. The
+   * body of a call by the gateway is as slow as its caller.
+   */
   requestMs: number;
   /** Milliseconds without a byte in either direction that end a connection, unless it is idle. */
   silenceMs: number;
@@ -55,6 +60,7 @@ export const GATE_LIMITS: GateLimits = {
   connectionsPerAddress: 1000,
   requests: 256,
   requestsPerAddress: 64,
+  calls: 1000,
   health: 64,
   healthPerAddress: 16,
   pushes: 4000,
@@ -74,8 +80,9 @@ const KEEP_ALIVE_MS = 72_000;
 const CALLBACK_PATH = /^\/+callback\//i;
 const HEALTH_PATH = /^\/+health\//i;
 const TOKEN_PATH = /^\/+(?:api|admin)\//i;
+const CALL_PATH = /^\/+proxy\//i;
 
-type Kind = 'requests' | 'health' | 'pushes';
+type Kind = 'requests' | 'calls' | 'health' | 'pushes';
 
 interface Exchange {
   request: IncomingMessage;
@@ -101,7 +108,12 @@ export class RequestGate {
   private readonly connections = new WeakMap<Socket, Connection>();
   private readonly connected = new Tally();
   private readonly receiving = new Tally();
-  private readonly underWay = { requests: new Tally(), health: new Tally(), pushes: new Tally() };
+  private readonly underWay = {
+    requests: new Tally(),
+    calls: new Tally(),
+    health: new Tally(),
+    pushes: new Tally(),
+  };
 
   /** @param isProxy whether an address is a trusted proxy's, which speaks for many clients. */
   constructor(
@@ -116,11 +128,15 @@ export class RequestGate {
       {
         // Refused in the form that all errors have.
         requireHostHeader: false,
-        requestTimeout: requestMs,
+        // Bodies have a limit of their own below.
+        requestTimeout: 0,
         headersTimeout: requestMs,
         connectionsCheckingInterval: LATE_CHECK_MS,
       },
-      (request, response) => this.arrived({ request, response }, handler),
+      (request, response) => {
+        if (!CALL_PATH.test(request.url ?? '')) endLateBody(server, request, requestMs);
+        this.arrived({ request, response }, handler);
+      },
     );
     server.timeout = silenceMs;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -170,7 +186,8 @@ export class RequestGate {
     const { url = '' } = request;
     const kind = kindOf(url);
     const underWay = this.underWay[kind];
-    const counted = kind === 'pushes' || TOKEN_PATH.test(url) ? '' : address;
+    const isOpen = kind === 'health' || (kind === 'requests' && !TOKEN_PATH.test(url));
+    const counted = isOpen ? address : '';
     const received = this.receive(request, address);
     const isFull = underWay.total >= this.limits[kind];
     if (!received || isFull || (counted && underWay.of(counted) >= this.shareOf(kind))) {
@@ -225,7 +242,23 @@ export class RequestGate {
 
 function kindOf(url: string): Kind {
   if (CALLBACK_PATH.test(url)) return 'pushes';
+  if (CALL_PATH.test(url)) return 'calls';
   return HEALTH_PATH.test(url) ? 'health' : 'requests';
+}
+
+/** Ends a request whose body does not come in time, as Node ends one whose head does not. */
+function endLateBody(server: Server, request: IncomingMessage, limitMs: number): void {
+  if (request.headers['content-length'] === undefined && !request.headers['transfer-encoding']) {
+    return;
+  }
+  const timer = setTimeout(() => {
+    if (request.complete) return;
+    const late = Object.assign(new Error('The body did not come in time'), {
+      code: 'ERR_HTTP_REQUEST_TIMEOUT',
+    });
+    server.emit('clientError', late, request.socket);
+  }, limitMs);
+  request.once('close', () => clearTimeout(timer));
 }
 
 /**

@@ -27,6 +27,7 @@ function apiKeyTable(): Table {
       text('component_appids', nullable),
       text('authorizer_appids', nullable),
       text('networks', nullable),
+      text('paths', nullable),
       { name: 'requests_per_minute', type: 'integer', isNullable: true },
       bigint('expires_at', nullable),
       bigint('revoked_at', nullable),

@@ -1,0 +1,315 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { HubError } from '../common/hub-error.js';
+import type { Secret } from '../common/secret.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import type { TokenSupply } from '../token-engine/with-fresh-token.js';
+import { wechatAgents, type WechatAgents } from '../wechat-api/wechat-agents.js';
+import { kindOfErrcode } from '../wechat-api/wechat-errcode.js';
+import { BEGINNING_BYTES, errcodeOf, mayBeJson } from './wechat-answer.js';
+import type { TokenParameter, WechatUrl } from './wechat-url.js';
+
+/** A body of at most so many bytes is kept, so that its call can be made once more. */
+export const KEPT_BYTES = 64 * 1024;
+/** Marks calls that a hub makes: where WeChat's name leads back to a hub, it sees itself. */
+export const HUB_MARK = 'x-component-hub';
+
+/** Headers of the caller that WeChat gets; its own signed headers besides. */
+const TO_WECHAT = ['accept', 'content-type', 'range'];
+/** Headers of WeChat's that the caller gets; its own signed headers besides. */
+const FROM_WECHAT = [
+  'accept-ranges',
+  'content-disposition',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'last-modified',
+];
+/** Of signed API calls: the signature covers what they say. */
+const SIGNED = /^wechatmp-/;
+
+/** A call for WeChat, without its token. */
+export interface GatewayCall extends WechatUrl {
+  method: string;
+  /** The name under which the token goes out. */
+  parameter: TokenParameter;
+  headers: IncomingHttpHeaders;
+  body: Readable | undefined;
+  tokens: TokenSupply;
+  /** Ends the call: nobody waits for its answer. */
+  signal: AbortSignal;
+}
+
+/** What WeChat answered. */
+export interface GatewayAnswer {
+  status: number;
+  headers: Record<string, string | string[]>;
+  body: Buffer | IncomingMessage;
+  /** WeChat's errcode, 0 where there is none; undefined for what is no JSON. */
+  errcode: number | undefined;
+  /** How often WeChat was called. */
+  attempts: number;
+  /** Whether the token was replaced because WeChat refused it. */
+  refreshed: boolean;
+}
+
+/** The caller's body: all of it, or its beginning and the stream of the rest. */
+type Body = { kept: Buffer; declared: boolean } | { begun: Buffer; rest: Readable };
+
+type Received = Pick<GatewayAnswer, 'status' | 'headers' | 'body' | 'errcode'>;
+
+/**
+ * Makes the calls of others with a token of the hub. Bodies stream both ways; of what is longer than
+ * {@link KEPT_BYTES} nothing is held back. A call whose token WeChat refuses is made once more with
+ * another one, where its body was kept; a GET that WeChat was too busy for (-1), too.
+ */
+@Injectable()
+export class GatewayClient implements OnModuleDestroy {
+  private readonly base: URL;
+  private readonly agents: WechatAgents;
+
+  constructor(@Inject(APP_CONFIG) private readonly config: AppConfig) {
+    this.base = new URL(config.wechatApi.baseUrl);
+    this.agents = wechatAgents(config);
+  }
+
+  /**
+   * @throws {HubError} 413 `body_too_large`; 502 `wechat_unreachable`; 504 `wechat_timeout`; and
+   * what the supply of tokens throws.
+   */
+  async call(call: GatewayCall): Promise<GatewayAnswer> {
+    const { token } = await call.tokens.current();
+    const body = call.body && (await keep(call.body, call.headers));
+    const canRepeat = !body || 'kept' in body;
+    const first = await this.send(call, body, token);
+    if (isTokenRefusal(first.errcode)) {
+      const fresh = await replacement(call.tokens, token);
+      if (!fresh) return { ...first, attempts: 1, refreshed: false };
+      if (!canRepeat) return { ...first, attempts: 1, refreshed: true };
+      discard(first);
+      const second = await this.send(call, body, fresh);
+      return { ...second, attempts: 2, refreshed: true };
+    }
+    if (first.errcode === -1 && call.method === 'GET') {
+      discard(first);
+      return { ...(await this.send(call, body, token)), attempts: 2, refreshed: false };
+    }
+    return { ...first, attempts: 1, refreshed: false };
+  }
+
+  onModuleDestroy(): void {
+    this.agents.httpAgent.destroy();
+    this.agents.httpsAgent.destroy();
+  }
+
+  private async send(call: GatewayCall, body: Body | undefined, token: Secret): Promise<Received> {
+    const started = performance.now();
+    let outcome = 'unknown';
+    try {
+      const received = await this.exchange(call, body, token);
+      outcome = String(received.errcode ?? 0);
+      return received;
+    } catch (error) {
+      outcome = error instanceof HubError ? error.code : 'network';
+      throw error;
+    } finally {
+      const seconds = (performance.now() - started) / 1000;
+      // The paths are the callers': as a label of metrics they would be without end.
+      emitTelemetry('wechat.call', { path: 'gateway', errcode: outcome, seconds });
+    }
+  }
+
+  private async exchange(
+    { method, path, query, parameter, headers, signal }: GatewayCall,
+    body: Body | undefined,
+    token: Secret,
+  ): Promise<Received> {
+    const { protocol, hostname, port, pathname } = this.base;
+    const isTls = protocol === 'https:';
+    const prefix = pathname.replace(/\/$/, '');
+    const more = query === '' ? '' : `&${query}`;
+    const outgoing = (isTls ? httpsRequest : httpRequest)({
+      protocol,
+      hostname,
+      port,
+      method,
+      path: `${prefix}/${path}?${parameter}=${encodeURIComponent(token.reveal())}${more}`,
+      agent: isTls ? this.agents.httpsAgent : this.agents.httpAgent,
+      headers: { ...headersFor(headers, body), [HUB_MARK]: '1' },
+      signal,
+      timeout: this.config.gateway.timeoutMs,
+    });
+    let late = false;
+    outgoing.once('timeout', () => {
+      late = true;
+      outgoing.destroy(new Error('WeChat is silent'));
+    });
+    try {
+      const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+      // Its failure is that of the request, which `answered` waits for.
+      const sent = write(outgoing, body, this.config.gateway.bodyLimit);
+      const [response] = await Promise.race([answered, failureOf(sent, answered)]);
+      return await read(response, token);
+    } catch (error) {
+      outgoing.destroy();
+      throw failure(error, late);
+    }
+  }
+}
+
+/** Reads as much as can be kept; what is longer goes on as a stream. */
+async function keep(stream: Readable, headers: IncomingHttpHeaders): Promise<Body> {
+  const { begun, ended } = await beginningOf(stream, KEPT_BYTES);
+  return ended
+    ? { kept: begun, declared: headers['content-length'] !== undefined }
+    : { begun, rest: stream };
+}
+
+/** The first bytes of a stream, somewhat more than `limit` where it is longer; it is paused then. */
+async function beginningOf(
+  stream: Readable,
+  limit: number,
+): Promise<{ begun: Buffer; ended: boolean }> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const ended = await new Promise<boolean>((resolve, reject) => {
+    const finish = (outcome: boolean | Error): void => {
+      stream.pause();
+      stream.off('data', take).off('end', end).off('error', fail).off('close', close);
+      if (outcome instanceof Error) reject(outcome);
+      else resolve(outcome);
+    };
+    const take = (chunk: Buffer): void => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > limit) finish(false);
+    };
+    const end = (): void => finish(true);
+    const fail = (error: Error): void => finish(error);
+    const close = (): void => finish(new Error('The stream was cut'));
+    stream.on('data', take).once('end', end).once('error', fail).once('close', close);
+  });
+  return { begun: Buffer.concat(chunks), ended };
+}
+
+function headersFor(
+  headers: IncomingHttpHeaders,
+  body: Body | undefined,
+): Record<string, string | string[]> {
+  const going = picked(headers, TO_WECHAT);
+  if (!body) return going;
+  // WeChat is known to refuse bodies in chunks: their length is said wherever it is known.
+  if ('kept' in body) return { ...going, 'content-length': String(body.kept.length) };
+  const length = headers['content-length'];
+  return length === undefined ? going : { ...going, 'content-length': length };
+}
+
+function picked(
+  headers: IncomingHttpHeaders,
+  names: readonly string[],
+): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      (entry): entry is [string, string | string[]] =>
+        entry[1] !== undefined && (names.includes(entry[0]) || SIGNED.test(entry[0])),
+    ),
+  );
+}
+
+/** Writes the body with back-pressure. @throws {HubError} 413 `body_too_large` */
+async function write(
+  outgoing: NodeJS.WritableStream,
+  body: Body | undefined,
+  limit: number,
+): Promise<void> {
+  if (!body) {
+    outgoing.end();
+    return;
+  }
+  if ('kept' in body) {
+    outgoing.end(body.kept);
+    return;
+  }
+  let bytes = 0;
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      done(bytes > limit ? tooLarge(limit) : null, chunk);
+    },
+  });
+  body.rest.unshift(body.begun);
+  await pipeline(body.rest, counted, outgoing);
+}
+
+/** Rejects when sending fails before there is an answer; WeChat may answer before it has all. */
+async function failureOf<T>(sent: Promise<void>, answered: Promise<T>): Promise<T> {
+  await sent;
+  return answered;
+}
+
+async function read(response: IncomingMessage, token: Secret): Promise<Received> {
+  const { statusCode: status = 502 } = response;
+  const headers = picked(response.headers, FROM_WECHAT);
+  if (status !== 200 || !mayBeJson(response.headers['content-type'])) {
+    return { status, headers, body: response, errcode: undefined };
+  }
+  const { begun, ended } = await beginningOf(response, BEGINNING_BYTES);
+  const errcode = errcodeOf(begun, ended);
+  if (!ended) {
+    response.unshift(begun);
+    return { status, headers, body: response, errcode };
+  }
+  const body = withoutToken(begun, token);
+  if (body !== begun) headers['content-length'] = String(body.length);
+  return { status, headers, body, errcode };
+}
+
+/** WeChat's words about a token may repeat it. */
+function withoutToken(body: Buffer, token: Secret): Buffer {
+  const text = token.reveal();
+  return body.includes(text) ? Buffer.from(body.toString('utf8').replaceAll(text, '***')) : body;
+}
+
+function isTokenRefusal(errcode: number | undefined): boolean {
+  return errcode !== undefined && errcode > 0 && kindOfErrcode(errcode) === 'token';
+}
+
+/** Another token than the refused one; undefined where there is none now. */
+async function replacement(tokens: TokenSupply, refused: Secret): Promise<Secret | undefined> {
+  try {
+    const { token } = await tokens.replace(refused.reveal());
+    return token.reveal() === refused.reveal() ? undefined : token;
+  } catch {
+    // WeChat's own answer says enough.
+    return undefined;
+  }
+}
+
+function discard({ body }: Received): void {
+  if (!Buffer.isBuffer(body)) body.destroy();
+}
+
+function failure(error: unknown, late: boolean): unknown {
+  if (error instanceof HubError) return error;
+  if (late) {
+    return new HubError('wechat_timeout', 'WeChat did not answer in time', { status: 504 });
+  }
+  const { code, name } = error as NodeJS.ErrnoException;
+  if (name === 'AbortError') {
+    return new HubError('client_gone', 'The caller has gone', { status: 499, level: 'debug' });
+  }
+  return new HubError('wechat_unreachable', `WeChat cannot be called: ${code ?? 'no connection'}`, {
+    status: 502,
+  });
+}
+
+/** @param limit in bytes. */
+export function tooLarge(limit: number): HubError {
+  return new HubError('body_too_large', `A body may have ${limit} bytes`, { status: 413 });
+}

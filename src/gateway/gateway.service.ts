@@ -1,0 +1,79 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
+import { Clock } from '../common/clock.js';
+import { HubError } from '../common/hub-error.js';
+import { Tally } from '../common/tally.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import type { TokenSupply } from '../token-engine/with-fresh-token.js';
+import { TokenService } from '../token/token.service.js';
+import { GatewayClient, type GatewayAnswer, type GatewayCall } from './gateway.client.js';
+import { QuotaPauses } from './quota-pauses.js';
+
+/** On whose behalf a call is made: a platform's own, or an account of one. */
+export interface GatewayOwner {
+  /** For an account: needed where it is authorized to several platforms. */
+  componentAppId?: string | undefined;
+  authorizerAppId?: string | undefined;
+}
+
+/** Calls of WeChat on behalf of platforms and accounts, within the limits of each. */
+@Injectable()
+export class GatewayService {
+  private readonly underWay = new Tally();
+  private readonly pauses: QuotaPauses;
+
+  constructor(
+    private readonly client: GatewayClient,
+    private readonly components: TokenService,
+    private readonly authorizers: AuthorizerTokenService,
+    clock: Clock,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+  ) {
+    this.pauses = new QuotaPauses(clock);
+  }
+
+  /**
+   * Makes a call with the owner's token; the call counts as under way until `ended`.
+   * @param ended resolves when the caller has its answer, or is gone.
+   * @throws {HubError} 429 `wechat_quota_spent`, 503 `too_many_calls`; see also
+   * {@link GatewayClient.call} and the services of tokens.
+   */
+  async call(
+    owner: GatewayOwner,
+    call: Omit<GatewayCall, 'tokens'>,
+    ended: Promise<void>,
+  ): Promise<GatewayAnswer> {
+    const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
+    this.pauses.check(name, call.path);
+    this.begin(name, ended);
+    const answer = await this.client.call({ ...call, tokens: this.tokensOf(owner) });
+    this.pauses.note(name, call.path, answer.errcode ?? 0);
+    return answer;
+  }
+
+  private begin(name: string, ended: Promise<void>): void {
+    if (this.underWay.of(name) >= this.config.gateway.concurrency) {
+      throw new HubError('too_many_calls', 'Too many calls of this account are under way', {
+        status: 503,
+        level: 'log',
+        details: { retryAfterSeconds: 1 },
+      });
+    }
+    this.underWay.add(name, 1);
+    void ended.then(() => this.underWay.add(name, -1));
+  }
+
+  private tokensOf({ authorizerAppId, componentAppId = '' }: GatewayOwner): TokenSupply {
+    if (authorizerAppId === undefined) {
+      return {
+        current: () => this.components.current(componentAppId),
+        replace: (refused) => this.components.invalidate(componentAppId, refused),
+      };
+    }
+    const platform = componentAppId || undefined;
+    return {
+      current: () => this.authorizers.current(authorizerAppId, platform),
+      replace: (refused) => this.authorizers.invalidate(authorizerAppId, refused, platform),
+    };
+  }
+}

@@ -1,0 +1,134 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import { PLATFORM_HEADER } from '../auth/access.guard.js';
+import { HubError } from '../common/hub-error.js';
+import type { GatewayAnswer } from './gateway.client.js';
+import { HUB_MARK } from './gateway.client.js';
+import type { GatewayOwner, GatewayService } from './gateway.service.js';
+import {
+  isOfComponent,
+  readWechatUrl,
+  refuseKept,
+  refuseTokens,
+  tokenParameter,
+  type WechatUrl,
+} from './wechat-url.js';
+
+/** Methods that are handed on. */
+export const FORWARDED_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+const PREFIX = /^\/proxy\/(?:components|authorizers)\/[\w-]{1,64}\//i;
+
+/** `ANY /proxy/…`: WeChat's API with the token put in. Plain routes, so that bodies stream. */
+export function useProxy(fastify: FastifyInstance, gateway: GatewayService): void {
+  void fastify.register((scope, _options, done) => {
+    passBodiesOn(scope);
+    const config = { scopes: ['proxy' as const], forwards: true };
+    const method = [...FORWARDED_METHODS];
+    scope.route({
+      method,
+      url: '/proxy/components/:componentAppId/*',
+      config,
+      exposeHeadRoute: false,
+      handler: (request, reply) => {
+        const { componentAppId = '' } = request.params as Record<string, string>;
+        return forward(request, reply, gateway, { componentAppId });
+      },
+    });
+    scope.route({
+      method,
+      url: '/proxy/authorizers/:authorizerAppId/*',
+      config,
+      exposeHeadRoute: false,
+      handler: (request, reply) => {
+        const { authorizerAppId = '' } = request.params as Record<string, string>;
+        const platform = request.headers[PLATFORM_HEADER];
+        const componentAppId = typeof platform === 'string' ? platform : undefined;
+        return forward(request, reply, gateway, { authorizerAppId, componentAppId });
+      },
+    });
+    done();
+  });
+}
+
+/** Gives handlers of this scope the body as the stream that it is. */
+export function passBodiesOn(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
+}
+
+async function forward(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  gateway: GatewayService,
+  owner: GatewayOwner,
+): Promise<FastifyReply> {
+  refuseOwnCalls(request);
+  const url = readProxyUrl(request.raw.url ?? '', owner);
+  const answer = await callFor(request, reply, (call) =>
+    gateway.call(owner, { ...call, ...url, parameter: tokenParameter(url.path) }, call.ended),
+  );
+  return sendAnswer(reply, answer);
+}
+
+/** Who waits, and with what: the parts of a call that come from the request itself. */
+interface CallOfRequest {
+  method: string;
+  headers: FastifyRequest['headers'];
+  body: Readable | undefined;
+  signal: AbortSignal;
+  ended: Promise<void>;
+}
+
+/** Runs a call that ends when its caller goes away. */
+export async function callFor(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  run: (call: CallOfRequest) => Promise<GatewayAnswer>,
+): Promise<GatewayAnswer> {
+  const gone = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    reply.raw.once('close', () => {
+      gone.abort();
+      resolve();
+    });
+  });
+  const { method, headers, body } = request;
+  const { signal } = gone;
+  return run({ method, headers, body: body as Readable | undefined, signal, ended });
+}
+
+/** Hands on what WeChat answered. */
+export function sendAnswer(reply: FastifyReply, answer: GatewayAnswer): FastifyReply {
+  const { status, headers, body, attempts, refreshed } = answer;
+  return reply
+    .status(status)
+    .headers({
+      ...headers,
+      'x-hub-attempts': String(attempts),
+      'x-hub-token-refreshed': String(refreshed),
+    })
+    .send(body);
+}
+
+/** A name of WeChat's that leads to a hub would send its calls round and round. */
+export function refuseOwnCalls({ headers }: FastifyRequest): void {
+  if (headers[HUB_MARK] === undefined) return;
+  throw new HubError('call_of_a_hub', 'WECHAT_API_BASE_URL leads to a hub', { status: 508 });
+}
+
+function readProxyUrl(url: string, { authorizerAppId }: GatewayOwner): WechatUrl {
+  const [prefix] = PREFIX.exec(url) ?? [''];
+  // A prefix in another spelling leaves a path that is none of WeChat's.
+  const read = readWechatUrl(url.slice(prefix.length));
+  refuseKept(read);
+  refuseTokens(read.query);
+  if (authorizerAppId !== undefined && isOfComponent(read.path)) {
+    throw new HubError(
+      'wrong_owner',
+      'The path is the platform’s: call it by /proxy/components/:componentAppId',
+      { status: 400 },
+    );
+  }
+  return read;
+}
