@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { RowDataPacket } from 'mysql2/promise';
+import type { MessageResult } from '../../simulator/message-sender.js';
 import type { HubProcess } from './hub-process.js';
 import { poll, type ProcessFleet } from './process-fleet.js';
 
@@ -52,6 +53,30 @@ export class Balancer {
       hub.off('error', refused);
       hub.on('error', () => client.destroy()).on('close', () => client.destroy());
       client.pipe(hub).pipe(client);
+    });
+  }
+}
+
+/** Messages at a steady rate: sent when they are due, whether the earlier ones were answered. */
+export class MessageStream {
+  sent = 0;
+  /** How every message went, once all have ended. */
+  readonly ended: Promise<MessageResult[]>;
+
+  constructor(
+    { count, perSecond }: { count: number; perSecond: number },
+    send: (number: number) => Promise<MessageResult>,
+  ) {
+    const began = performance.now();
+    const results: Promise<MessageResult>[] = [];
+    this.ended = new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const due = 1 + Math.floor(((performance.now() - began) * perSecond) / 1000);
+        for (; this.sent < Math.min(due, count); this.sent += 1) results.push(send(this.sent));
+        if (this.sent < count) return;
+        clearInterval(timer);
+        resolve(Promise.all(results));
+      }, 5);
     });
   }
 }

@@ -9,8 +9,7 @@ import {
 } from './authorization-flow.js';
 import type { AuthorizationSettings } from './authorization-settings.js';
 import type { AuthorizationCounts } from './authorizer-book.js';
-import type { CustomMessage } from './custom-message-log.js';
-import type { EventFields } from './event-xml.js';
+import type { EventFields } from './push-text.js';
 import {
   checkFuncInfo,
   FakeAccount,
@@ -20,7 +19,7 @@ import {
 import type { FakeComponent } from './fake-component.js';
 import type { BuiltPush } from './push-builder.js';
 import type { PushResult } from './pusher.js';
-import type { CurrentToken, TokenRefusal } from './token-book.js';
+import { checkedRefusal, type CurrentToken, type TokenRefusal } from './token-book.js';
 import { SimulatorError } from './wechat-error.js';
 
 /** Accounts that are authorized from the start, without a code or an event. */
@@ -78,15 +77,15 @@ export interface IssueRange {
   lifeSeconds?: number | undefined;
 }
 
-/** The part of the simulator's control that is about accounts and their authorizations. */
-export abstract class AuthorizerControl {
-  protected abstract readonly context: SimulatorContext;
+/** Accounts, what they decide, and what the simulator knows of their authorizations. */
+export class Accounts {
+  constructor(private readonly context: SimulatorContext) {}
 
   /** Adds one account or thousands; answers their appids. */
-  addAccounts(options: (AccountOptions | AccountBatch) & PreAuthorized): string[] {
+  add(options: (AccountOptions | AccountBatch) & PreAuthorized): string[] {
     const { authorizedTo, exchanged = true, ...account } = options;
     const { authorizers } = this.context;
-    const component = authorizedTo === undefined ? null : this.component(authorizedTo);
+    const component = authorizedTo === undefined ? null : this.context.components.get(authorizedTo);
     const accounts = 'count' in account ? FakeAccount.batch(account) : [FakeAccount.from(account)];
     const appids: string[] = [];
     for (const added of accounts) {
@@ -106,7 +105,7 @@ export abstract class AuthorizerControl {
     options: ConsentOptions & EventOptions = {},
   ): Promise<AuthorizeResult> {
     checkFuncInfo(options.funcInfo);
-    const component = this.component(componentAppid);
+    const component = this.context.components.get(componentAppid);
     const account = this.context.authorizers.account(accountAppid);
     const given = consent(this.context, component, account, options);
     const { code, expiresAt, infoType, event } = given;
@@ -130,7 +129,7 @@ export abstract class AuthorizerControl {
     accountAppid: string,
     options: EventOptions = {},
   ): Promise<WithdrawResult> {
-    const component = this.component(componentAppid);
+    const component = this.context.components.get(componentAppid);
     this.context.authorizers.withdraw(this.authorized(componentAppid, accountAppid));
     const fields = { AuthorizerAppid: accountAppid };
     const event = buildEvent(this.context, component, 'unauthorized', fields);
@@ -144,7 +143,7 @@ export abstract class AuthorizerControl {
     fields: EventFields = {},
     options: { createTime?: number | undefined } = {},
   ): BuiltPush {
-    const component = this.component(componentAppid);
+    const component = this.context.components.get(componentAppid);
     return buildEvent(this.context, component, infoType, fields, options.createTime);
   }
 
@@ -156,17 +155,21 @@ export abstract class AuthorizerControl {
     options: { createTime?: number | undefined; url?: string | undefined } = {},
   ): Promise<PushResult> {
     const event = this.buildEvent(componentAppid, infoType, fields, options);
-    return this.context.pusher.push(this.component(componentAppid), event, options.url);
+    return this.context.pusher.push(
+      this.context.components.get(componentAppid),
+      event,
+      options.url,
+    );
   }
 
   /**
    * Issues access tokens to many accounts without a call of the API: for filling the database of
    * a platform that has been running for a while.
    */
-  issueAuthorizerTokens(componentAppid: string, range: IssueRange = {}): IssuedTokens[] {
+  issueTokens(componentAppid: string, range: IssueRange = {}): IssuedTokens[] {
     const { offset = 0, count = 500, lifeSeconds } = range;
     const { authorizers } = this.context;
-    const list = authorizers.listOf(this.component(componentAppid).appid);
+    const list = authorizers.listOf(this.context.components.get(componentAppid).appid);
     return list.slice(offset, offset + count).map((authorization) => ({
       account: authorization.account.appid,
       accessToken: authorizers.issueAccess(authorization, lifeSeconds),
@@ -176,7 +179,7 @@ export abstract class AuthorizerControl {
   }
 
   /** The account's newest access token, `null` when none works. */
-  currentAuthorizerToken(componentAppid: string, accountAppid: string): CurrentToken | null {
+  currentToken(componentAppid: string, accountAppid: string): CurrentToken | null {
     const authorization = this.known(componentAppid, accountAppid);
     return authorization ? this.context.authorizers.currentAccess(authorization) : null;
   }
@@ -188,7 +191,7 @@ export abstract class AuthorizerControl {
   }
 
   /** Whether an authorizer access token works, be it the newest or one replaced just now. */
-  isAuthorizerTokenValid(token: string): boolean {
+  isTokenValid(token: string): boolean {
     try {
       return this.context.authorizers.requireOwner(token).authorized;
     } catch {
@@ -197,32 +200,25 @@ export abstract class AuthorizerControl {
   }
 
   /** Refuses the working tokens of one account or of all; answers how many there were. */
-  expireAuthorizerTokens(
+  expireTokens(
     componentAppid: string,
     options: { account?: string | undefined; errcode?: TokenRefusal | undefined } = {},
   ): number {
-    const { account, errcode = 42001 } = options;
-    if (errcode !== 40001 && errcode !== 42001) {
-      throw new SimulatorError('errcode must be 40001 or 42001');
-    }
+    const { account, errcode } = options;
+    const refusal = checkedRefusal(errcode);
     const { authorizers, now } = this.context;
-    const { appid } = this.component(componentAppid);
+    const { appid } = this.context.components.get(componentAppid);
     const meant =
       account === undefined
         ? authorizers.authorizationsOf(appid)
         : [this.authorized(appid, account)];
     let count = 0;
-    for (const authorization of meant) count += authorization.voidWorkingAccess(now(), errcode);
+    for (const authorization of meant) count += authorization.voidWorkingAccess(now(), refusal);
     return count;
   }
 
-  /** Life in seconds of the authorizer access tokens issued from now on. */
-  setAuthorizerTokenLife(seconds: number): void {
-    this.configureAuthorizations({ authorizerTokenLifeSeconds: seconds });
-  }
-
   /** Changes how authorizations are treated; answers all settings. */
-  configureAuthorizations(change: Partial<AuthorizationSettings> = {}): AuthorizationSettings {
+  configure(change: Partial<AuthorizationSettings> = {}): AuthorizationSettings {
     const { authorizers } = this.context;
     authorizers.configure(change);
     return { ...authorizers.settings };
@@ -239,34 +235,19 @@ export abstract class AuthorizerControl {
       authTime,
       funcInfo: [...funcInfo],
       refreshToken: this.refreshTokenOf(componentAppid, accountAppid),
-      accessToken: this.currentAuthorizerToken(componentAppid, accountAppid),
+      accessToken: this.currentToken(componentAppid, accountAppid),
     };
   }
 
   /** Numbers of a component's authorizations; looks at each, so not to be asked in a loop. */
-  authorizationCounts(componentAppid: string): AuthorizationCounts {
-    return this.context.authorizers.counts(this.component(componentAppid).appid);
-  }
-
-  /** The last customer messages sent with authorizer tokens, at most 10000, oldest first. */
-  customMessages(): CustomMessage[] {
-    return this.context.messages.last();
-  }
-
-  clearCustomMessages(): void {
-    this.context.messages.clear();
-  }
-
-  protected component(appid: string): FakeComponent {
-    const component = this.context.components.get(appid);
-    if (!component) throw new SimulatorError(`no component ${appid}`, 404);
-    return component;
+  counts(componentAppid: string): AuthorizationCounts {
+    return this.context.authorizers.counts(this.context.components.get(componentAppid).appid);
   }
 
   private known(componentAppid: string, accountAppid: string): Authorization | undefined {
     const { authorizers } = this.context;
     const account = authorizers.account(accountAppid);
-    return authorizers.find(this.component(componentAppid).appid, account.appid);
+    return authorizers.find(this.context.components.get(componentAppid).appid, account.appid);
   }
 
   private authorized(componentAppid: string, accountAppid: string): Authorization {

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SIMULATOR_COMPONENT } from './defaults.js';
 import { EVENT_TYPES, eventFields, MESSAGE_TYPES, messageFields } from './message-fields.js';
 import { readReplyXml } from './reply-xml.js';
-import { field, TestClient } from './test-client.js';
-import { MessageReceiver } from './test-receiver.js';
+import { TestClient } from './test-client.js';
+import { field, Receiver } from './test-receiver.js';
 import { signMessage } from './wechat-push-crypto.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
@@ -14,18 +14,18 @@ const NOW_MS = 1_760_000_000_000;
 const { appid, token } = SIMULATOR_COMPONENT;
 
 let simulator: WechatSimulator;
-let receiver: MessageReceiver;
+let receiver: Receiver;
 let base: string;
 
 beforeEach(async () => {
-  receiver = new MessageReceiver();
+  receiver = new Receiver();
   base = await receiver.start();
   simulator = await WechatSimulator.start({
     components: [SIMULATOR_COMPONENT],
     pushBaseUrl: base,
     now: () => NOW_MS,
   });
-  simulator.addAccounts({ appid: ACCOUNT, userName: USER_NAME });
+  simulator.accounts.add({ appid: ACCOUNT, userName: USER_NAME });
 });
 
 afterEach(async () => {
@@ -47,7 +47,7 @@ function asText(value: unknown): unknown {
 
 describe('a message', () => {
   it('looks like one of WeChat', async () => {
-    const result = await simulator.sendMessage(appid, ACCOUNT, { fromUser: USER });
+    const result = await simulator.messages.send(appid, ACCOUNT, { fromUser: USER });
     expect(result).toMatchObject({ outcome: 'success', createTime: 1.76e9, fromUser: USER });
     const [message] = receiver.received;
     if (!message) return expect.fail('nothing received');
@@ -76,7 +76,7 @@ describe('a message', () => {
   });
 
   it.each(MESSAGE_TYPES)('can be of type %s', async (msgType) => {
-    const { msgId } = await simulator.sendMessage(appid, ACCOUNT, { msgType });
+    const { msgId } = await simulator.messages.send(appid, ACCOUNT, { msgType });
     expect(lastFields()).toEqual({
       ToUserName: USER_NAME,
       FromUserName: expect.stringMatching(/^o[\w-]{27}$/),
@@ -90,7 +90,7 @@ describe('a message', () => {
   it('has a MsgId of its own that no double holds', async () => {
     const ids = new Set<string | null>();
     for (let count = 0; count < 5; count += 1) {
-      ids.add((await simulator.sendMessage(appid, ACCOUNT)).msgId);
+      ids.add((await simulator.messages.send(appid, ACCOUNT)).msgId);
     }
     expect(ids.size).toBe(5);
     for (const id of ids) {
@@ -102,7 +102,7 @@ describe('a message', () => {
   });
 
   it('takes fields, a user, an id and a time, and leaves out what is null', async () => {
-    await simulator.sendMessage(appid, ACCOUNT, {
+    await simulator.messages.send(appid, ACCOUNT, {
       msgType: 'voice',
       fields: { Recognition: 'a ]]> b', Format: null, Nested: { Item: [{ A: 1 }, { A: 2 }] } },
       fromUser: USER,
@@ -122,7 +122,7 @@ describe('a message', () => {
   });
 
   it('can be of a type that nobody knows, without an id', async () => {
-    await simulator.sendMessage(appid, ACCOUNT, { msgType: 'new_type', msgId: null });
+    await simulator.messages.send(appid, ACCOUNT, { msgType: 'new_type', msgId: null });
     expect(Object.keys(lastFields())).toEqual([
       'ToUserName',
       'FromUserName',
@@ -133,7 +133,7 @@ describe('a message', () => {
 
   it('can be JSON inside and outside, with every digit of its id', async () => {
     const msgId = '9223372036854775807';
-    await simulator.sendMessage(appid, ACCOUNT, { format: 'json', msgId });
+    await simulator.messages.send(appid, ACCOUNT, { format: 'json', msgId });
     const [message] = receiver.received;
     expect(JSON.parse(message?.body ?? '')).toEqual({
       ToUserName: USER_NAME,
@@ -146,14 +146,14 @@ describe('a message', () => {
 
   it('can be for an account that was never added', async () => {
     const other = 'wxbbbbbbbbbbbbbbbb';
-    await simulator.sendMessage(appid, other);
+    await simulator.messages.send(appid, other);
     expect(receiver.received[0]?.path).toBe(`/callback/${appid}/messages/${other}`);
     expect(lastFields()['ToUserName']).toMatch(/^gh_[\da-f]{12}$/);
   });
 
   it('goes to the messageUrl of its component, if it has one', async () => {
     simulator.updateComponent(appid, { messageUrl: `${base}/wechat/$APPID$/in?env=a` });
-    await simulator.sendMessage(appid, ACCOUNT);
+    await simulator.messages.send(appid, ACCOUNT);
     expect(receiver.received[0]).toMatchObject({
       path: `/wechat/${ACCOUNT}/in`,
       query: { env: 'a', encrypt_type: 'aes' },
@@ -162,11 +162,11 @@ describe('a message', () => {
     const usual = `${base}/callback/${appid}/messages/$APPID$`;
     expect(simulator.state().components[0]?.messageUrl).toBe(usual);
     simulator.updateComponent(appid, { pushUrl: null });
-    await expect(simulator.sendMessage(appid, ACCOUNT)).rejects.toThrow('no messageUrl');
+    await expect(simulator.messages.send(appid, ACCOUNT)).rejects.toThrow('no messageUrl');
   });
 
   it('can be built, tampered with and sent by somebody else', async () => {
-    const built = simulator.buildMessage(appid, ACCOUNT, {
+    const built = simulator.messages.build(appid, ACCOUNT, {
       tailId: 'wxother',
       outerToUserName: 'gh_other',
       fields: { Content: 'hello' },
@@ -181,7 +181,7 @@ describe('a message', () => {
 
 describe('an event', () => {
   it.each(EVENT_TYPES)('can be %s', async (event) => {
-    const { msgId } = await simulator.sendEvent(appid, ACCOUNT, { event });
+    const { msgId } = await simulator.messages.sendEvent(appid, ACCOUNT, { event });
     expect(msgId).toBeNull();
     expect(lastFields()).toEqual({
       ToUserName: USER_NAME,
@@ -194,7 +194,10 @@ describe('an event', () => {
   });
 
   it('can be one that nobody knows', async () => {
-    await simulator.sendEvent(appid, ACCOUNT, { event: 'new_event', fields: { Extra: 'x' } });
+    await simulator.messages.sendEvent(appid, ACCOUNT, {
+      event: 'new_event',
+      fields: { Extra: 'x' },
+    });
     expect(lastFields()).toMatchObject({ Event: 'new_event', Extra: 'x' });
   });
 });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { IssuedTokens } from './authorizer-control.js';
+import type { IssuedTokens } from './accounts.js';
 import { SIMULATOR_COMPONENT } from './defaults.js';
-import { EventReceiver, field, TestClient } from './test-client.js';
+import { TestClient } from './test-client.js';
+import { field, Receiver } from './test-receiver.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
 const { appid } = SIMULATOR_COMPONENT;
@@ -9,12 +10,12 @@ const SHOP = 'wx00000000000000a1';
 
 let simulator: WechatSimulator;
 let client: TestClient;
-let receiver: EventReceiver;
+let receiver: Receiver;
 
 beforeEach(async () => {
-  receiver = new EventReceiver();
+  receiver = new Receiver();
   simulator = await WechatSimulator.start({
-    components: [{ ...SIMULATOR_COMPONENT, pushUrl: await receiver.start() }],
+    components: [{ ...SIMULATOR_COMPONENT, pushUrl: `${await receiver.start()}/events` }],
     now: () => 1_760_000_000_000,
   });
   client = new TestClient(simulator);
@@ -23,7 +24,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await simulator.stop();
-  receiver.stop();
+  await receiver.stop();
 });
 
 describe('accounts', () => {
@@ -46,14 +47,14 @@ describe('accounts', () => {
       exchanged: true,
       authTime: 1_760_000_000,
       funcInfo: [1, 2, 3, 4, 11, 15],
-      refreshToken: simulator.refreshTokenOf(appid, 'wxbeef0000000000ff'),
+      refreshToken: simulator.accounts.refreshTokenOf(appid, 'wxbeef0000000000ff'),
       accessToken: null,
     });
   });
 
   it('can wait for their first exchange', () => {
-    simulator.addAccounts({ count: 3, authorizedTo: appid, exchanged: false });
-    expect(simulator.authorizationCounts(appid)).toMatchObject({ authorized: 3, listed: 0 });
+    simulator.accounts.add({ count: 3, authorizedTo: appid, exchanged: false });
+    expect(simulator.accounts.counts(appid)).toMatchObject({ authorized: 3, listed: 0 });
   });
 
   it.each([
@@ -68,7 +69,7 @@ describe('accounts', () => {
     expect(await client.control('POST', '/accounts', body)).toEqual({
       error: expect.stringContaining(error),
     });
-    expect(simulator.authorizationCounts(appid).accounts).toBe(1);
+    expect(simulator.accounts.counts(appid).accounts).toBe(1);
   });
 });
 
@@ -84,11 +85,11 @@ describe('authorizations', () => {
     const second = { account: SHOP, funcInfo: [1, 2], codeLifeSeconds: 60 };
     await client.control('POST', '/reauthorize', second);
     await client.control('POST', '/withdraw', { account: SHOP });
-    const types = receiver.events.map((event) => field(event, 'InfoType'));
+    const types = receiver.texts.map((event) => field(event, 'InfoType'));
     expect(types).toEqual(['authorized', 'updateauthorized', 'unauthorized']);
-    expect(receiver.events[0]).not.toContain('PreAuthCode');
-    expect(field(receiver.events[1], 'AuthorizationCodeExpiredTime')).toBe('1760000060');
-    expect(receiver.events[2]).toBe(
+    expect(receiver.texts[0]).not.toContain('PreAuthCode');
+    expect(field(receiver.texts[1], 'AuthorizationCodeExpiredTime')).toBe('1760000060');
+    expect(receiver.texts[2]).toBe(
       `<xml><AppId><![CDATA[${appid}]]></AppId><CreateTime>1760000000</CreateTime>` +
         '<InfoType><![CDATA[unauthorized]]></InfoType>' +
         `<AuthorizerAppid><![CDATA[${SHOP}]]></AuthorizerAppid></xml>`,
@@ -96,23 +97,25 @@ describe('authorizations', () => {
   });
 
   it('leave the event to be pushed later, and twice', async () => {
-    const { event, push } = await simulator.authorize(appid, SHOP, { push: false });
-    expect([push, receiver.events.length]).toEqual([null, 0]);
+    const { event, push } = await simulator.accounts.authorize(appid, SHOP, { push: false });
+    expect([push, receiver.texts.length]).toEqual([null, 0]);
     if (!event) expect.fail('no event');
     await Promise.all([simulator.push(appid, event), simulator.push(appid, event)]);
-    expect(receiver.events[0]).toBe(receiver.events[1]);
+    expect(receiver.texts[0]).toBe(receiver.texts[1]);
   });
 
   it('push nothing where nobody listens, unless told to', async () => {
     simulator.updateComponent(appid, { pushUrl: null });
-    expect((await simulator.authorize(appid, SHOP)).push).toBeNull();
-    await expect(simulator.withdraw(appid, SHOP, { push: true })).rejects.toThrow('no pushUrl');
+    expect((await simulator.accounts.authorize(appid, SHOP)).push).toBeNull();
+    await expect(simulator.accounts.withdraw(appid, SHOP, { push: true })).rejects.toThrow(
+      'no pushUrl',
+    );
   });
 
   it('need a known account and component', async () => {
-    await expect(simulator.authorize(appid, 'wx1')).rejects.toThrow('no account wx1');
-    await expect(simulator.authorize('wx1', SHOP)).rejects.toThrow('no component wx1');
-    expect(simulator.authorizationOf(appid, SHOP)).toBeNull();
+    await expect(simulator.accounts.authorize(appid, 'wx1')).rejects.toThrow('no account wx1');
+    await expect(simulator.accounts.authorize('wx1', SHOP)).rejects.toThrow('no component wx1');
+    expect(simulator.accounts.authorizationOf(appid, SHOP)).toBeNull();
     expect(await client.control('POST', '/authorize', {})).toHaveProperty('error');
   });
 });
@@ -146,7 +149,7 @@ describe('events of any type', () => {
       infoType: 'notify_third_fasteregister',
       fields: { appid: SHOP, status: 0, msg: 'O]]>K', info: { name: '公司', code_type: 1 } },
     });
-    expect(receiver.events[0]).toContain(
+    expect(receiver.texts[0]).toContain(
       `<appid><![CDATA[${SHOP}]]></appid><status>0</status>` +
         '<msg><![CDATA[O]]]]><![CDATA[>K]]></msg>' +
         '<info><name><![CDATA[公司]]></name><code_type>1</code_type></info></xml>',
@@ -156,9 +159,9 @@ describe('events of any type', () => {
       { appid: 'wx2', ret_code: 1 },
     ];
     const type = 'order_path_apply_result_notify';
-    await simulator.pushEvent(appid, type, { list }, { createTime: 5 });
-    expect(field(receiver.events[1], 'CreateTime')).toBe('5');
-    expect(receiver.events[1]).toContain(
+    await simulator.accounts.pushEvent(appid, type, { list }, { createTime: 5 });
+    expect(field(receiver.texts[1], 'CreateTime')).toBe('5');
+    expect(receiver.texts[1]).toContain(
       '<list><appid><![CDATA[wx1]]></appid><ret_code>0</ret_code></list><list>',
     );
     expect(await client.control('POST', '/events', {})).toHaveProperty('error');
@@ -173,12 +176,12 @@ describe('tokens', () => {
       client.control('POST', '/authorizer-tokens/check', { token: text });
     expect(await check(token)).toEqual({ valid: true });
     expect(await check('nonsense')).toEqual({ valid: false });
-    await simulator.withdraw(appid, SHOP);
+    await simulator.accounts.withdraw(appid, SHOP);
     expect(await check(token)).toEqual({ valid: false });
   });
 
   it('are issued to many accounts at once, with lives of their own', async () => {
-    simulator.addAccounts({ count: 3, prefix: 'wxmany', authorizedTo: appid });
+    simulator.accounts.add({ count: 3, prefix: 'wxmany', authorizedTo: appid });
     const range = { offset: 1, count: 2, lifeSeconds: 60 };
     const issued = (await client.control(
       'POST',
@@ -188,10 +191,10 @@ describe('tokens', () => {
     expect(issued).toHaveLength(2);
     for (const { account, accessToken, refreshToken, expiresAtMs } of issued) {
       expect(expiresAtMs).toBe(1_760_000_060_000);
-      expect(simulator.currentAuthorizerToken(appid, account)?.value).toBe(accessToken);
-      expect(simulator.refreshTokenOf(appid, account)).toBe(refreshToken);
+      expect(simulator.accounts.currentToken(appid, account)?.value).toBe(accessToken);
+      expect(simulator.accounts.refreshTokenOf(appid, account)).toBe(refreshToken);
     }
-    const { withWorkingToken, tokensIssued } = simulator.authorizationCounts(appid);
+    const { withWorkingToken, tokensIssued } = simulator.accounts.counts(appid);
     expect([withWorkingToken, tokensIssued]).toEqual([2, 2]);
   });
 });

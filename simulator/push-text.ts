@@ -1,4 +1,36 @@
-import { elements, type EventField, type EventFields } from './event-xml.js';
+import { cdata } from './push-builder.js';
+
+/**
+ * A field of an event: text in CDATA, numbers bare (beyond 2^53 as bigint), nested elements,
+ * repeated elements.
+ */
+export type EventField = string | number | bigint | EventFields | EventFields[];
+
+/** The fields behind InfoType, in the order in which they are written. */
+export interface EventFields {
+  [name: string]: EventField;
+}
+
+/** The elements of fields, without a root. */
+function elements(fields: EventFields): string {
+  return Object.entries(fields)
+    .map(([name, value]) =>
+      Array.isArray(value)
+        ? value.map((item) => element(name, item)).join('')
+        : element(name, value),
+    )
+    .join('');
+}
+
+function element(name: string, value: string | number | bigint | EventFields): string {
+  const content =
+    typeof value === 'string'
+      ? cdata(value)
+      : typeof value === 'object'
+        ? elements(value)
+        : String(value);
+  return `<${name}>${content}</${name}>`;
+}
 
 export const MESSAGE_FORMATS = ['xml', 'json'] as const;
 

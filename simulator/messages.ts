@@ -1,6 +1,5 @@
-import { AuthorizerControl } from './authorizer-control.js';
+import type { SimulatorContext } from './api-route.js';
 import { FakeAccount } from './fake-account.js';
-import type { FakeComponent } from './fake-component.js';
 import {
   accountUrl,
   plaintextOf,
@@ -9,16 +8,14 @@ import {
   type ReadyMessage,
   type SealedMessage,
 } from './message-builder.js';
-import { MessageIds, openidOf } from './message-ids.js';
-import { MessageLoad, type LoadReport } from './message-load.js';
-import { loadPlan, type LoadOptions, type LoadTarget } from './message-load.plan.js';
 import {
   MESSAGE_TRIES,
   MessageSender,
   type MessageResult,
   type RetryPolicy,
 } from './message-sender.js';
-import { MESSAGE_FORMATS, type MessageFields, type MessageFormat } from './message-xml.js';
+import { MESSAGE_FORMATS, type MessageFields, type MessageFormat } from './push-text.js';
+import { MessageIds, openidOf } from './random-values.js';
 import { SimulatorError } from './wechat-error.js';
 
 /** How a message or event is made up and sent; everything has a default. */
@@ -59,17 +56,20 @@ export interface BuiltMessage extends SealedMessage {
 
 const MAX_TRIES = 100;
 
-/** The part of the simulator's control that is about messages and events of accounts. */
-export abstract class MessageControl extends AuthorizerControl {
-  private readonly messageIds = new MessageIds();
-  private readonly sender = new MessageSender(() => this.context.now());
-  private load: MessageLoad | null = null;
+/** Messages and events of accounts, which need not have been added. */
+export class Messages {
+  private readonly ids = new MessageIds();
+  private readonly sender: MessageSender;
+
+  constructor(private readonly context: SimulatorContext) {
+    this.sender = new MessageSender(context.now);
+  }
 
   /**
-   * A user of an account (of any appid, added or not) sends a message, as WeChat delivers it: each
-   * try may take 5 s, there are three of them, and an answer of HTTP 200 ends it.
+   * A user of an account sends a message, as WeChat delivers it: each try may take 5 s, there are
+   * three of them, and an answer of HTTP 200 ends it.
    */
-  async sendMessage(
+  async send(
     componentAppid: string,
     accountAppid: string,
     options: MessageOptions = {},
@@ -79,63 +79,29 @@ export abstract class MessageControl extends AuthorizerControl {
   }
 
   /** The same for an event. */
-  async sendEvent(
+  sendEvent(
     componentAppid: string,
     accountAppid: string,
     options: EventMessageOptions,
   ): Promise<MessageResult> {
-    const message = this.ready(componentAppid, accountAppid, options);
-    return this.sender.send(message, this.policy(options));
+    return this.send(componentAppid, accountAppid, options);
   }
 
   /** Builds a message or event without sending it, to be sent later, twice or tampered with. */
-  buildMessage(
+  build(
     componentAppid: string,
     accountAppid: string,
     options: MessageOptions | EventMessageOptions = {},
   ): BuiltMessage {
     const message = this.ready(componentAppid, accountAppid, options);
     const { plaintext, msgId, createTime, fromUser } = message;
-    return {
-      ...sealMessage(message, this.context.now()),
-      plaintext,
-      msgId,
-      createTime,
-      fromUser,
-    };
+    const sealed = sealMessage(message, this.context.now());
+    return { ...sealed, plaintext, msgId, createTime, fromUser };
   }
 
-  /** Starts to send messages at a steady rate; one load at a time, 409 otherwise. */
-  startLoad(componentAppid: string, options: LoadOptions): LoadReport {
-    if (this.load?.isRunning()) throw new SimulatorError('a load is running', 409);
-    const component = this.component(componentAppid);
-    const targets = this.loadTargets(component, options);
-    const plan = loadPlan(component, options, targets, this.policy({ tries: 1, ...options }));
-    this.load = new MessageLoad(plan, () => this.context.now(), this.messageIds);
-    return this.load.report();
-  }
-
-  /** The load that is running or the last one, `null` before the first. */
-  loadReport(): LoadReport | null {
-    return this.load?.report() ?? null;
-  }
-
-  /** Resolves with the report when every message of the load has ended; 404 without a load. */
-  async waitForLoad(): Promise<LoadReport> {
-    if (!this.load) throw new SimulatorError('no load was started', 404);
-    return this.load.ended;
-  }
-
-  /** Sends no more; what is under way goes on to its end. */
-  stopLoad(): LoadReport | null {
-    this.load?.stop();
-    return this.loadReport();
-  }
-
-  /** Cuts every message that is under way. */
-  protected async cutMessages(): Promise<void> {
+  /** Cuts every message that is under way; none is sent from now on. */
+  stop(): void {
     this.sender.stop();
-    await this.load?.cut();
   }
 
   private ready(
@@ -143,30 +109,29 @@ export abstract class MessageControl extends AuthorizerControl {
     account: string,
     options: MessageOptions | EventMessageOptions,
   ): ReadyMessage {
-    const component = this.component(componentAppid);
+    const component = this.context.components.get(componentAppid);
     const { createTime = Math.floor(this.context.now() / 1000), format = 'xml' } = options;
     const { fromUser = openidOf(`user of ${account}`), fields, url, ...overrides } = options;
     if (!MESSAGE_FORMATS.includes(format)) {
       throw new SimulatorError(`format must be one of ${MESSAGE_FORMATS.join(', ')}`);
     }
     const { msgType, event } = typesOf(options);
-    const usualId = event === undefined ? this.messageIds.take() : null;
+    const usualId = event === undefined ? this.ids.take() : null;
     const msgId = options.msgId === undefined ? usualId : options.msgId;
     const toUserName = this.userNameOf(account);
     const head = { toUserName, fromUser, createTime, msgId, format };
-    const plaintext = plaintextOf({ ...head, msgType, event, fields });
     return {
       ...head,
       component,
       account,
       isEvent: event !== undefined,
-      plaintext,
+      plaintext: plaintextOf({ ...head, msgType, event, fields }),
       url: accountUrl(component, account, url),
       overrides,
     };
   }
 
-  private policy(options: Partial<RetryPolicy>): RetryPolicy {
+  private policy(options: MessageOptions): RetryPolicy {
     const { tries = MESSAGE_TRIES, freshSignature = true } = options;
     const { timeoutMs = this.context.pusher.timeoutMs } = options;
     if (!Number.isInteger(tries) || tries < 1 || tries > MAX_TRIES) {
@@ -181,31 +146,6 @@ export abstract class MessageControl extends AuthorizerControl {
     const known = this.context.authorizers.accounts.get(account);
     const { user_name: name } = (known ?? FakeAccount.from({ appid: account })).authorizerInfo();
     return String(name);
-  }
-
-  /** The accounts named, or the first ones that have authorized the component. */
-  private loadTargets(component: FakeComponent, options: LoadOptions): LoadTarget[] {
-    const { accounts = Infinity, url } = options;
-    if (!Array.isArray(accounts) && typeof accounts !== 'number') {
-      throw new SimulatorError('accounts must be a list of appids or a number');
-    }
-    const appids = Array.isArray(accounts) ? accounts : this.authorizedAppids(component, accounts);
-    return appids.map((account) => ({
-      account,
-      toUserName: this.userNameOf(account),
-      url: accountUrl(component, account, url),
-    }));
-  }
-
-  private authorizedAppids({ appid }: FakeComponent, atMost: number): string[] {
-    const authorized: string[] = [];
-    for (const authorization of this.context.authorizers.authorizationsOf(appid)) {
-      if (authorized.length >= atMost) break;
-      if (authorization.authorized) authorized.push(authorization.account.appid);
-    }
-    const missing = atMost !== Infinity && authorized.length < atMost;
-    if (authorized.length > 0 && !missing) return authorized;
-    throw new SimulatorError(`only ${authorized.length} accounts have authorized ${appid}`, 409);
   }
 }
 

@@ -8,6 +8,9 @@ import {
 import type { Authorization } from './authorization.js';
 import { WechatError } from './wechat-error.js';
 
+/** Largest page of api_get_authorizer_list. */
+const MAX_PAGE = 500;
+
 /** A code that opens the authorization page once. */
 const apiCreatePreauthcode: ApiRoute = {
   path: '/cgi-bin/component/api_create_preauthcode',
@@ -84,13 +87,64 @@ const apiAuthorizerToken: ApiRoute = {
 };
 
 /** The granted permission sets as answers carry them. */
-export function funcInfoOf(authorization: Authorization): object[] {
+function funcInfoOf(authorization: Authorization): object[] {
   return authorization.funcInfo.map((id) => ({ funcscope_category: { id } }));
 }
 
-/** The APIs from the pre_auth_code to the authorizer_access_token. */
-export const authorizationRoutes: ApiRoute[] = [
+/** What an account looks like and what it has granted. */
+const apiGetAuthorizerInfo: ApiRoute = {
+  path: '/cgi-bin/component/api_get_authorizer_info',
+  handle(call, context) {
+    const { component, body } = readComponentBody(call, context);
+    const authorization = requireAuthorization(body, component.appid, context);
+    if (!authorization.authorized) throw new WechatError(61003);
+    const { account } = authorization;
+    return {
+      authorizer_info: account.authorizerInfo(),
+      authorization_info: {
+        authorizer_appid: account.appid,
+        ...(account.apiRights && {
+          authorizer_refresh_token: context.authorizers.refreshText(authorization),
+        }),
+        func_info: funcInfoOf(authorization),
+      },
+    };
+  },
+};
+
+/** The authorized accounts, page by page in a stable order. */
+const apiGetAuthorizerList: ApiRoute = {
+  path: '/cgi-bin/component/api_get_authorizer_list',
+  handle(call, context) {
+    const { component, body } = readComponentBody(call, context);
+    const offset = requireCount(body['offset'], 0);
+    const count = requireCount(body['count'], 1);
+    if (count > MAX_PAGE) throw new WechatError(40170);
+    const { authorizers } = context;
+    const listed = authorizers.listOf(component.appid);
+    return {
+      total_count: listed.length,
+      list: listed.slice(offset, offset + count).map((authorization) => ({
+        authorizer_appid: authorization.account.appid,
+        refresh_token: authorization.account.apiRights
+          ? authorizers.refreshText(authorization)
+          : '',
+        auth_time: authorization.authTime,
+      })),
+    };
+  },
+};
+
+function requireCount(value: unknown, min: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min) return value;
+  throw new WechatError(47001);
+}
+
+/** The APIs from the pre_auth_code to the authorizer_access_token, and what they tell of accounts. */
+export const authorizerRoutes: ApiRoute[] = [
   apiCreatePreauthcode,
   apiQueryAuth,
   apiAuthorizerToken,
+  apiGetAuthorizerInfo,
+  apiGetAuthorizerList,
 ];
