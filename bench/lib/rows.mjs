@@ -1,8 +1,8 @@
 import { createConnection } from 'mysql2/promise';
 import { encryptedColumns, secretLocation } from '../../dist/secrets/encrypted-columns.js';
 import { SecretBox } from '../../dist/secrets/secret-box.js';
-import { MASTER_KEY } from '../lib/hub.mjs';
-import { COMPONENT } from '../lib/settings.mjs';
+import { MASTER_KEY } from './hub.mjs';
+import { COMPONENT } from './settings.mjs';
 
 const COLUMNS = [
   'component_appid',

@@ -2,13 +2,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { obey } from './worker.mjs';
+import { obey } from '../lib/worker.mjs';
 
 let behaviour = { delayMs: 0, body: '', hang: false };
 let key;
 let port = 0;
 let server;
-let arrived = 0;
 let unsigned = 0;
 /** By webhook-id: MsgId and when it was taken, in Unix milliseconds. */
 const taken = new Map();
@@ -23,7 +22,6 @@ function isSigned({ headers }, body) {
 }
 
 function take(request, body, response) {
-  arrived += 1;
   if (key && !isSigned(request, body)) {
     unsigned += 1;
     response.writeHead(401).end();
@@ -87,10 +85,6 @@ obey({
     await listen();
     return Date.now();
   },
-  counts: () => ({ arrived, unsigned, taken: taken.size }),
-  forget: () => {
-    taken.clear();
-    arrivals.clear();
-  },
+  counts: () => ({ unsigned }),
   taken: () => [...taken].map(([id, all]) => ({ id, all, arrivals: arrivals.get(id) })),
 });

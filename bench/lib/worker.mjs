@@ -1,14 +1,14 @@
 import { fork } from 'node:child_process';
-import { projectFile } from '../lib/settings.mjs';
+import { projectFile } from './settings.mjs';
 
 /** A process of its own that takes orders: see {@link obey}. */
 export class Worker {
   #waiting = new Map();
   #lastId = 0;
 
-  /** @param file below `bench/messages` */
+  /** @param file below `bench/workers` */
   constructor(file) {
-    this.child = fork(projectFile(`bench/messages/${file}`));
+    this.child = fork(projectFile(`bench/workers/${file}`));
     this.child.on('message', ({ id, result, error }) => {
       const { resolve, reject } = this.#waiting.get(id);
       this.#waiting.delete(id);
