@@ -44,7 +44,7 @@ export async function measureLossless({ mysql, quick }) {
   await database.drop();
   return {
     title: 'A hub killed, a target down: nothing is lost',
-    text: `\n\n${list(linesOf(result, troubles(victim, survivor)))}`,
+    text: `A crash and an outage.\n\n${list(linesOf(result, troubles(victim, survivor)))}`,
     sound: isSound(result),
   };
 }
@@ -57,7 +57,13 @@ class Run {
   async run() {
     const { wechat, victim, survivor, messages } = this;
     const port = await wechat.order('balance', { ports: [victim.port, survivor.port] });
-    await wechat.order('load', { port, count: messages, perSecond: PER_SECOND, tries: 3 });
+    await wechat.order('load', {
+      port,
+      count: messages,
+      perSecond: PER_SECOND,
+      atOnce: 256,
+      tries: 3,
+    });
     const outage = await this.#outage(messages * DOWN_AFTER);
     const crash = await this.#crash(messages * KILL_AFTER);
     const load = await wechat.order('end');

@@ -16,11 +16,11 @@ const REFRESH_PATH = '/cgi-bin/component/api_authorizer_token';
 const ASKED = ['/cgi-bin/component/api_get_authorizer_info', REFRESH_PATH];
 const arrived = (path) => simulator.callSummary().paths[path]?.arrived ?? 0;
 /** Messages sent in one go: answers are read in between, also when the machine is behind. */
-const AT_ONCE = 64;
+const IN_ONE_GO = 64;
 let accounts = [];
 let load;
 
-/** Messages at a steady rate: sent when they are due, whether the earlier ones were answered. */
+/** Messages at a steady rate: sent when they are due, as long as no more are under way than may be. */
 class Load {
   sent = 0;
   lateness = [];
@@ -33,12 +33,13 @@ class Load {
   }
 
   async #run() {
-    const { perSecond, count } = this.plan;
+    const { perSecond, count, atOnce = Infinity } = this.plan;
     const underWay = [];
     const began = performance.now();
     while (this.sent < count) {
       const due = 1 + Math.floor(((performance.now() - began) * perSecond) / 1000);
-      const upTo = Math.min(due, count, this.sent + AT_ONCE);
+      const free = Math.min(IN_ONE_GO, atOnce - (this.sent - this.results.length));
+      const upTo = Math.min(due, count, this.sent + free);
       for (; this.sent < upTo; this.sent += 1) {
         this.lateness.push(performance.now() - began - (this.sent * 1000) / perSecond);
         underWay.push(this.#send(this.sent));

@@ -61,23 +61,28 @@ class Balancer {
   }
 }
 
-/** Messages at a steady rate: sent when they are due, whether the earlier ones were answered. */
+/** Messages at a steady rate, sent when they are due and no more than so many are under way. */
 class MessageStream {
   sent = 0;
   /** How every message went, once all have ended. */
   readonly ended: Promise<MessageResult[]>;
 
   constructor(
-    { count: wanted, perSecond }: { count: number; perSecond: number },
+    plan: { count: number; perSecond: number; atOnce: number },
     send: (number: number) => Promise<MessageResult>,
   ) {
     const began = performance.now();
     const results: Promise<MessageResult>[] = [];
+    let underWay = 0;
     this.ended = new Promise((resolve) => {
       const timer = setInterval(() => {
-        const due = 1 + Math.floor(((performance.now() - began) * perSecond) / 1000);
-        for (; this.sent < Math.min(due, wanted); this.sent += 1) results.push(send(this.sent));
-        if (this.sent < wanted) return;
+        const due = 1 + Math.floor(((performance.now() - began) * plan.perSecond) / 1000);
+        while (this.sent < Math.min(due, plan.count) && underWay < plan.atOnce) {
+          underWay += 1;
+          results.push(send(this.sent).finally(() => (underWay -= 1)));
+          this.sent += 1;
+        }
+        if (this.sent < plan.count) return;
         clearInterval(timer);
         resolve(Promise.all(results));
       }, 5);
@@ -235,7 +240,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
   function startLoad(): void {
     const { simulator } = fleet;
     const accounts = simulator.accounts.add({ count: ACCOUNTS, authorizedTo: PLATFORM });
-    stream = new MessageStream({ count: MESSAGES, perSecond: PER_SECOND }, (number) =>
+    stream = new MessageStream({ count: MESSAGES, perSecond: PER_SECOND, atOnce: 32 }, (number) =>
       simulator.messages.send(PLATFORM, accounts[number % ACCOUNTS] ?? '', {
         fromUser: `o_user_of_the_stream_${number}`,
         tries: TRIES,
