@@ -104,7 +104,7 @@ describe('authorizations', () => {
     expect(receiver.texts[0]).toBe(receiver.texts[1]);
   });
 
-  it('push nothing where nobody listens, unless told to', async () => {
+  it('push nothing where nobody listens, unless asked to', async () => {
     simulator.updateComponent(appid, { pushUrl: null });
     expect((await simulator.accounts.authorize(appid, SHOP)).push).toBeNull();
     await expect(simulator.accounts.withdraw(appid, SHOP, { push: true })).rejects.toThrow(

@@ -60,7 +60,7 @@ class CodeBook<T> {
   }
 }
 
-/** What an authorization code stands for. */
+/** What an authorization code means. */
 export interface Granted {
   authorization: Authorization;
   /** A withdrawal since then makes the code invalid. */
