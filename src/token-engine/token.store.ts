@@ -6,7 +6,7 @@ import type { Database } from '../database/database.js';
 import type { SecretBox } from '../secrets/secret-box.js';
 import { ReadableSecrets } from './readable-secrets.js';
 import { refreshTime } from './refresh-decision.js';
-import { TokenClaims, type ClaimedBatch } from './token.claims.js';
+import { TokenClaims, type ClaimedBatch, type Lease } from './token.claims.js';
 import type { TokenColumns } from './token-columns.js';
 import {
   EXCHANGE_INTERVAL_MS,
@@ -24,16 +24,6 @@ export interface FreshToken {
   expiresIn: number;
   /** Further columns of the row that the same answer changes. */
   columns?: Record<string, unknown>;
-}
-
-/** Right to exchange: nobody else does until it ends or is given back. */
-export interface Lease {
-  /** Unique to this lease. */
-  owner: string;
-  /** Generation that the holder saw: its result counts only while this is the current one. */
-  generation: number;
-  /** End, in Unix milliseconds. */
-  until: number;
 }
 
 /** A failed exchange as the row keeps it. */
