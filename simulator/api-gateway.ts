@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ApiCall, ApiRoute, SimulatorContext } from './api-route.js';
+import { FileAnswer, type ApiCall, type ApiRoute, type SimulatorContext } from './api-route.js';
 import type { CallEntry, CallLog } from './call-log.js';
 import type { FaultPlan, PlannedFault } from './fault-plan.js';
-import { readBody, sendBody } from './http-body.js';
+import { readBytes, sendBody } from './http-body.js';
 import { WechatError } from './wechat-error.js';
 
 /** WeChat's own label, not a registered parameter. */
@@ -18,10 +18,11 @@ interface Exchange {
   response: ServerResponse;
 }
 
-/** The JSON that a call leads to. */
+/** The JSON or the file that a call leads to. */
 interface Answer {
   errcode: number;
   body: string;
+  file?: FileAnswer;
 }
 
 /** Serves the API routes, with the planned faults and the outage in between. */
@@ -50,8 +51,18 @@ export class ApiGateway {
       request.socket.destroy();
       return;
     }
-    readBody(request, (body) => {
-      const call: ApiCall = { method: request.method ?? 'GET', path, search, body };
+    readBytes(request, (bytes) => {
+      const { method = 'GET', headers } = request;
+      const call: ApiCall = {
+        method,
+        path,
+        search,
+        contentType: headers['content-type'] ?? '',
+        bytes,
+        get body() {
+          return bytes.toString('utf8');
+        },
+      };
       this.serve(call, response);
     });
   }
@@ -104,7 +115,9 @@ export class ApiGateway {
     try {
       const route = this.routes.get(call.path);
       if (!route) throw new WechatError(40066);
-      return { errcode: 0, body: JSON.stringify(route.handle(call, this.context)) };
+      const made = route.handle(call, this.context);
+      if (made instanceof FileAnswer) return { errcode: 0, body: '', file: made };
+      return { errcode: 0, body: JSON.stringify(made) };
     } catch (error) {
       if (!(error instanceof WechatError)) throw error;
       return this.refusal(error);
@@ -118,7 +131,13 @@ export class ApiGateway {
   private answer({ entry, response }: Exchange, answer: Answer, contentType = JSON_TYPE): void {
     if (response.destroyed) return this.calls.settle(entry, null, null, 'closed');
     this.calls.settle(entry, 200, answer.errcode);
-    sendBody(response, 200, contentType, answer.body);
+    if (answer.file) {
+      const { name, bytes } = answer.file;
+      const disposition = `attachment; filename="${name}"`;
+      sendBody(response, 200, answer.file.contentType, bytes, {
+        'Content-disposition': disposition,
+      });
+    } else sendBody(response, 200, contentType, answer.body);
   }
 
   private postpone(exchange: Exchange, fault: PlannedFault): void {

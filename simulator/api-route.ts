@@ -5,6 +5,7 @@ import type { ComponentBook } from './component-book.js';
 import type { FakeComponent } from './fake-component.js';
 import type { Pusher } from './pusher.js';
 import type { TokenBook } from './token-book.js';
+import type { MediaBook } from './media.routes.js';
 import { WechatError } from './wechat-error.js';
 
 /** One call to api.weixin.qq.com, body read. */
@@ -13,7 +14,19 @@ export interface ApiCall {
   path: string;
   /** The raw query without `?`. */
   search: string;
-  body: string;
+  contentType: string;
+  bytes: Buffer;
+  /** The same as text. */
+  readonly body: string;
+}
+
+/** An answer that is a file and no JSON. */
+export class FileAnswer {
+  constructor(
+    readonly contentType: string,
+    readonly name: string,
+    readonly bytes: Buffer,
+  ) {}
 }
 
 /** What the routes share. */
@@ -27,6 +40,7 @@ export interface SimulatorContext {
   /** Accounts, their authorizations and authorizer_access_tokens. */
   readonly authorizers: AuthorizerBook;
   readonly customMessages: CustomMessageLog;
+  readonly media: MediaBook;
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** No call to the simulator is anywhere near this long. Bytes. */
-const MAX_BODY_BYTES = 1024 * 1024;
+/** Beyond the largest file that WeChat takes. Bytes. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-/** Reads a body and hands it over; a longer one than 1 MiB cuts the connection. */
-export function readBody(request: IncomingMessage, done: (body: string) => void): void {
+/** Reads a body and hands it over; a longer one than 64 MiB cuts the connection. */
+export function readBytes(request: IncomingMessage, done: (body: Buffer) => void): void {
   const chunks: Buffer[] = [];
   let length = 0;
   request.on('data', (chunk: Buffer) => {
@@ -13,9 +13,13 @@ export function readBody(request: IncomingMessage, done: (body: string) => void)
     else chunks.push(chunk);
   });
   request.on('end', () => {
-    const whole = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-    done(whole?.toString('utf8') ?? '');
+    done(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
   });
+}
+
+/** The same as text. */
+export function readBody(request: IncomingMessage, done: (body: string) => void): void {
+  readBytes(request, (bytes) => done(bytes.toString('utf8')));
 }
 
 /** Sends a whole answer; one whose connection is gone is dropped. */
@@ -23,12 +27,14 @@ export function sendBody(
   response: ServerResponse,
   status: number,
   contentType: string,
-  body: string,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
 ): void {
   if (response.destroyed || response.headersSent) return;
   response.writeHead(status, {
     'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(body),
+    ...headers,
   });
   response.end(body);
 }

@@ -15,6 +15,7 @@ import { customMessageRoutes } from './custom-message.routes.js';
 import { DEFAULT_PUSH_TIMEOUT_MS } from './defaults.js';
 import type { ComponentChange, ComponentOptions } from './fake-component.js';
 import { FaultPlan, type FaultSpec } from './fault-plan.js';
+import { MediaBook, mediaRoutes } from './media.routes.js';
 import { Messages } from './messages.js';
 import { PageServer } from './page-server.js';
 import {
@@ -68,6 +69,7 @@ const API_ROUTES = [
   ...authorizerRoutes,
   ...authorizerOptionRoutes,
   ...customMessageRoutes,
+  ...mediaRoutes,
 ];
 
 /**
@@ -98,6 +100,7 @@ export class WechatSimulator {
       tokens: new TokenBook(now),
       authorizers: new AuthorizerBook(now),
       customMessages: this.customMessages,
+      media: new MediaBook(),
     };
     this.accounts = new Accounts(this.context);
     this.messages = new Messages(this.context);

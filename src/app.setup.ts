@@ -130,7 +130,7 @@ export function configureApp(
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   guardPages(fastify);
-  useProxy(fastify, app.get(GatewayService));
+  useProxy(fastify, app.get(GatewayService), filter);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(filter);
   useApiDocs(app, fastify);

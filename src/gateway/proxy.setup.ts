@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { PLATFORM_HEADER } from '../auth/access.guard.js';
 import { HubError } from '../common/hub-error.js';
+import type { HubErrorFilter } from '../http/hub-error.filter.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { HUB_MARK } from './gateway.client.js';
 import type { GatewayOwner, GatewayService } from './gateway.service.js';
@@ -20,9 +21,14 @@ export const FORWARDED_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as co
 const PREFIX = /^\/proxy\/(?:components|authorizers)\/[\w-]{1,64}\//i;
 
 /** `ANY /proxy/…`: WeChat's API with the token put in. Plain routes, so that bodies stream. */
-export function useProxy(fastify: FastifyInstance, gateway: GatewayService): void {
+export function useProxy(
+  fastify: FastifyInstance,
+  gateway: GatewayService,
+  filter: HubErrorFilter,
+): void {
   void fastify.register((scope, _options, done) => {
     passBodiesOn(scope);
+    scope.setErrorHandler((error, request, reply) => filter.refuse(error, request, reply));
     const config = { scopes: ['proxy' as const], forwards: true };
     const method = [...FORWARDED_METHODS];
     scope.route({
