@@ -113,7 +113,7 @@ export const replayedView = z.object({
 });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {
-  const { secret: _, previousSecret: __, error, ...shown } = subscription;
+  const { secret: _, previousSecret: __, problem, ...shown } = subscription;
   return {
     ...shown,
     secretChangedAt: isoTime(shown.secretChangedAt),
@@ -122,7 +122,7 @@ export function toSubscriptionView(subscription: Subscription): SubscriptionView
     disabledAt: isoTime(shown.disabledAt),
     createdAt: isoTime(shown.createdAt),
     updatedAt: isoTime(shown.updatedAt),
-    ...(error && { error: { code: error.code, message: error.message } }),
+    ...(problem && { error: { code: problem.code, message: problem.message } }),
   };
 }
 
