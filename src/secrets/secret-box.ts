@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { MasterKey } from '../config/app-config.js';
+import type { MasterKey } from '../config/variables.js';
 import { HubError } from '../common/hub-error.js';
 import { constantTimeEqual, Secret } from '../common/secret.js';
 import { FILE_KEY_ID } from './master-keys.js';
