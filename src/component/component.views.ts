@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
+import { errorOf, problemView } from '../http/problem-view.js';
 import { componentFields } from '../config/variables.js';
 import { ROTATING_FIELDS, type Component, type Rotating } from './component.js';
 import { isoTime } from '../common/times.js';
@@ -29,8 +30,7 @@ export const componentView = z.object({
   appSecret: rotatingView,
   token: rotatingView,
   encodingAesKey: rotatingView,
-  error: z
-    .object({ code: z.string(), message: z.string() })
+  error: problemView
     .optional()
     .describe('Why the secrets of this platform can not be read; absent where they can'),
 });
@@ -89,7 +89,7 @@ export function toComponentView(component: Component): ComponentView {
     appSecret: view(component.appSecret),
     token: view(component.token),
     encodingAesKey: view(component.encodingAesKey),
-    ...(problem && { error: { code: problem.code, message: problem.message } }),
+    ...errorOf(problem),
   };
 }
 

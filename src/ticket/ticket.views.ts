@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { errorOf, problemView } from '../http/problem-view.js';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
 import { TICKET_LIFE_MS, TICKET_STALE_MS, type Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
@@ -16,8 +17,7 @@ export const ticketView = z.object({
     .string()
     .nullable()
     .describe('Masked unless reveal=true; null where it can not be read'),
-  error: z
-    .object({ code: z.string(), message: z.string() })
+  error: problemView
     .optional()
     .describe('Why the ticket can not be read; the next push replaces it'),
 });
@@ -56,7 +56,7 @@ export function toTicketView(
     expiresAt: isoTime(madeAt + TICKET_LIFE_MS),
     stale: now - madeAt > TICKET_STALE_MS,
     componentVerifyTicket: reveal && !problem ? ticket.reveal() : ticket.mask(),
-    ...(problem && { error: { code: problem.code, message: problem.message } }),
+    ...errorOf(problem),
   };
 }
 
