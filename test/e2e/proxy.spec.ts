@@ -98,7 +98,7 @@ describe.each(databaseKinds())('a call by the proxy on %s', (kind) => {
       'cache-control': 'no-store',
       'x-request-id': expect.stringMatching(/^[\w-]{36}$/),
     });
-    expect(test.simulator.customMessages.list()).toContainEqual(
+    expect(test.simulator.customMessages.last()).toContainEqual(
       expect.objectContaining({ account, touser: 'fake_openid' }),
     );
   });
@@ -142,7 +142,7 @@ describe.each(databaseKinds())('a call by the proxy on %s', (kind) => {
   });
 
   it('costs one refresh and no failure where WeChat has killed the token of 200 at once', async () => {
-    test.simulator.accounts.expireTokens(account, 40001);
+    test.simulator.accounts.expireTokens(PLATFORM, { account, errcode: 40001 });
     const answers = await Promise.all(Array.from({ length: 200 }, () => send()));
     expect(answers.map(({ json }) => json.errcode)).toEqual(Array(200).fill(0));
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
