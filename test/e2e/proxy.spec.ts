@@ -206,7 +206,7 @@ describe.each(databaseKinds())('a call by the proxy on %s', (kind) => {
   it.each<[string, string, number, string]>([
     ['an unknown account', '/proxy/authorizers/wxnobody/cgi-bin/x', 404, 'authorizer_unknown'],
     ['an unknown platform', '/proxy/components/wxnobody/cgi-bin/x', 404, 'component_unknown'],
-    ['no path', '/proxy/authorizers/ACCOUNT/', 400, 'bad_wechat_path'],
+    ['no path', '/proxy/authorizers/ACCOUNT/', 404, 'not_found'],
     ['dots', '/proxy/authorizers/ACCOUNT/cgi-bin/../x', 400, 'bad_wechat_path'],
     ['an escaped dot', '/proxy/authorizers/ACCOUNT/cgi-bin/%2e%2e/x', 400, 'bad_wechat_path'],
     ['an escaped slash', '/proxy/authorizers/ACCOUNT/cgi-bin%2fx', 400, 'bad_wechat_path'],
