@@ -59,8 +59,8 @@ export interface GatewayAnswer {
   refreshed: boolean;
 }
 
-/** The caller's body: all of it, or its beginning and the stream of the rest. */
-type Body = { kept: Buffer; declared: boolean } | { begun: Buffer; rest: Readable };
+/** The caller's body: all of it, or a stream of it. */
+type Body = { kept: Buffer } | { rest: Readable };
 
 type Received = Pick<GatewayAnswer, 'status' | 'headers' | 'body' | 'errcode'>;
 
@@ -85,7 +85,7 @@ export class GatewayClient implements OnModuleDestroy {
    */
   async call(call: GatewayCall): Promise<GatewayAnswer> {
     const { token } = await call.tokens.current();
-    const body = call.body && (await keep(call.body, call.headers));
+    const body = call.body && (await keep(call.body));
     const canRepeat = !body || 'kept' in body;
     const first = await this.send(call, body, token);
     if (isTokenRefusal(first.errcode)) {
@@ -164,14 +164,17 @@ export class GatewayClient implements OnModuleDestroy {
 }
 
 /** Reads as much as can be kept; what is longer goes on as a stream. */
-async function keep(stream: Readable, headers: IncomingHttpHeaders): Promise<Body> {
-  const { begun, ended } = await beginningOf(stream, KEPT_BYTES);
-  return ended
-    ? { kept: begun, declared: headers['content-length'] !== undefined }
-    : { begun, rest: stream };
+async function keep(stream: Readable): Promise<Body> {
+  const { begun, ended } = await beginningOf(stream, KEPT_BYTES).catch((error: unknown) => {
+    throw clientGone(error);
+  });
+  return ended ? { kept: begun } : { rest: stream };
 }
 
-/** The first bytes of a stream, somewhat more than `limit` where it is longer; it is paused then. */
+/**
+ * The first bytes of a stream, somewhat more than `limit` where it is longer; it is paused then, and
+ * gives them once more.
+ */
 async function beginningOf(
   stream: Readable,
   limit: number,
@@ -188,7 +191,10 @@ async function beginningOf(
     const take = (chunk: Buffer): void => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > limit) finish(false);
+      if (length <= limit) return;
+      finish(false);
+      // At once: a stream that has all its bytes would end before the caller runs.
+      stream.unshift(Buffer.concat(chunks));
     };
     const end = (): void => finish(true);
     const fail = (error: Error): void => finish(error);
@@ -243,7 +249,6 @@ async function write(
       done(bytes > limit ? tooLarge(limit) : null, chunk);
     },
   });
-  body.rest.unshift(body.begun);
   await pipeline(body.rest, counted, outgoing);
 }
 
@@ -261,10 +266,7 @@ async function read(response: IncomingMessage, token: Secret): Promise<Received>
   }
   const { begun, ended } = await beginningOf(response, BEGINNING_BYTES);
   const errcode = errcodeOf(begun, ended);
-  if (!ended) {
-    response.unshift(begun);
-    return { status, headers, body: response, errcode };
-  }
+  if (!ended) return { status, headers, body: response, errcode };
   const body = withoutToken(begun, token);
   if (body !== begun) headers['content-length'] = String(body.length);
   return { status, headers, body, errcode };
@@ -301,12 +303,14 @@ function failure(error: unknown, late: boolean): unknown {
     return new HubError('wechat_timeout', 'WeChat did not answer in time', { status: 504 });
   }
   const { code, name } = error as NodeJS.ErrnoException;
-  if (name === 'AbortError') {
-    return new HubError('client_gone', 'The caller has gone', { status: 499, level: 'debug' });
-  }
+  if (name === 'AbortError') return clientGone(error);
   return new HubError('wechat_unreachable', `WeChat cannot be called: ${code ?? 'no connection'}`, {
     status: 502,
   });
+}
+
+function clientGone(cause: unknown): HubError {
+  return new HubError('client_gone', 'The caller has gone', { status: 499, level: 'debug', cause });
 }
 
 /** @param limit in bytes. */

@@ -94,10 +94,13 @@ export async function callFor(
 ): Promise<GatewayAnswer> {
   const gone = new AbortController();
   const ended = new Promise<void>((resolve) => {
-    reply.raw.once('close', () => {
+    const end = (): void => {
       gone.abort();
       resolve();
-    });
+    };
+    // Who has gone while the key was looked up closes no second time.
+    if (reply.raw.destroyed) end();
+    else reply.raw.once('close', end);
   });
   const { method, headers, body } = request;
   const { signal } = gone;
