@@ -5,7 +5,7 @@ import type { ComponentBook } from './component-book.js';
 import type { FakeComponent } from './fake-component.js';
 import type { Pusher } from './pusher.js';
 import type { TokenBook } from './token-book.js';
-import type { MediaBook } from './media.routes.js';
+import type { MediaBook } from './media-book.js';
 import { WechatError } from './wechat-error.js';
 
 /** One call to api.weixin.qq.com, body read. */

@@ -1,35 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { FileAnswer, requireToken, type ApiCall, type ApiRoute } from './api-route.js';
+import type { Media } from './media-book.js';
 import { WechatError } from './wechat-error.js';
 
-/** Uploaded files that are remembered; the oldest go first. */
-const REMEMBERED = 20;
 const TYPES = ['image', 'voice', 'video', 'thumb'];
-
-interface Media {
-  account: string;
-  contentType: string;
-  name: string;
-  bytes: Buffer;
-}
-
-/** Temporary files (临时素材) by media_id. */
-export class MediaBook {
-  private readonly files = new Map<string, Media>();
-
-  add(media: Media): string {
-    const id = randomBytes(48).toString('base64url');
-    this.files.set(id, media);
-    const [oldest] = this.files.keys();
-    if (this.files.size > REMEMBERED && oldest !== undefined) this.files.delete(oldest);
-    return id;
-  }
-
-  find(id: string, account: string): Media | undefined {
-    const media = this.files.get(id);
-    return media?.account === account ? media : undefined;
-  }
-}
 
 /** The part of a multipart body that is named `media`: 41005 without one that has a file name. */
 function mediaPart({ contentType, bytes }: ApiCall): Omit<Media, 'account'> {

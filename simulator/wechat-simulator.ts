@@ -15,7 +15,8 @@ import { customMessageRoutes } from './custom-message.routes.js';
 import { DEFAULT_PUSH_TIMEOUT_MS } from './defaults.js';
 import type { ComponentChange, ComponentOptions } from './fake-component.js';
 import { FaultPlan, type FaultSpec } from './fault-plan.js';
-import { MediaBook, mediaRoutes } from './media.routes.js';
+import { MediaBook } from './media-book.js';
+import { mediaRoutes } from './media.routes.js';
 import { Messages } from './messages.js';
 import { PageServer } from './page-server.js';
 import {

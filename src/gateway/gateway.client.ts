@@ -146,7 +146,13 @@ export class GatewayClient implements OnModuleDestroy {
       timeout: this.config.gateway.timeoutMs,
     });
     let late = false;
-    outgoing.once('timeout', () => {
+    outgoing.on('timeout', () => {
+      const { socket, writableEnded, writableLength } = outgoing;
+      const waitsForCaller = !writableEnded && writableLength === 0 && socket?.connecting === false;
+      if (waitsForCaller) {
+        socket.setTimeout(this.config.gateway.timeoutMs);
+        return;
+      }
       late = true;
       outgoing.destroy(new Error('WeChat is silent'));
     });
