@@ -1,7 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { MoreThan } from 'typeorm';
+import { LessThanOrEqual, MoreThan } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
+import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
 import { failureKind, LONGEST_WAIT_MS, nextAttemptAt } from '../token-engine/failure-policy.js';
@@ -42,9 +43,9 @@ export class AuthorizerInfoService {
   async fetchDue(): Promise<void> {
     await this.recall();
     for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
-      const due = await this.claim();
-      await Promise.all(due.map((row) => this.fetch(row)));
-      if (due.length < BATCH) return;
+      const { rows, more } = await this.claim();
+      await Promise.all(rows.map((row) => this.fetch(row)));
+      if (!more) return;
     }
   }
 
@@ -62,24 +63,13 @@ export class AuthorizerInfoService {
     );
   }
 
-  private claim(): Promise<Authorizer[]> {
+  private async claim(): Promise<Claimed<Authorizer>> {
     const now = this.clock.now();
-    return this.database.transaction(async (manager) => {
-      const query = manager
-        .createQueryBuilder(Authorizer, 'authorizer')
-        .where('authorizer.infoDueAt <= :now', { now })
-        .orderBy('authorizer.infoDueAt', 'ASC')
-        .limit(BATCH);
-      if (this.database.dialect === 'mysql') {
-        query.setLock('pessimistic_write').setOnLocked('skip_locked');
-      }
-      const rows = await query.getMany();
-      const infoDueAt = now + CLAIM_MS;
-      for (const row of rows) {
-        await manager.update(Authorizer, authorizerIdOf(row), { infoDueAt });
-      }
-      return rows.map((row) => Object.assign(row, { infoDueAt }));
-    });
+    const lease = { infoDueAt: now + CLAIM_MS };
+    const where = { infoDueAt: LessThanOrEqual(now) };
+    const due = { entity: Authorizer, where, order: 'infoDueAt', limit: BATCH, lease } as const;
+    const { rows, more } = await this.database.transaction((manager) => claimDue(manager, due));
+    return { rows: rows.map((row) => Object.assign(row, lease)), more };
   }
 
   private async fetch(row: Authorizer): Promise<void> {

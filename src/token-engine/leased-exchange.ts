@@ -7,7 +7,7 @@ import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { DatabaseUnavailableError } from '../database/database.js';
 import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.js';
 import type { TokenColumns } from './token-columns.js';
-import { LEASE_MS } from './token-limits.js';
+import { LEASE_MS } from './refresh-decision.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
 import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
