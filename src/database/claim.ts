@@ -29,7 +29,7 @@ export interface Due<E extends ObjectLiteral> {
 export interface Claimed<E> {
   /** As they were before. */
   rows: E[];
-  /** Whether more may be due; not where other hosts are claiming all that was found. */
+  /** Whether more may be due, or other hosts are claiming what was found. */
   more: boolean;
 }
 
@@ -65,12 +65,13 @@ export async function claimDue<E extends ObjectLiteral>(
     rows = await these.getMany();
     if (rows.length > 0) break;
   }
-  if (rows.length === 0) return { rows, more: false };
-  await manager
-    .createQueryBuilder()
-    .update(entity)
-    .set(lease as QueryDeepPartialEntity<E>)
-    .whereInIds(idsOf(rows))
-    .execute();
-  return { rows, more: found.length > rows.length };
+  if (rows.length > 0) {
+    await manager
+      .createQueryBuilder()
+      .update(entity)
+      .set(lease as QueryDeepPartialEntity<E>)
+      .whereInIds(idsOf(rows))
+      .execute();
+  }
+  return { rows, more: free.length > rows.length || found.length === limit * CANDIDATES };
 }

@@ -1,3 +1,4 @@
+import { WorkUnderWay } from '../common/background.js';
 import type { DeliveryJob } from './delivery.job.js';
 
 /** How much is under way at once. */
@@ -30,7 +31,7 @@ export class DeliveryLanes {
   /** Lanes in which something waits, the one that was served last at the end. */
   private readonly waiting = new Set<string>();
   private readonly ids = new Set<string>();
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly underWay = new WorkUnderWay();
   private running = 0;
   private queuedText = 0;
 
@@ -90,8 +91,8 @@ export class DeliveryLanes {
   }
 
   /** Resolves when nothing is in hand. */
-  async idle(): Promise<void> {
-    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  idle(): Promise<void> {
+    return this.underWay.idle();
   }
 
   private start(): void {
@@ -114,9 +115,7 @@ export class DeliveryLanes {
     this.queuedText -= job.push.text.length;
     lane.running += 1;
     this.running += 1;
-    const work = this.runIn(lane, job);
-    this.underWay.add(work);
-    void work.finally(() => this.underWay.delete(work));
+    this.underWay.add(this.runIn(lane, job));
   }
 
   private async runIn(lane: Lane, job: DeliveryJob): Promise<void> {

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { Background, drain } from '../common/background.js';
 import { Clock } from '../common/clock.js';
-import { within } from '../common/time-limit.js';
 import { AttemptService } from './attempt.service.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryLanes } from './delivery.lanes.js';
@@ -13,10 +13,6 @@ import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** How often it is looked for what is due, in milliseconds. */
 const TICK_MS = 1000;
-/** Longest that a stop waits for attempts that are under way, in milliseconds. */
-const STOP_LIMIT_MS = 4000;
-/** … and then for the leases to be given back. */
-const GIVE_BACK_LIMIT_MS = 1000;
 
 /**
  * Delivers: what was handed over when its push was recorded, and what is due in the database:
@@ -49,6 +45,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     private readonly attempts: AttemptService,
     private readonly results: DeliveryResults,
     private readonly clock: Clock,
+    private readonly background: Background,
   ) {}
 
   /** When a lease that is taken now ends, in Unix milliseconds. */
@@ -77,12 +74,9 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   @Interval('delivery-due', TICK_MS)
-  async tick(): Promise<void> {
-    try {
-      await this.deliverDue();
-    } catch (error) {
-      this.logger.warn('Due deliveries could not be looked for; tried again in a second', error);
-    }
+  tick(): Promise<void> {
+    const failure = 'Due deliveries could not be looked for; tried again in a second';
+    return this.background.tick('delivery-due', failure, () => this.deliverDue());
   }
 
   /** Takes up what is due, as much as there is room for. */
@@ -111,10 +105,11 @@ export class DeliveryWorker implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopping = true;
     const waiting = this.lanes.clear().map((job) => this.attempts.giveBack(job));
-    await within(STOP_LIMIT_MS, this.idle(), () => this.stop.abort());
-    // What was cut gives back its lease as well; without a database it ends by itself.
-    const givenBack = Promise.all([...waiting, this.lanes.idle()]);
-    await within<unknown>(GIVE_BACK_LIMIT_MS, givenBack, () => undefined);
+    await drain(
+      () => this.idle(),
+      () => this.stop.abort(),
+      () => Promise.all([...waiting, this.lanes.idle()]),
+    );
   }
 
   /** One claim at a time for each subscription. */

@@ -153,6 +153,8 @@ export class TokenEngine {
         running.add(work);
       }
       if (!more) break;
+      // Other hosts are claiming all that was found.
+      if (claims.length === 0) await delay(POLL_MS);
       while (running.size > concurrency / 2) await Promise.race(running);
     }
     await Promise.all(running);
