@@ -23,7 +23,7 @@ interface Lane {
 }
 
 /**
- * Deliveries in hand, each subscription in a lane of its own: a target that hangs holds up its own
+ * Deliveries that are leased to this process, each subscription in a lane of its own: a target that hangs holds up its own
  * lane and no other.
  */
 export class DeliveryLanes {
@@ -58,22 +58,22 @@ export class DeliveryLanes {
   }
 
   /** How many more may wait for a subscription. */
-  room(subscriptionId: string): number {
+  queueSpace(subscriptionId: string): number {
     return LANE_LIMITS.queued - (this.lanes.get(subscriptionId)?.queue.length ?? 0);
   }
 
   /** How much more text may wait in all, in characters. */
-  get textRoom(): number {
+  get textSpace(): number {
     return LANE_LIMITS.queuedText - this.queuedText;
   }
 
-  /** How many of a subscription could begin soon: what is worth being taken up. */
-  appetite(subscriptionId: string): number {
+  /** How many of a subscription could begin soon: what is worth being claimed. */
+  claimable(subscriptionId: string): number {
     const { reserved, perSubscription, total } = LANE_LIMITS;
     const lane = this.lanes.get(subscriptionId);
     const places = perSubscription - (lane?.running ?? 0);
     const waiting = lane?.queue.length ?? 0;
-    if (this.textRoom < LARGEST_TEXT) {
+    if (this.textSpace < LARGEST_TEXT) {
       // Only what begins at once: it does not wait in memory.
       const left = Math.max(reserved - (lane?.running ?? 0), total - this.running);
       return Math.min(places, left) - waiting;
@@ -90,13 +90,13 @@ export class DeliveryLanes {
     return jobs;
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Resolves when nothing is under way. */
   idle(): Promise<void> {
     return this.underWay.idle();
   }
 
   private start(): void {
-    // As it is now: whoever is left waiting goes to the end.
+    // As it is now: a lane that is left waiting goes to the end.
     for (const id of Array.from(this.waiting)) {
       const lane = this.laneOf(id);
       while (lane.queue.length > 0 && this.mayStart(lane)) this.begin(lane);

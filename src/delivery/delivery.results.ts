@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
-import type { AttemptCause } from './delivery-attempt.entity.js';
+import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
 
@@ -18,16 +18,10 @@ const ERROR_LENGTH = 255;
 const PERIOD_MS = 20;
 
 /** An attempt, for its row. */
-export interface AttemptFacts {
-  at: number;
-  durationMs: number;
-  cause: AttemptCause;
-  status: number | null;
-  error: string | null;
-}
+type AttemptFacts = Omit<DeliveryAttempt, 'id' | 'deliveryId'>;
 
 /** What becomes of a delivery. Times are Unix milliseconds. */
-export type Ending =
+export type Outcome =
   /** Taken, given up after the last attempt, or of no use any more. */
   | { status: 'delivered' | 'dead' | 'cancelled'; at: number }
   /** Tried again. */
@@ -36,7 +30,7 @@ export type Ending =
 /** How a delivery that this process has leased goes on. */
 export interface Result {
   deliveryId: string;
-  ending: Ending;
+  outcome: Outcome;
   /** Missing where no attempt was made. */
   attempt?: AttemptFacts;
   /** Said in the row where no attempt says it. */
@@ -108,7 +102,7 @@ export class DeliveryResults {
     await this.database.transaction(async (manager) => {
       await this.endTaken(results, manager);
       for (const result of results) {
-        if (!isTaken(result)) await this.end(result, manager);
+        if (result.outcome.status !== 'delivered') await this.end(result, manager);
       }
       await insertAttempts(results, manager);
     });
@@ -117,27 +111,29 @@ export class DeliveryResults {
 
   /** What nearly all are: one statement for all of them. */
   private async endTaken(results: Result[], manager: EntityManager): Promise<void> {
-    const taken = results.filter(isTaken);
+    const taken = results.flatMap(({ deliveryId, outcome }) =>
+      outcome.status === 'delivered' ? [{ deliveryId, at: outcome.at }] : [],
+    );
     const [first] = taken;
     if (!first) return;
     await manager.query(
       `UPDATE delivery SET status = 'delivered', attempts = attempts + 1, next_attempt_at = NULL,
        lease_owner = NULL, last_error = NULL, finished_at = ?
        WHERE lease_owner = ? AND status = 'pending' AND id IN (${marks(taken.length)})`,
-      [first.ending.at, this.store.owner, ...taken.map(({ deliveryId }) => deliveryId)],
+      [first.at, this.store.owner, ...taken.map(({ deliveryId }) => deliveryId)],
     );
   }
 
   private async end(result: Result, manager: EntityManager): Promise<void> {
-    const { deliveryId, ending, attempt, lastError } = result;
+    const { deliveryId, outcome, attempt, lastError } = result;
     const error = shortened(attempt?.error ?? lastError ?? null);
     const [next, finished] =
-      ending.status === 'pending' ? [ending.nextAttemptAt, null] : [null, ending.at];
+      outcome.status === 'pending' ? [outcome.nextAttemptAt, null] : [null, outcome.at];
     await manager.query(
       `UPDATE delivery SET status = ?, attempts = attempts + ?, next_attempt_at = ?,
        lease_owner = NULL, last_error = COALESCE(?, last_error), finished_at = ?
        WHERE id = ? AND lease_owner = ? AND status = 'pending'`,
-      [ending.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
+      [outcome.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
     );
   }
 }
@@ -145,12 +141,6 @@ export class DeliveryResults {
 /** What a column takes, in whole characters: it may hold WeChat's own words, at any length. */
 function shortened(error: string | null): string | null {
   return error && [...error].slice(0, ERROR_LENGTH).join('');
-}
-
-type Taken = Result & { ending: { status: 'delivered'; at: number } };
-
-function isTaken(result: Result): result is Taken {
-  return result.ending.status === 'delivered';
 }
 
 async function insertAttempts(
