@@ -160,7 +160,7 @@ export class AttemptService {
   }
 
   /**
-   * What becomes of an answer that nobody waits for any more. A text is sent as a customer-service
+   * What becomes of an answer that is no longer waited for. A text is sent as a customer-service
    * message where that is set; the user of a push that is replayed, or that has had its reply, is
    * sent nothing, and misses nothing. A result is stored: WeChat pushes again what it has no result
    * for.

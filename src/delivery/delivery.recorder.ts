@@ -12,7 +12,7 @@ import { ResponderService } from './responder.service.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { orderKeyOf, recipientsOf, type Subscription } from '../subscription/subscription.js';
 
-/** Deliveries of pushes that are being recorded, and who has them in hand. */
+/** Deliveries of pushes that are being recorded, and who goes on with them. */
 interface Plan {
   rows: NewDelivery[];
   /** WeChat waits for what their responder answers. */

@@ -9,7 +9,7 @@ import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
 
-/** A target has taken it, perhaps: what is not put on record is delivered twice. */
+/** A target has taken it, perhaps: what is not stored is delivered twice. */
 const SAVE_TRIES = 60;
 const SAVE_RETRY_MS = 500;
 /** Length of the columns for errors. */
@@ -22,7 +22,7 @@ type AttemptFacts = Omit<DeliveryAttempt, 'id' | 'deliveryId'>;
 
 /** What becomes of a delivery. Times are Unix milliseconds. */
 export type Outcome =
-  /** Taken, given up after the last attempt, or of no use any more. */
+  /** Taken, given up after the last attempt, or no longer of use. */
   | { status: 'delivered' | 'dead' | 'cancelled'; at: number }
   /** Tried again. */
   | { status: 'pending'; nextAttemptAt: number };
@@ -37,7 +37,7 @@ export interface Result {
   lastError?: string;
 }
 
-/** Puts on record how deliveries went, many at a time. */
+/** Stores how deliveries went, many at a time. */
 @Injectable()
 export class DeliveryResults {
   private readonly logger = new Logger(DeliveryResults.name);
@@ -49,7 +49,7 @@ export class DeliveryResults {
   ) {}
 
   /**
-   * Resolves when it is on record, or will never be. A delivery whose lease another process has
+   * Resolves when it is stored, or will never be. A delivery whose lease another process has
    * taken over meanwhile stays as it is; the attempt was made all the same.
    */
   async save(result: Result): Promise<void> {
@@ -67,8 +67,8 @@ export class DeliveryResults {
   }
 
   /**
-   * Puts an attempt on record that a person asked for: it moves no schedule, but may end it.
-   * @returns the key of an order in which the next one can be taken up now.
+   * Stores an attempt that a person asked for: it moves no schedule, but may end it.
+   * @returns the key of an order in which the next one can be claimed now.
    */
   async saveManual(
     deliveryId: string,
@@ -93,7 +93,7 @@ export class DeliveryResults {
     });
   }
 
-  /** Makes those due that have waited for a delivery that has ended, for whoever takes them up. */
+  /** Makes those due that have waited for a delivery that has ended, for any process to claim. */
   async releaseBehind(ended: { id: string; orderKey: string }, now: number): Promise<void> {
     await this.database.transaction((manager) => this.store.releaseBehind(ended, now, manager));
   }

@@ -30,7 +30,7 @@ export interface NewDelivery {
   subscriptionId: string;
   orderKey: string | null;
   nextAttemptAt: number;
-  /** Whether this process has it in hand until then. */
+  /** Whether this process has leased it until then. */
   leased: boolean;
   createdAt: number;
   /** When a replay has begun it; absent where its push has. */
@@ -49,7 +49,7 @@ export interface Wanted {
 }
 
 /**
- * Rows of `delivery`: begun with their push, taken up by one process at a time. All locks are
+ * Rows of `delivery`: begun with their push, claimed by one process at a time. All locks are
  * taken by primary key: a range that is locked would hold up the pushes that come in.
  */
 @Injectable()
@@ -139,14 +139,14 @@ export class DeliveryStore {
   /**
    * Makes those due that have waited for one that was delivered out of turn, if it was the first of
    * its key.
-   * @returns whether the next one can be taken up at once.
+   * @returns whether the next one can be claimed at once.
    */
   async releaseBehind(
     { id, orderKey }: { id: string; orderKey: string },
     now: number,
     manager: EntityManager,
   ): Promise<boolean> {
-    // So many are enough to go on with: each takes up the next, whenever that one was to be tried.
+    // So many are enough to go on with: each claims the next, whenever that one was to be tried.
     const waiting: { id: string; attempts: number }[] = await manager.query(
       `SELECT id, attempts FROM delivery WHERE order_key = ? AND status = 'pending'
        ORDER BY id LIMIT ${ORDERED_PAGE}`,
@@ -162,7 +162,7 @@ export class DeliveryStore {
     return head.attempts === 0;
   }
 
-  /** Ends deliveries that nobody is to have any more. */
+  /** Ends deliveries that are no longer to be made. */
   async cancel(ids: string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.database.write((manager) =>

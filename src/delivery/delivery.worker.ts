@@ -80,7 +80,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     return this.background.tick('delivery-due', failure, () => this.deliverDue());
   }
 
-  /** Takes up what is due, as much as there is room for. */
+  /** Claims what is due, as much as there is room for. */
   async deliverDue(): Promise<void> {
     if (this.stopping) return;
     await this.subscriptions.list();
@@ -89,13 +89,13 @@ export class DeliveryWorker implements OnModuleDestroy {
     await Promise.all(due.map((id) => this.wake(id)));
   }
 
-  /** Something of a subscription is due, or may be; resolves when it is in hand. */
+  /** Something of a subscription is due, or may be; resolves when it is claimed. */
   wake(subscriptionId: string): Promise<void> {
     this.due.add(subscriptionId);
     return this.refill(subscriptionId);
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     do {
       await Promise.all(this.claiming.values());
@@ -218,7 +218,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     } else await this.next(job.subscriptionId, orderKey);
   }
 
-  /** Takes up the one of the same account that has waited for one that has ended. */
+  /** Claims the one of the same account that has waited for one that has ended. */
   async next(subscriptionId: string, orderKey: string): Promise<void> {
     const subscription = this.subscriptions.find(subscriptionId);
     if (this.stopping || !subscription?.enabled || subscription.error) return;

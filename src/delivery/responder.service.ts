@@ -45,7 +45,7 @@ export class ResponderService implements OnModuleDestroy {
 
   /**
    * Calls the responder of a push that was recorded just now. An answer that comes later than the
-   * subscription's budget allows is put on record, and sent as a customer-service message where the
+   * subscription's budget allows is stored, and sent as a customer-service message where the
    * subscription says so. Where no answer comes, or none that can be used, the worker calls again.
    * @param leftMs milliseconds from now for which anybody waits for the answer.
    * The caller says by {@link answerLeaves} when the answer goes out.
@@ -56,7 +56,7 @@ export class ResponderService implements OnModuleDestroy {
     const job = this.expected.get(push.id);
     this.expected.delete(push.id);
     const subscription = job && this.subscriptions.find(job.subscriptionId);
-    // What nobody calls is taken up when its lease ends.
+    // What nobody calls is claimed when its lease ends.
     if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
     if (subscription.error) return undefined;
     const budgetMs = Math.min(subscription.budgetMs, MAX_BUDGET_MS);

@@ -23,7 +23,7 @@ import type { ServableState, TokenState } from './token-state.js';
 import type { TokenColumns } from './token-columns.js';
 import type { Claim, TokenStore } from './token.store.js';
 
-/** How often a caller without a token looks whether whoever holds the lease has got one. */
+/** How often a caller without a token looks whether the holder of the lease has got one. */
 const POLL_MS = 200;
 /** Longest that a caller waits for another process, in milliseconds; a lease ends before that. */
 const MAX_WAIT_MS = 15_000;
@@ -171,7 +171,7 @@ export class TokenEngine {
     return this.copy(key).reload();
   }
 
-  /** Begins no exchange any more; resolves when what is under way has ended. */
+  /** No longer begins an exchange; resolves when what is under way has ended. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.exchanges.stop();

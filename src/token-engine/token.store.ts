@@ -249,7 +249,7 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
       leaseUntil: Raw((column) => isOverSql(column, LEASE_MS, now)),
       nextAttemptAt: Raw((column) => isOverSql(column, LONGEST_WAIT_MS, now)),
     };
-    // Out of the way of the next claim; whoever is gone by the end of the lease leaves them due.
+    // Out of the way of the next claim; a host that is gone by the end of the lease leaves them due.
     const lease: Partial<TokenColumns> = { leaseOwner: owner, leaseUntil: until, refreshAt: until };
     return this.database.transaction(async (manager) => {
       const { rows, more } = await claimDue<E>(manager, {
