@@ -15,7 +15,6 @@ import { claimDue } from '../database/claim.js';
 import type { Database } from '../database/database.js';
 import type { SecretBox } from '../secrets/secret-box.js';
 import { LONGEST_WAIT_MS } from './failure-policy.js';
-import { ReadableSecrets } from './readable-secrets.js';
 import {
   EXCHANGE_INTERVAL_MS,
   FORCE_INTERVAL_MS,
@@ -100,7 +99,6 @@ export interface Failure {
  * ```
  */
 export class TokenStore<E extends TokenColumns = TokenColumns> {
-  private readonly secrets: ReadableSecrets;
 
   constructor(
     private readonly table: TokenTable<E>,
@@ -108,12 +106,11 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     private readonly box: SecretBox,
     private readonly clock: Clock,
   ) {
-    this.secrets = new ReadableSecrets(box);
   }
 
   /**
-   * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that can't be
-   * decrypted is none.
+   * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that cannot be
+   * decrypted counts as none, so that another is got and its row alone is concerned.
    */
   async load(key: string): Promise<TokenState> {
     const row = await this.database.read((manager) =>
@@ -334,8 +331,9 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
 
   private toState(row: E, key: string): TokenState {
     const { accessToken } = row;
-    if (accessToken === null) return stateOfRow(row, null);
-    const token = this.secrets.open(accessToken, this.table.location(key)) ?? null;
+    const stored =
+      accessToken === null ? null : this.box.open(accessToken, this.table.location(key));
+    const token = stored?.problem ? null : stored;
     return { ...stateOfRow(row, token), hasToken: token !== null };
   }
 }
