@@ -99,14 +99,12 @@ export interface Failure {
  * ```
  */
 export class TokenStore<E extends TokenColumns = TokenColumns> {
-
   constructor(
     private readonly table: TokenTable<E>,
     private readonly database: Database,
     private readonly box: SecretBox,
     private readonly clock: Clock,
-  ) {
-  }
+  ) {}
 
   /**
    * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that cannot be
