@@ -20,8 +20,8 @@ import {
   type AuthorizerId,
 } from './authorizer.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
-import { AuthorizerStore, type Change } from './authorizer.store.js';
-import { AuthorizerTransitions } from './authorizer.transitions.js';
+import { stopped, type Account, type Change } from './authorizer-transitions.js';
+import { AuthorizerStore } from './authorizer.store.js';
 
 /** The engine's state with the columns of an authorizer's row. */
 export type AuthorizerState = TokenState & Partial<Authorizer>;
@@ -47,7 +47,6 @@ export class AuthorizerTokenSource implements TokenSource {
 
   constructor(
     private readonly store: AuthorizerStore,
-    private readonly transitions: AuthorizerTransitions,
     private readonly pauses: AuthorizerPauses,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
@@ -112,8 +111,8 @@ export class AuthorizerTokenSource implements TokenSource {
   }
 
   private async withdrawn(begun: Begun, refusal: WechatApiError): Promise<never> {
-    const at = await this.stop(begun, 'revoked', { what: 'found_withdrawn' }, refusal);
-    throw new AuthorizerRevokedError(begun.id, at);
+    const after = await this.stop(begun, 'revoked', { what: 'found_withdrawn' }, refusal);
+    throw new AuthorizerRevokedError(begun.id, after.revokedAt);
   }
 
   /** @throws the refusal, where the authorization was changed since: it says nothing about that. */
@@ -122,10 +121,12 @@ export class AuthorizerTokenSource implements TokenSource {
     status: 'revoked' | 'needs_reauthorization',
     change: Change,
     refusal: HubError,
-  ): Promise<number> {
-    const at = await this.transitions.stop(id, generation, status, change);
-    if (at === undefined) throw refusal;
-    return at;
+  ): Promise<Account> {
+    const after = await this.store.change(id, (account, now) =>
+      stopped(account, { generation, status, ...change }, now),
+    );
+    if (!after) throw refusal;
+    return after;
   }
 
   /**
