@@ -68,7 +68,7 @@ export class AuthorizationEvents {
   ): Promise<AfterCommit> {
     const id = accountOf(event, 'appid');
     const code = fieldOf(event, 'auth_code');
-    // One that failed has no code; what came is on record.
+    // One that failed has no code; what came is recorded.
     if (!id || !code || fieldOf(event, 'status') !== '0') return async () => undefined;
     return this.keep(id, code, event, manager);
   }

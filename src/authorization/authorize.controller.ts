@@ -2,24 +2,25 @@ import { Controller, Get, Headers, Inject, Ip, Param, Query, Res } from '@nestjs
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { preferredLanguage, sendPage, type Language } from '../http/html-page.js';
-import { HubError } from '../common/hub-error.js';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
+import { HubError } from '../common/hub-error.js';
 import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
 import { Secret } from '../common/secret.js';
 import { senderOf } from '../common/source-address.js';
 import { componentAppIdParam } from '../component/component-app-id.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { preferredLanguage, sendPage, type Language } from '../http/html-page.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import type { ArrivedCode } from './authorization-code.store.js';
-import type { Visitor } from './code-visitors.js';
 import {
   AuthorizationLinkService,
   LINK_KINDS,
   type LinkWish,
 } from './authorization-link.service.js';
+import { linkFields } from './authorization-link.views.js';
 import type { AuthorizationRequest } from './authorization-request.entity.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
 import { AuthorizationResultService } from './authorization-result.service.js';
@@ -30,8 +31,7 @@ import {
   strayPage,
   unfinishedPage,
 } from './authorize-page.js';
-import { linkFields } from './authorization-link.views.js';
-import { SecretBox } from '../secrets/secret-box.js';
+import type { Visitor } from './code-visitors.js';
 
 const pageQuery = z.object({
   auth_type: linkFields.authType,
@@ -66,7 +66,7 @@ type Outcome =
   | { result: 'authorized'; authorizerAppId: string }
   | { result: 'pending' | 'failed'; error: string };
 
-/** Errors of codes that are on record: one is tried again until WeChat has answered. */
+/** Errors of codes that are recorded: one is tried again until WeChat has answered. */
 const UNFINISHED: Record<string, 'pending' | 'failed'> = {
   authorization_in_progress: 'pending',
   authorization_code_refused: 'failed',

@@ -20,7 +20,7 @@ const BATCH = 25;
 
 /**
  * Compares the records with WeChat's list of accounts: adds what is missing, repairs lost refresh
- * tokens, has what is gone looked up and marked, deletes nothing. The progress stands in a row, so
+ * tokens, has what is gone looked up and marked, deletes nothing. The progress is kept in a row, so
  * it goes on where it was after a crash.
  */
 @Injectable()
@@ -49,7 +49,7 @@ export class AuthorizerResyncService {
     return this.resyncs.find(componentAppId);
   }
 
-  /** Begins the daily ones, and goes on with those that nobody is working on. */
+  /** Begins the daily ones, and goes on with those that no host is working on. */
   @Cron(CronExpression.EVERY_30_SECONDS, { name: 'authorizer-resync', waitForCompletion: true })
   async tick(): Promise<void> {
     const components = await this.components.enabled().catch(() => []);

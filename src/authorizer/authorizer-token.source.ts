@@ -31,13 +31,13 @@ interface Begun {
   id: AuthorizerId;
   /** What it finds out about the authorization counts only while this is the current one. */
   generation: number;
-  /** Undefined where the stored one can't be read. */
+  /** Undefined where the stored one cannot be read. */
   refreshToken: Secret | undefined;
 }
 
 /**
  * Gets an authorizer_access_token for a refresh token. Where WeChat calls the refresh token void
- * (61023), or the stored one can't be read, the one that WeChat has on record is tried once; then
+ * (61023), or the stored one cannot be read, the one that WeChat has on record is tried once; then
  * the account has to authorize again.
  * A withdrawn authorization (61003) is marked as such.
  */
@@ -89,7 +89,7 @@ export class AuthorizerTokenSource implements TokenSource {
     }
   }
 
-  /** @param refusal WeChat's of the stored refresh token; none where that can't be read. */
+  /** @param refusal WeChat's of the stored refresh token; none where that cannot be read. */
   private async refreshWithRecorded(begun: Begun, refusal?: WechatApiError): Promise<FreshToken> {
     const { id, refreshToken } = begun;
     let last = refusal;

@@ -239,7 +239,7 @@ export class AuthorizerStore {
 
   /**
    * Accounts that WeChat did not list, and that did not authorize since it was asked: their
-   * information is to be fetched, which tells whether they are gone. The list alone does not: it
+   * information is to be fetched, which says whether they are gone. The list alone does not: it
    * moves under the paging when an account before withdraws.
    */
   async askAboutUnlisted({ componentAppId, resyncId, startedAt }: AuthorizerResync): Promise<void> {
@@ -252,7 +252,7 @@ export class AuthorizerStore {
           .set({ infoDueAt: now })
           .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
           .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
-          // What a clock that was ahead wrote tells nothing of when that was.
+          // What a clock that was ahead wrote says nothing of when that was.
           .andWhere(
             '(last_authorized_at IS NULL OR last_authorized_at < :startedAt' +
               ' OR last_authorized_at > :ahead)',
