@@ -39,6 +39,6 @@ import { AuthorizerStore } from './authorizer.store.js';
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
-  exports: [AuthorizerStore, AuthorizerTokenService, AuthorizerService, AuthorizerResyncService],
+  exports: [AuthorizerStore, AuthorizerTokenService, AuthorizerResyncService],
 })
 export class AuthorizerModule {}
