@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
 import {
   codeRefused,
@@ -77,6 +78,8 @@ function account(changes: Partial<Account> = {}): Account {
 
 const ENDED = { ...UNTRIED, expiresIn: null, obtainedAt: null, expiresAt: null, refreshAt: null };
 
+const UNREADABLE = new HubError('secret_unreadable', 'Cannot be decrypted', { status: 500 });
+
 /** Every state that an account can be in; `new` is the row that a first fact makes. */
 const STATES = {
   new: account({
@@ -98,7 +101,7 @@ const STATES = {
   }),
   active: account(),
   'without rights': account({ ...ENDED, refreshToken: null }),
-  unreadable: account({ refreshToken: undefined }),
+  unreadable: account({ refreshToken: new Secret(UNREADABLE) }),
   revoked: account({ ...ENDED, status: 'revoked', revokedAt: EVENT * 1000 }),
   void: account({ ...ENDED, status: 'needs_reauthorization' }),
   suspended: account({ ...ENDED, status: 'suspended' }),

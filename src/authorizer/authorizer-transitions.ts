@@ -13,8 +13,8 @@ import type { AuthorizerStatus, CodeSource } from './authorizer.js';
 
 /** An account's row as a transition sees it. */
 export type Account = Omit<Authorizer, 'accessToken' | 'refreshToken' | 'info'> & {
-  /** Null where WeChat gave none; undefined where the stored one cannot be read. */
-  refreshToken: Secret | null | undefined;
+  /** Null where WeChat gave none; one that cannot be read differs from all that WeChat names. */
+  refreshToken: Secret | null;
 };
 
 /** New values of columns; a column that is not named keeps its value. */

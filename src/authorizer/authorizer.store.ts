@@ -8,7 +8,6 @@ import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { LONGEST_WAIT_MS } from '../token-engine/failure-policy.js';
-import { ReadableSecrets } from '../token-engine/readable-secrets.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import type { Account, AccountPatch, Change, Transition } from './authorizer-transitions.js';
@@ -37,15 +36,11 @@ const EMPTY_ROW = {
  */
 @Injectable()
 export class AuthorizerStore {
-  private readonly secrets: ReadableSecrets;
-
   constructor(
     private readonly database: Database,
     private readonly box: SecretBox,
     private readonly clock: Clock,
-  ) {
-    this.secrets = new ReadableSecrets(box);
-  }
+  ) {}
 
   find(id: AuthorizerId): Promise<Authorizer | null> {
     return this.database.read((manager) => manager.findOneBy(Authorizer, authorizerIdOf(id)));
@@ -263,10 +258,10 @@ export class AuthorizerStore {
     );
   }
 
-  /** The refresh token of a row; undefined where WeChat gave none, or it cannot be read. */
-  refreshTokenOf(row: AuthorizerId & Pick<Authorizer, 'refreshToken'>): Secret | undefined {
-    if (row.refreshToken === null) return undefined;
-    return this.secrets.open(row.refreshToken, location('authorizerRefreshToken', row));
+  /** The refresh token of a row; null where WeChat gave none. */
+  refreshTokenOf(row: AuthorizerId & Pick<Authorizer, 'refreshToken'>): Secret | null {
+    if (row.refreshToken === null) return null;
+    return this.box.open(row.refreshToken, location('authorizerRefreshToken', row));
   }
 
   sealRefreshToken(id: AuthorizerId, refreshToken: Secret): string {
@@ -326,8 +321,7 @@ export class AuthorizerStore {
   }
 
   private toAccount(row: Authorizer): Account {
-    const refreshToken = row.refreshToken === null ? null : this.refreshTokenOf(row);
-    return { ...row, refreshToken };
+    return { ...row, refreshToken: this.refreshTokenOf(row) };
   }
 }
 
