@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import {
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -145,17 +150,7 @@ export class GatewayClient implements OnModuleDestroy {
       signal,
       timeout: this.config.gateway.timeoutMs,
     });
-    let late = false;
-    outgoing.on('timeout', () => {
-      const { socket, writableEnded, writableLength } = outgoing;
-      const waitsForCaller = !writableEnded && writableLength === 0 && socket?.connecting === false;
-      if (waitsForCaller) {
-        socket.setTimeout(this.config.gateway.timeoutMs);
-        return;
-      }
-      late = true;
-      outgoing.destroy(new Error('WeChat is silent'));
-    });
+    const silence = endAtSilence(outgoing, this.config.gateway.timeoutMs);
     try {
       const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
       // Its failure is that of the request, which `answered` waits for.
@@ -164,9 +159,24 @@ export class GatewayClient implements OnModuleDestroy {
       return await read(response, token);
     } catch (error) {
       outgoing.destroy();
-      throw failure(error, late);
+      throw failure(error, silence.ended);
     }
   }
+}
+
+/** Ends a request whose answer does not come; while its body is still coming, the caller is the slow one. */
+function endAtSilence(outgoing: ClientRequest, limitMs: number): { ended: boolean } {
+  const silence = { ended: false };
+  outgoing.on('timeout', () => {
+    const { socket, writableEnded, writableLength } = outgoing;
+    if (!writableEnded && writableLength === 0 && socket?.connecting === false) {
+      socket.setTimeout(limitMs);
+      return;
+    }
+    silence.ended = true;
+    outgoing.destroy(new Error('WeChat is silent'));
+  });
+  return silence;
 }
 
 /** Reads as much as can be kept; what is longer goes on as a stream. */
