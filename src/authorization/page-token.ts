@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
+import { isRecent } from '../common/clock-trust.js';
 import { SecretBox } from '../secrets/secret-box.js';
 
 /** How long the links of a page work after it was shown, in milliseconds. */
@@ -26,7 +26,7 @@ export class PageToken {
   isValid(componentAppId: string, token: string): boolean {
     const [, time = '', signature = ''] = /^([0-9a-z]{1,10})\.([\w-]{43})$/.exec(token) ?? [];
     const shownAt = Number.parseInt(time, 36);
-    if (!isPending(shownAt + PAGE_LIFE_MS, PAGE_LIFE_MS, this.clock.now())) return false;
+    if (!isRecent(shownAt, PAGE_LIFE_MS, this.clock.now())) return false;
     return this.box.isSigned(textOf(componentAppId, shownAt), PURPOSE, signature);
   }
 }

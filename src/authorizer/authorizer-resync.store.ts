@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
+import { isOverSql, latestEnd } from '../common/clock-trust.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerResync } from './authorizer-resync.entity.js';
@@ -113,7 +113,7 @@ export class AuthorizerResyncStore {
           .andWhere(
             '(last_authorized_at IS NULL OR last_authorized_at < :startedAt' +
               ' OR last_authorized_at > :ahead)',
-            { startedAt, ahead: now + CLOCK_SLACK_MS },
+            { startedAt, ahead: latestEnd(0, now) },
           )
           .execute(),
       LONG_WORK_LIMIT_MS,
