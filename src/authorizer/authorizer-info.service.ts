@@ -1,7 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { MoreThan } from 'typeorm';
 import { Clock } from '../common/clock.js';
+import { latestEnd } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
-import { recallFar, type WaitingRows } from '../database/recall-far.js';
 import { ComponentCall } from '../token/component-call.js';
 import { failureKind, LONGEST_WAIT_MS, nextAttemptAt } from '../token-engine/failure-policy.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
@@ -20,13 +21,6 @@ const MAX_BATCHES = 10;
 const CLAIM_MS = 60_000;
 /** Failures are as good as the fourth one: there is no hurry. */
 const PATIENT_ATTEMPT = 4;
-/** Accounts whose information is to be fetched some time. */
-const WAITING: WaitingRows<Authorizer> = {
-  entity: Authorizer,
-  where: {},
-  due: 'infoDueAt',
-  longestMs: LONGEST_WAIT_MS,
-};
 
 /** Fetches what WeChat knows of accounts (api_get_authorizer_info), where the record asks for it. */
 @Injectable()
@@ -46,12 +40,26 @@ export class AuthorizerInfoService {
 
   /** Takes up the accounts whose information is due. */
   async fetchDue(): Promise<void> {
-    await recallFar(this.database, WAITING, this.clock.now());
+    await this.recall();
     for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
       const due = await this.claim();
       await Promise.all(due.map((row) => this.fetch(row)));
       if (due.length < BATCH) return;
     }
+  }
+
+  /**
+   * Makes due what is due further ahead than any wait: a clock that was ahead wrote it. Apart from
+   * the claim, whose locks would then reach to the end of the index and hold up other hosts.
+   */
+  private async recall(): Promise<void> {
+    const now = this.clock.now();
+    const infoDueAt = MoreThan(latestEnd(LONGEST_WAIT_MS, now));
+    const far = await this.database.read((manager) => manager.existsBy(Authorizer, { infoDueAt }));
+    if (!far) return;
+    await this.database.write((manager) =>
+      manager.update(Authorizer, { infoDueAt }, { infoDueAt: now }),
+    );
   }
 
   private claim(): Promise<Authorizer[]> {

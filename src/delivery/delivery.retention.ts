@@ -61,7 +61,11 @@ export class DeliveryRetention {
   private async recallFar(): Promise<void> {
     let recalled = 0;
     for (const { id } of this.time.isConfirmed() ? await this.subscriptions.list() : []) {
-      recalled += await this.store.recallFar(id, this.time.now());
+      let found: number;
+      do {
+        found = await this.store.recallFar(id, this.time.now());
+        recalled += found;
+      } while (found > 0);
     }
     if (recalled > 0) {
       const message = 'Deliveries were put off by a clock that was ahead; they are made now';

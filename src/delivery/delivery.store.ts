@@ -2,11 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
+import { latestEnd } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
-import { recallFar, type WaitingRows } from '../database/recall-far.js';
 import { marks, piecesOf } from '../database/sql.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
-import { DeliveryRow } from './delivery.entity.js';
 
 /** Rows that one statement inserts. */
 const INSERT_BATCH = 500;
@@ -241,16 +240,25 @@ export class DeliveryStore {
    * Makes those due that a clock which was ahead has put off for longer than there is a wait.
    * @param now a time that is certain. @returns how many there were.
    */
-  recallFar(subscriptionId: string, now: number): Promise<number> {
+  async recallFar(subscriptionId: string, now: number): Promise<number> {
     const { retryDelays, retryAfterFactor } = DELIVERY_POLICY;
-    const waiting: WaitingRows<DeliveryRow> = {
-      entity: DeliveryRow,
-      where: { subscriptionId, status: 'pending' },
-      due: 'nextAttemptAt',
-      longestMs: Math.max(...retryDelays) * retryAfterFactor,
-      also: { leaseOwner: null },
-    };
-    return recallFar(this.database, waiting, now);
+    const far = latestEnd(Math.max(...retryDelays) * retryAfterFactor, now);
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending'
+         AND next_attempt_at > ? LIMIT ${INSERT_BATCH}`,
+        [subscriptionId, far],
+      ),
+    );
+    if (rows.length === 0) return 0;
+    await this.database.write((manager) =>
+      manager.query(
+        `UPDATE delivery SET next_attempt_at = ?, lease_owner = NULL WHERE status = 'pending'
+         AND next_attempt_at > ? AND id IN (${marks(rows.length)})`,
+        [now, far, ...idsOf(rows)],
+      ),
+    );
+    return rows.length;
   }
 
   private async headOf(

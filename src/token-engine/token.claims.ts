@@ -1,14 +1,8 @@
-import type {
-  EntityManager,
-  FindOptionsWhere,
-  ObjectLiteral,
-  QueryDeepPartialEntity,
-} from 'typeorm';
+import type { EntityManager, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
-import { isOverSql } from '../common/clock-trust.js';
+import { isOverSql, latestEnd } from '../common/clock-trust.js';
 import type { Database } from '../database/database.js';
-import { recallFar } from '../database/recall-far.js';
 import { LONGEST_WAIT_MS } from './failure-policy.js';
 import { LEASE_MS } from './token-limits.js';
 import type { Lease } from './token.store.js';
@@ -68,9 +62,17 @@ export class TokenClaims<E extends TokenColumns> {
    * written under a wrong clock, and they would not be found again.
    */
   async recall(scope: Partial<E>): Promise<void> {
-    const rows = { entity: this.table.entity, where: scope as FindOptionsWhere<E> };
-    const wait = { due: 'refreshAt', longestMs: LONGEST_WAIT_MS } as const;
-    await recallFar(this.database, { ...rows, ...wait }, this.clock.now());
+    const now = this.clock.now();
+    const values: Partial<TokenColumns> = { refreshAt: now };
+    await this.database.write((manager) =>
+      manager
+        .createQueryBuilder()
+        .update(this.table.entity)
+        .set(values as QueryDeepPartialEntity<E>)
+        .where(scope as ObjectLiteral)
+        .andWhere('refresh_at > :far', { far: latestEnd(LONGEST_WAIT_MS, now) })
+        .execute(),
+    );
   }
 
   private dueRows(manager: EntityManager, limit: number, scope: Partial<E>) {
