@@ -29,7 +29,7 @@ declare module 'fastify' {
 export function Scope(
   scope: ScopeName | 'none',
   { or }: { or?: ScopeName } = {},
-): MethodDecorator & ClassDecorator {
+): MethodDecorator {
   const extension = ApiExtension('x-scope', scope);
   if (scope === 'none') return extension;
   return applyDecorators(RouteConfig({ scopes: or ? [scope, or] : [scope] }), extension);

@@ -380,7 +380,10 @@ describe.each(databaseKinds())('API keys on %s', (kind) => {
     for (const bearer of [key, METRICS_TOKEN, ADMIN_TOKEN]) {
       expect((await ask(bearer, '/metrics')).status).toBe(200);
     }
-    expect((await ask('fake-wrong', '/metrics')).status).toBe(401);
+    for (const method of ['GET', 'HEAD']) {
+      const headers = { authorization: 'Bearer fake-wrong' };
+      expect((await test.hub.request(method, '/metrics', { headers })).status).toBe(401);
+    }
     expect((await ask(METRICS_TOKEN, '/admin/tickets')).status).toBe(401);
   });
 
