@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CallbackEvent } from '../callback/callback-event.entity.js';
+import type { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
-import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { ComponentVerifyTicket } from './component-verify-ticket.entity.js';
-import { TICKET_INFO_TYPE, type Ticket, type UnreadableTicket } from './ticket.js';
+import { TICKET_INFO_TYPE, type Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
 
 /** MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not. */
@@ -68,7 +69,7 @@ export class TicketStore {
   }
 
   /** The newest ticket of a third-party platform. */
-  async latest(appId: string): Promise<Ticket | UnreadableTicket | undefined> {
+  async latest(appId: string): Promise<Ticket | undefined> {
     const row = await this.database.read((manager) =>
       manager.findOneBy(ComponentVerifyTicket, { appId }),
     );
@@ -76,7 +77,7 @@ export class TicketStore {
   }
 
   /** The newest ticket of every third-party platform. */
-  async all(): Promise<(Ticket | UnreadableTicket)[]> {
+  async all(): Promise<Ticket[]> {
     const rows = await this.database.read((manager) =>
       manager.find(ComponentVerifyTicket, { order: { id: 'ASC' } }),
     );
@@ -106,25 +107,18 @@ export class TicketStore {
   }
 
   /** The decrypted XML of a recorded push. */
-  openPayload(event: CallbackEvent): string {
-    return this.box
-      .open(event.payload, secretLocation(encryptedColumns.callbackPayload, event.id))
-      .reveal();
+  openPayload({ id, payload }: CallbackEvent): Secret {
+    return this.box.open(payload, secretLocation(encryptedColumns.callbackPayload, id));
   }
 
-  private toTicket(row: ComponentVerifyTicket): Ticket | UnreadableTicket {
-    const facts = {
+  private toTicket(row: ComponentVerifyTicket): Ticket {
+    return {
       appId: row.appId,
       createTime: row.createTime,
       infoType: row.infoType,
+      ticket: this.box.open(row.componentVerifyTicket, location(row.appId)),
       receivedAt: row.dateTime.getTime(),
     };
-    try {
-      return { ...facts, ticket: this.box.open(row.componentVerifyTicket, location(row.appId)) };
-    } catch (error) {
-      if (error instanceof SecretUnreadableError) return { ...facts, error };
-      throw error;
-    }
   }
 }
 
