@@ -78,7 +78,7 @@ const ROLES = new Set(
   (
     'attempts claims client contents controller engine entity filter guard interceptor job lanes log ' +
     'module reader recorder refresher replay results retention service source store ' +
-    'transitions worker'
+    'worker'
   ).split(' '),
 );
 /** Roles of files that hold no class. */

@@ -15,7 +15,6 @@ import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
-import { exportCsv } from './authorizer-export.js';
 import { AuthorizerService } from './authorizer.service.js';
 import {
   authorizerDetailView,
@@ -23,6 +22,7 @@ import {
   authorizerListView,
   authorizerView,
   authorizerViewExample,
+  exportCsv,
   toAuthorizerView,
   toDetailView,
   type AuthorizerListQuery,
@@ -93,10 +93,7 @@ export class AuthorizerAdminController {
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,
     @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
   ): Promise<z.infer<typeof authorizerDetailView>> {
-    const id = { componentAppId, authorizerAppId };
-    const row = await this.authorizers.get(id);
-    const info = await this.authorizers.infoOf(id);
-    return toDetailView(row, info, await this.authorizers.history(id));
+    return toDetailView(await this.authorizers.detail({ componentAppId, authorizerAppId }));
   }
 
   @Post(':componentAppId/:authorizerAppId/refresh')
