@@ -19,7 +19,6 @@ import { ResponderService } from './responder.service.js';
 import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionController } from './subscription.controller.js';
 import { SubscriptionHealth } from './subscription-health.js';
-import { SubscriptionTest } from './subscription-test.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
@@ -33,7 +32,6 @@ import { SubscriptionTest } from './subscription-test.js';
   controllers: [SubscriptionController, DeliveryController],
   providers: [
     SubscriptionHealth,
-    SubscriptionTest,
     StoredPushReader,
     DeliveryStore,
     DeliveryResults,
