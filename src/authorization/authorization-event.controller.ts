@@ -1,7 +1,7 @@
-import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { AuthorizationEventLog } from './authorization-event.log.js';
 import {
@@ -15,12 +15,12 @@ import { lastOfFullPage } from '../http/list-query.js';
 /** `/admin/authorizations/events`: what WeChat told about a platform's accounts. */
 @ApiTags('authorizers')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/authorizations/events')
 export class AuthorizationEventController {
   constructor(private readonly log: AuthorizationEventLog) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'Events of authorization, registration and filing, newest first',
     description: 'Fields as numbers and texts in WeChat’s spelling; unknown events as they came.',

@@ -8,6 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Scope } from '../auth/scope.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { ApiPushRefusals } from './api-push-refusals.js';
 import { ApiUrlCheck } from './api-url-check.js';
@@ -21,6 +22,7 @@ export class CallbackController {
   constructor(private readonly callback: CallbackService) {}
 
   @Post()
+  @Scope('none')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Receive a push (授权事件接收URL)',
@@ -55,6 +57,7 @@ export class CallbackController {
   }
 
   @Get()
+  @Scope('none')
   @ApiUrlCheck()
   checkUrl(
     @Param('componentAppId') componentAppId: string,

@@ -10,6 +10,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Scope } from '../auth/scope.js';
 import { ApiPushRefusals } from '../callback/api-push-refusals.js';
 import { ApiUrlCheck } from '../callback/api-url-check.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
@@ -23,6 +24,7 @@ export class MessageController {
   constructor(private readonly messages: MessageService) {}
 
   @Post()
+  @Scope('none')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Receive a message or event of an account (消息与事件接收URL)',
@@ -69,6 +71,7 @@ export class MessageController {
   }
 
   @Get()
+  @Scope('none')
   @ApiUrlCheck()
   @ApiAuthorizerAppId()
   checkUrl(
