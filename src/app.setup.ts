@@ -42,7 +42,7 @@ const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
 /** Patterns of routes that want a bearer whether they name a scope or not. */
-const GUARDED = /^\/(?:admin|api|docs|docs-json|docs-yaml)(?:\/|$)/;
+const GUARDED = /^\/(?:admin|api|metrics|docs|docs-json|docs-yaml)(?:\/|$)/;
 /** Patterns of what OPEN_ENDPOINTS may open. */
 const OPEN: Record<OpenEndpoint, RegExp> = {
   docs: /^\/(?:docs|docs-json|docs-yaml)(?:\/|$)/,

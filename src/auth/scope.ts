@@ -28,10 +28,7 @@ declare module 'fastify' {
  * account as `:authorizerAppId` in their address, so these names are not for anything else.
  * @param or another scope that is enough.
  */
-export function Scope(
-  scope: ScopeName | 'none',
-  { or }: { or?: ScopeName } = {},
-): MethodDecorator & ClassDecorator {
+export function Scope(scope: ScopeName | 'none', { or }: { or?: ScopeName } = {}): MethodDecorator {
   const extension = ApiExtension('x-scope', scope);
   if (scope === 'none') return extension;
   return applyDecorators(RouteConfig({ scopes: or ? [scope, or] : [scope] }), extension);

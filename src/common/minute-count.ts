@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import { MINUTE_MS } from './times.js';
 
 interface Minute {
-  /** When the first was counted, in Unix milliseconds. */
+  /** When the first was counted, by `Clock.elapsed()`. */
   since: number;
   count: number;
 }
@@ -25,11 +25,10 @@ export class MinuteCount {
    * @returns the seconds until the minute ends where more than `limit` (1 or more) were counted in it, else 0.
    */
   count(key: string, limit: number): number {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const minute = this.minutes.get(key);
     const age = minute ? now - minute.since : MINUTE_MS;
-    // A clock that was set back ends a minute, too.
-    if (!minute || age < 0 || age >= MINUTE_MS) {
+    if (!minute || age >= MINUTE_MS) {
       this.minutes.set(key, { since: now, count: 1 });
       return 0;
     }
