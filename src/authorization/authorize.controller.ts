@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Scope } from '../auth/scope.js';
+import { preferredLanguage, sendPage, type Language } from '../http/html-page.js';
 import { Clock } from '../common/clock.js';
 import { isRecent } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
