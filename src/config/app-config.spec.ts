@@ -56,6 +56,7 @@ describe('parseConfig of an empty environment', () => {
       authorizerWarmDays: 7,
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },
+      gateway: { timeoutMs: 30_000, bodyLimit: 67_108_864, concurrency: 250 },
       logLevel: 'info',
       openEndpoints: ['docs', 'metrics'],
       stopDelaySeconds: 0,
