@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { ListedPush } from '../callback/push.store.js';
+import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 import { pageQuery } from '../http/list-query.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { withoutEventSecrets } from '../callback/event-secrets.js';
@@ -123,8 +126,22 @@ export const authorizationEventQuery = z.object({
 });
 export type AuthorizationEventQuery = z.output<typeof authorizationEventQuery>;
 
+export function toAuthorizationEventView(
+  { id, componentAppId, infoType, createTime, receivedAt }: ListedPush,
+  { fields }: ArrivedPush,
+): AuthorizationEventView {
+  return {
+    id,
+    componentAppId,
+    infoType,
+    createTime: isoTimeOfSeconds(createTime),
+    receivedAt: isoTime(receivedAt),
+    ...typedFields(infoType, fields),
+  };
+}
+
 /** The fields of an event as numbers and texts, where it has those that the documentation has. */
-export function typedFields(
+function typedFields(
   infoType: string,
   all: XmlFields,
 ): Pick<AuthorizationEventView, 'authorizerAppId' | 'typed' | 'fields'> {

@@ -62,6 +62,11 @@ export class AuthorizerService {
     return row;
   }
 
+  /** Of these accounts those that are known, by {@link authorizerKey}. */
+  async known(authorizerAppIds: string[]): Promise<Set<string>> {
+    return new Set((await this.store.known(authorizerAppIds)).map(authorizerKey));
+  }
+
   /** WeChat's last answer about the account, as JSON. */
   infoOf(id: AuthorizerId): Promise<string | null> {
     return this.store.infoOf(id);

@@ -50,6 +50,17 @@ export class AuthorizerStore {
     );
   }
 
+  /** Of these accounts those that are known, on whichever platform. */
+  async known(authorizerAppIds: string[]): Promise<AuthorizerId[]> {
+    if (authorizerAppIds.length === 0) return [];
+    return this.database.read((manager) =>
+      manager.find(Authorizer, {
+        where: { authorizerAppId: In([...new Set(authorizerAppIds)]) },
+        select: { componentAppId: true, authorizerAppId: true },
+      }),
+    );
+  }
+
   /** WeChat's last answer about the account, as JSON. */
   async infoOf(id: AuthorizerId): Promise<string | null> {
     const row = await this.database.read((manager) =>

@@ -50,8 +50,8 @@ export class CallbackController {
     @Ip() sourceAddress: string,
     @Res({ passthrough: true }) { elapsedTime: elapsedMs }: FastifyReply,
   ): Promise<string> {
-    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
-    return this.callback.receive(incoming, authorizationUrl);
+    const request = { componentAppId, query, body, sourceAddress, elapsedMs };
+    return this.callback.receive(request, authorizationUrl);
   }
 
   @Get()

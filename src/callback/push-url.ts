@@ -1,14 +1,7 @@
-import type { Component } from '../component/component.js';
-import type { ArrivedPush } from './arrived-push.js';
+import type { ArrivedPush, Outcome } from './arrived-push.js';
 import type { VerifiedPush } from './push-verifier.js';
 
-/**
- * What WeChat is answered, as `callback_event.outcome` has it: `success`, those 7 bytes; `empty`,
- * none at all; `reply`, the passive reply in that row.
- */
-export type Outcome = 'success' | 'empty' | 'reply';
-
-/** What a verified push is, and what is to become of it. */
+/** What a verified push is by its text, and what is to become of it. */
 export type PushContent = Pick<
   ArrivedPush,
   'kind' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event' | 'fromUser'
@@ -17,7 +10,7 @@ export type PushContent = Pick<
   dedupKey: string | null;
   /** The answer unless a reply is found. */
   outcome: Exclude<Outcome, 'reply'>;
-  /** The hub itself is meant: recorded like every push, and nobody else is told. */
+  /** The hub itself is meant: recorded like every push, and nobody else is notified. */
   forHub: boolean;
 };
 
@@ -26,7 +19,7 @@ export interface PushUrl {
   /** The account that its path names, where it names one: no signature covers it. */
   authorizerAppId: string | null;
   /** @throws {HubError} for a push of another platform, or of another account than the path's. */
-  read(verified: VerifiedPush, component: Component): PushContent | Promise<PushContent>;
+  read(verified: VerifiedPush): PushContent | Promise<PushContent>;
   /**
    * The reply to a push that is new and durable, in the push's own format; undefined for none.
    * Absent where every push is answered at once.

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import { AttemptService } from './attempt.service.js';
@@ -8,7 +9,6 @@ import { DeliveryLanes } from './delivery.lanes.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliveryResults } from './delivery.results.js';
 import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
-import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** How often it is looked for what is due, in milliseconds. */
@@ -45,7 +45,7 @@ export class DeliveryWorker implements OnModuleDestroy {
   constructor(
     private readonly subscriptions: SubscriptionService,
     private readonly store: DeliveryStore,
-    private readonly pushes: StoredPushReader,
+    private readonly pushes: PushStore,
     private readonly attempts: AttemptService,
     private readonly results: DeliveryResults,
     private readonly clock: Clock,

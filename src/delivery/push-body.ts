@@ -1,5 +1,6 @@
 import type { ArrivedPush } from '../callback/arrived-push.js';
 import { withoutEventSecrets, withoutTextSecrets } from '../callback/event-secrets.js';
+import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 import type { SubscriptionFormat } from '../subscription/subscription.js';
 
 /** Longest name in a header, in characters: with longer ones, a target refuses the whole push. */
@@ -30,7 +31,7 @@ function jsonBody(push: ArrivedPush): PushBody {
   const { createTime, receivedAt } = push;
   const body = JSON.stringify({
     type: pushType(push),
-    timestamp: new Date(createTime === null ? receivedAt : createTime * 1000).toISOString(),
+    timestamp: isoTimeOfSeconds(createTime) ?? isoTime(receivedAt),
     data: {
       id: push.id,
       componentAppId: push.componentAppId,

@@ -61,8 +61,8 @@ export class MessageController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const { elapsedTime: elapsedMs } = reply;
-    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
-    const answer = await this.messages.receive(incoming, authorizerAppId);
+    const request = { componentAppId, query, body, sourceAddress, elapsedMs };
+    const answer = await this.messages.receive(request, authorizerAppId);
     const type = typeOf(answer);
     if (type) void reply.header('content-type', `${type}; charset=utf-8`);
     return answer;

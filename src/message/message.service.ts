@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ArrivedPush } from '../callback/arrived-push.js';
-import { CallbackService, type IncomingPush } from '../callback/callback.service.js';
+import { CallbackService, type PushRequest } from '../callback/callback.service.js';
 import { Clock } from '../common/clock.js';
 import { ResponderService } from '../delivery/responder.service.js';
 import { checkAuthorizerAppId, MessageReader } from './message.reader.js';
@@ -21,13 +21,13 @@ export class MessageService {
   ) {}
 
   /** The answer for WeChat, once the push is durable: `success`, nothing, or an encrypted reply. */
-  async receive(incoming: IncomingPush, authorizerAppId: string): Promise<string> {
+  async receive(request: PushRequest, authorizerAppId: string): Promise<string> {
     checkAuthorizerAppId(authorizerAppId);
     let asked: string | undefined;
     try {
-      return await this.callback.receive(incoming, {
+      return await this.callback.receive(request, {
         authorizerAppId,
-        read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
+        read: (verified) => this.reader.read(verified, authorizerAppId),
         reply: (push, leftMs) => {
           asked = push.id;
           return this.reply(push, leftMs);

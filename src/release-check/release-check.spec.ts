@@ -2,9 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   isReleaseCheckAccount,
   RELEASE_CHECK_ACCOUNTS,
-  releaseCheckAnswer,
-  type ReleaseCheckAnswer,
-} from './release-check.js';
+} from '../callback/release-check-accounts.js';
+import { releaseCheckAnswer, type ReleaseCheckAnswer } from './release-check.js';
 
 const OFFICIAL = 'wx570bc396a51b8ff8';
 const PROGRAM = 'wxd101a85aa106f53e';

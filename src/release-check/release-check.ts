@@ -5,13 +5,6 @@ import {
   type ReleaseCheckAccount,
 } from '../callback/release-check-accounts.js';
 
-export {
-  isReleaseCheckAccount,
-  releaseCheckAccount,
-  RELEASE_CHECK_ACCOUNTS,
-  type ReleaseCheckAccount,
-} from '../callback/release-check-accounts.js';
-
 /** The text that is answered with `…_callback`. */
 export const CHECK_TEXT = 'TESTCOMPONENT_MSG_TYPE_TEXT';
 /** Begins the text that brings an authorization code. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallbackEvent } from '../callback/callback-event.entity.js';
+import type { ListedPush } from '../callback/push.store.js';
 import {
   isTicketStale,
   TICKET_LIFE_MS,
@@ -59,7 +59,7 @@ export function toTicketView(
     infoType: ticket.infoType,
     receivedAt: isoTime(ticket.receivedAt),
     ageSeconds: Math.floor(age / 1000),
-    expiresAt: new Date(ticket.createTime * 1000 + TICKET_LIFE_MS).toISOString(),
+    expiresAt: isoTime(ticket.createTime * 1000 + TICKET_LIFE_MS),
     stale: isTicketStale(ticket, now),
     ...('error' in ticket ? toUnreadableView(ticket) : toSecretView(ticket, reveal)),
   };
@@ -73,8 +73,8 @@ function toUnreadableView({ error: { code, message } }: UnreadableTicket): Secre
   return { componentVerifyTicket: null, error: { code, message } };
 }
 
-export function toTicketPushView(event: CallbackEvent): TicketPushView {
-  const { id, createTime, receivedAt, keyUsed, sourceAddress } = event;
+export function toTicketPushView(push: ListedPush): TicketPushView {
+  const { id, createTime, receivedAt, keyUsed, sourceAddress } = push;
   return {
     id,
     createTime,
