@@ -55,6 +55,9 @@ export interface RecordedPush {
 /** A recorded push without its content. */
 export type ListedPush = Pick<CallbackEvent, (typeof LISTED)[number]>;
 
+/** A recorded push whose time is over. */
+export type OldPush = Pick<ListedPush, 'id' | 'infoType' | 'receivedAt'>;
+
 /** Which recorded pushes are listed; what is absent restricts nothing. */
 export interface PushSearch {
   componentAppId?: string | undefined;
@@ -222,11 +225,39 @@ export class PushStore {
   }
 
   /** All that a search finds in pages, by the time of their arrival, oldest first. */
-  async *byArrival(search: PushSearch, size: number): AsyncGenerator<ListedPush[]> {
+  byArrival(search: PushSearch, size: number): AsyncGenerator<ListedPush[]> {
+    return this.pagesByArrival(search, size, LISTED);
+  }
+
+  /**
+   * Pushes whose time is over, in pages. An index finds them: those that stay are not read.
+   * @param timeOf before which time those of an InfoType (messages and events: '') are old, in Unix
+   * milliseconds.
+   */
+  async *older(timeOf: (infoType: string) => number, size: number): AsyncGenerator<OldPush[]> {
+    let group = await this.groupAfter({ componentAppId: '', infoType: '' });
+    while (group) {
+      const { componentAppId, infoType: alike } = group;
+      const old = { componentAppId, alike, to: timeOf(alike) };
+      // Only what the index itself has: with more columns MySQL may choose another one.
+      yield* this.pagesByArrival(old, size, ['id', 'infoType', 'receivedAt']);
+      group = await this.groupAfter(group);
+    }
+  }
+
+  async remove(ids: string[], manager: EntityManager): Promise<void> {
+    await manager.delete(CallbackEvent, { id: In(ids) });
+  }
+
+  private async *pagesByArrival<C extends keyof ListedPush>(
+    search: PushSearch,
+    size: number,
+    columns: readonly (C | 'id' | 'receivedAt')[],
+  ): AsyncGenerator<Pick<ListedPush, C | 'id' | 'receivedAt'>[]> {
     let after: Pick<ListedPush, 'id' | 'receivedAt'> = { id: '', receivedAt: 0 };
     for (;;) {
       const page = await this.database.read((manager) =>
-        selectOf(manager, search)
+        selectOf(manager, search, columns)
           .andWhere('push.receivedAt >= :receivedAt', after)
           .andWhere('(push.receivedAt > :receivedAt OR push.id > :id)', after)
           .orderBy('push.receivedAt', 'ASC')
@@ -238,24 +269,6 @@ export class PushStore {
       if (page.length < size) return;
       after = page.at(-1) ?? after;
     }
-  }
-
-  /**
-   * Pushes whose time is over, in pages. An index finds them: those that stay are not read.
-   * @param timeOf before which time those of an InfoType (messages and events: '') are old, in Unix
-   * milliseconds.
-   */
-  async *older(timeOf: (infoType: string) => number, size: number): AsyncGenerator<ListedPush[]> {
-    let group = await this.groupAfter({ componentAppId: '', infoType: '' });
-    while (group) {
-      const { componentAppId, infoType: alike } = group;
-      yield* this.byArrival({ componentAppId, alike, to: timeOf(alike) }, size);
-      group = await this.groupAfter(group);
-    }
-  }
-
-  async remove(ids: string[], manager: EntityManager): Promise<void> {
-    await manager.delete(CallbackEvent, { id: In(ids) });
   }
 
   /** Two looks into the index: what it costs does not depend on how many pushes there are. */
@@ -352,10 +365,14 @@ const CONDITIONS: Record<keyof PushSearch, string> = {
   since: 'push.id >= :since',
 };
 
-function selectOf(manager: EntityManager, search: PushSearch): SelectQueryBuilder<CallbackEvent> {
+function selectOf(
+  manager: EntityManager,
+  search: PushSearch,
+  columns: readonly (keyof ListedPush)[] = LISTED,
+): SelectQueryBuilder<CallbackEvent> {
   const found = manager
     .createQueryBuilder(CallbackEvent, 'push')
-    .select(LISTED.map((name) => `push.${name}`));
+    .select(columns.map((name) => `push.${name}`));
   for (const [name, value] of Object.entries(search)) {
     // An empty `before` asks for the first page.
     if (value === undefined || (name === 'before' && value === '')) continue;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
-import { PushStore, type ListedPush } from '../callback/push.store.js';
+import { PushStore, type OldPush } from '../callback/push.store.js';
 import { DAY_MS } from '../common/times.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -63,7 +63,7 @@ export class PushRetention {
   }
 
   /** @returns how many were removed. */
-  private remove(old: ListedPush[], mayWait: ListedPush[]): Promise<number> {
+  private remove(old: OldPush[], mayWait: OldPush[]): Promise<number> {
     return this.database.transaction(async (manager) => {
       const kept = await this.deliveries.awaited(idsOf(mayWait), manager);
       const ids = idsOf(old).filter((id) => !kept.has(id));
