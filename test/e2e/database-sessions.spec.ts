@@ -1,4 +1,4 @@
-import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -11,17 +11,31 @@ import {
 import { expectSuccess } from '../support/callback-state.js';
 import {
   createMysql,
-  mysqlOnly,
   type DatabaseKind,
+  mysqlOnly,
   type TestDatabase,
 } from '../support/databases.js';
 import { arrives, burst, deliveryHub, settled, subscribe } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
-import { findMysqlBinary, startMysqlServer, type MysqlServer } from '../support/mysql-server.js';
-import { mysqlServerUrlAs } from '../support/mysql-user.js';
+import { findMysqlBinary, type MysqlServer, startMysqlServer } from '../support/mysql-server.js';
 import type { TestApp } from '../support/test-app.js';
 import { issued, prime, SECOND, sql } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+/** URL of a database for a user without any special right, made where it is not there. */
+async function mysqlServerUrlAs(
+  user: string,
+  database: TestDatabase,
+  admin: Connection,
+): Promise<string> {
+  const url = new URL(database.url);
+  const account = `'${user}'@'%'`;
+  await admin.query(`CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY 'fake-password'`);
+  await admin.query(`GRANT ALL ON ${url.pathname.slice(1)}.* TO ${account}`);
+  url.username = user;
+  url.password = 'fake-password';
+  return url.href;
+}
 
 const { appid } = COMPONENT;
 /** Where there is a server of the tests' own: one that was given to them keeps its settings. */

@@ -1,19 +1,96 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { databaseKinds } from '../support/databases.js';
-import { deliveryHub, deliveries, settled, subscribe } from '../support/delivery-world.js';
-import {
-  canRun,
-  EXAMPLE_SERVICES,
-  ExampleProcess,
-  runExampleToEnd,
-  type Example,
-} from '../support/example-process.js';
+import { deliveries, deliveryHub, settled, subscribe } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { ACCOUNT } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
+import { writeTestLog } from '../support/test-logs.js';
+
+const EXAMPLES = join(import.meta.dirname, '../../examples');
+const START_LIMIT_MS = 20_000;
+
+/** A service of `examples/` and what it is run by. */
+interface Example {
+  name: string;
+  command: string;
+  file: string;
+}
+
+const EXAMPLE_SERVICES: readonly Example[] = [
+  { name: 'Node.js', command: process.execPath, file: join(EXAMPLES, 'node/server.mjs') },
+  { name: 'Python', command: 'python3', file: join(EXAMPLES, 'python/server.py') },
+];
+
+/** Whether this machine has what an example is run by. */
+function canRun({ command }: Example): boolean {
+  return spawnSync(command, ['--version']).status === 0;
+}
+
+/** An example as a process of its own, as its README runs it. */
+class ExampleProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+    private readonly exited: Promise<unknown[]>,
+  ) {}
+
+  /** Starts one on any free port; resolves when it listens. */
+  static async start(example: Example, secret: string): Promise<ExampleProcess> {
+    const child = spawnExample(example, { WEBHOOK_SECRET: secret, PORT: '0' });
+    const exited = once(child, 'exit');
+    const limit = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
+    try {
+      return new ExampleProcess(child, await listeningUrl(child), exited);
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill('SIGTERM');
+    await this.exited;
+  }
+}
+
+/** Runs an example that is expected to end by itself. */
+async function runExampleToEnd(
+  example: Example,
+  env: Record<string, string>,
+): Promise<{ code: number | null; stderr: string }> {
+  const child = spawnExample(example, { PORT: '0', ...env });
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+  await once(child, 'close');
+  return { code: child.exitCode, stderr };
+}
+
+function spawnExample({ command, file }: Example, env: Record<string, string>): ChildProcess {
+  const child = spawn(command, [file], {
+    // Nothing but the standard library: neither packages of this project nor of the user.
+    env: { PATH: process.env.PATH, PYTHONNOUSERSITE: '1', PYTHONDONTWRITEBYTECODE: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout?.on('data', (chunk: Buffer) => writeTestLog(chunk.toString('utf8')));
+  child.stderr?.on('data', (chunk: Buffer) => writeTestLog(chunk.toString('utf8')));
+  return child;
+}
+
+async function listeningUrl(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new Error('No stdout');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^Listening on (http:\S+)$/.exec(line)?.[1];
+    if (url === undefined) continue;
+    child.stdout.resume();
+    return url;
+  }
+  throw new Error('The example did not start');
+}
 
 const SECRET = `whsec_${Buffer.from('fake-secret-of-the-example-tests').toString('base64')}`;
 const OTHER_SECRET = `whsec_${Buffer.from('another-fake-secret-of-the-tests').toString('base64')}`;

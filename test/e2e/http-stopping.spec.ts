@@ -1,16 +1,69 @@
+import { Agent, get } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
-import { BusyClients } from '../support/busy-clients.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
 import { subscribe } from '../support/delivery-world.js';
-import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import type { Answer, HubClient } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import { eventsUrlOf, logLine } from '../support/process-fleet.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+/** What came of one request: its status, or the code of the error that the client saw. */
+interface Outcome {
+  at: number;
+  result: number | string;
+}
+
+/**
+ * Clients that ask again as soon as they have an answer, half of them on a connection that they
+ * keep, half on a new one each time.
+ */
+class BusyClients {
+  readonly outcomes: Outcome[] = [];
+  private readonly done: Promise<unknown>;
+
+  /** @param url asked until nobody listens there any more. */
+  constructor(url: string, count: number) {
+    this.done = Promise.all(
+      Array.from({ length: count }, (_, index) => this.run(url, index % 2 === 0)),
+    );
+  }
+
+  /** Results, each once. */
+  get results(): (number | string)[] {
+    return [...new Set(this.outcomes.map(({ result }) => result))];
+  }
+
+  /** Resolves when all of them have found the port closed. */
+  async refused(): Promise<void> {
+    await this.done;
+  }
+
+  private async run(url: string, keepAlive: boolean): Promise<void> {
+    const agent = new Agent({ keepAlive, maxSockets: 1 });
+    for (;;) {
+      const result = await statusOrError(url, agent);
+      this.outcomes.push({ at: performance.now(), result });
+      if (result === 'ECONNREFUSED') break;
+    }
+    agent.destroy();
+  }
+}
+
+function statusOrError(url: string, agent: Agent): Promise<number | string> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode ?? 0));
+      response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+}
 
 const STOPPING = { status: 503, code: 'stopping' };
 
