@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import type { ListedPush } from '../callback/push.store.js';
 import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 import { pageQuery } from '../http/list-query.js';
@@ -128,7 +128,7 @@ export type AuthorizationEventQuery = z.output<typeof authorizationEventQuery>;
 
 export function toAuthorizationEventView(
   { id, componentAppId, infoType, createTime, receivedAt }: ListedPush,
-  { fields }: ArrivedPush,
+  { fields }: Push,
 ): AuthorizationEventView {
   return {
     id,

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import type { EntityManager } from 'typeorm';
 import { forEachPush, OnInfoType, type AfterCommit } from '../callback/push-handlers.js';
 import { Secret } from '../common/secret.js';
@@ -29,22 +29,22 @@ export class AuthorizationEvents {
   ) {}
 
   @OnInfoType('authorized')
-  onAuthorized(events: ArrivedPush[], manager: EntityManager): Promise<AfterCommit> {
+  onAuthorized(events: Push[], manager: EntityManager): Promise<AfterCommit> {
     return forEachPush(events, (event) => this.keepCode(event, manager));
   }
 
   /** Sent when the permission sets changed: WeChat has voided the access token. */
   @OnInfoType('updateauthorized')
-  onUpdateAuthorized(events: ArrivedPush[], manager: EntityManager): Promise<AfterCommit> {
+  onUpdateAuthorized(events: Push[], manager: EntityManager): Promise<AfterCommit> {
     return forEachPush(events, (event) => this.keepCode(event, manager));
   }
 
   @OnInfoType('unauthorized')
-  onUnauthorized(events: ArrivedPush[], manager: EntityManager): Promise<AfterCommit> {
+  onUnauthorized(events: Push[], manager: EntityManager): Promise<AfterCommit> {
     return forEachPush(events, (event) => this.revoke(event, manager));
   }
 
-  private async revoke(event: ArrivedPush, manager: EntityManager): Promise<AfterCommit> {
+  private async revoke(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'AuthorizerAppid');
     if (!id) return this.unreadable(event);
     await this.transitions.revoke(id, eventTimeOf(event), manager);
@@ -53,11 +53,11 @@ export class AuthorizationEvents {
 
   /** A mini program was registered: it is authorized from the start. */
   @OnInfoType('notify_third_fasteregister')
-  onRegistered(events: ArrivedPush[], manager: EntityManager): Promise<AfterCommit> {
+  onRegistered(events: Push[], manager: EntityManager): Promise<AfterCommit> {
     return forEachPush(events, (event) => this.keepRegistered(event, manager));
   }
 
-  private async keepRegistered(event: ArrivedPush, manager: EntityManager): Promise<AfterCommit> {
+  private async keepRegistered(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'appid');
     const code = fieldOf(event, 'auth_code');
     // One that failed has no code; what came is on record.
@@ -65,14 +65,14 @@ export class AuthorizationEvents {
     return this.keep(id, code, event, manager);
   }
 
-  private async keepCode(event: ArrivedPush, manager: EntityManager): Promise<AfterCommit> {
+  private async keepCode(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'AuthorizerAppid');
     const code = fieldOf(event, 'AuthorizationCode');
     return id && code ? this.keep(id, code, event, manager) : this.unreadable(event);
   }
 
   /** Refused, it would be pushed again and again, and be no better; recorded, it can be looked at. */
-  private unreadable({ id, infoType }: ArrivedPush): AfterCommit {
+  private unreadable({ id, infoType }: Push): AfterCommit {
     return async () =>
       this.logger.warn('An authorization event lacks a field that it needs', { id, infoType });
   }
@@ -80,7 +80,7 @@ export class AuthorizationEvents {
   private async keep(
     id: AuthorizerId,
     code: string,
-    event: ArrivedPush,
+    event: Push,
     manager: EntityManager,
   ): Promise<AfterCommit> {
     const eventTime = eventTimeOf(event);
@@ -95,18 +95,18 @@ export class AuthorizationEvents {
 }
 
 /** A text of the event that can be kept; undefined for none. */
-function fieldOf({ fields }: ArrivedPush, name: string): string | undefined {
+function fieldOf({ fields }: Push, name: string): string | undefined {
   const value = fields[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function accountOf(event: ArrivedPush, field: string): AuthorizerId | undefined {
+function accountOf(event: Push, field: string): AuthorizerId | undefined {
   const authorizerAppId = fieldOf(event, field);
   if (!authorizerAppId || authorizerAppId.length > APPID_LENGTH) return undefined;
   return { componentAppId: event.componentAppId, authorizerAppId };
 }
 
 /** CreateTime in Unix seconds; of an event without a readable one, when it arrived. */
-function eventTimeOf(event: ArrivedPush): number {
+function eventTimeOf(event: Push): number {
   return unixSeconds(event.fields.CreateTime) ?? Math.floor(event.receivedAt / 1000);
 }

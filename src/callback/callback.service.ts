@@ -9,7 +9,7 @@ import { TrustedTime } from '../common/trusted-time.js';
 import { ComponentService } from '../component/component.service.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
-import type { ArrivedPush } from './arrived-push.js';
+import type { Push } from './push.js';
 import { readPushQuery, readUrlCheckQuery } from './callback-query.js';
 import { timedKey } from './dedup-key.js';
 import { isOwnNonce } from './own-push.js';
@@ -89,14 +89,14 @@ export class CallbackService {
     { componentAppId, sourceAddress, body, ...request }: PushRequest,
     url: PushUrl,
     seen: Seen,
-  ): Promise<{ verified: VerifiedPush; push: ArrivedPush; recorded: RecordedPush }> {
+  ): Promise<{ verified: VerifiedPush; push: Push; recorded: RecordedPush }> {
     const component = await this.components.getEnabled(componentAppId);
     seen.componentAppId = component.appid;
     const verified = this.verifier.verify(component, readPushQuery(request.query), body);
     const { dedupKey, outcome, forHub, ...content } = await url.read(verified);
     seen.infoType = (content.msgType ?? content.infoType).slice(0, LABEL_LENGTH);
     const { fields, text, format, problem, keyUsed } = verified;
-    const push: ArrivedPush = {
+    const push: Push = {
       ...content,
       id: uuidv7(),
       componentAppId: component.appid,
@@ -123,7 +123,7 @@ export class CallbackService {
   }
 
   private answerTo(
-    push: ArrivedPush,
+    push: Push,
     recorded: RecordedPush,
     { reply, mayReply }: PushUrl,
     arrived: number,
@@ -156,7 +156,7 @@ export class CallbackService {
  * at all, keeps a push under a wrong account from counting as the first of the right one.
  */
 function replayKeyOf(
-  { componentAppId, createTime }: ArrivedPush,
+  { componentAppId, createTime }: Push,
   { authorizerAppId }: PushUrl,
   { query }: VerifiedPush,
 ): string {

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
-import type { ArrivedPush, Outcome } from './arrived-push.js';
+import type { Push, Outcome } from './push.js';
 import { leftOf, PUSH_BUDGET } from './push-budget.js';
 import { PushStore, type RecordedPush } from './push.store.js';
 
@@ -36,7 +36,7 @@ export class PushAnswers {
    * @param arrived when it arrived, by `performance.now()`.
    */
   find(
-    push: ArrivedPush,
+    push: Push,
     outcome: Outcome,
     findReply: (leftMs: number) => Promise<string | undefined>,
     arrived: number,

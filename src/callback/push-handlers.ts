@@ -1,6 +1,6 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
-import type { ArrivedPush } from './arrived-push.js';
+import type { Push } from './push.js';
 
 /** What a handler wants to start once its work is durable; WeChat's answer does not wait for it. */
 export type AfterCommit = () => Promise<unknown>;
@@ -11,10 +11,7 @@ export type AfterCommit = () => Promise<unknown>;
  * run again when the transaction is. A thrown {@link HubError} undoes all of it; the pushes are then
  * tried one by one, so that only the bad one is refused.
  */
-export type PushHandler = (
-  pushes: ArrivedPush[],
-  manager: EntityManager,
-) => Promise<AfterCommit | void>;
+export type PushHandler = (pushes: Push[], manager: EntityManager) => Promise<AfterCommit | void>;
 
 /**
  * Marks a provider's method as a {@link PushHandler} of the authorization events of one InfoType,
@@ -30,8 +27,8 @@ export const OnRecorded = DiscoveryService.createDecorator<true>();
 
 /** For a handler that takes one push at a time: all that they leave to do, as one. */
 export async function forEachPush(
-  pushes: ArrivedPush[],
-  handle: (push: ArrivedPush) => Promise<AfterCommit>,
+  pushes: Push[],
+  handle: (push: Push) => Promise<AfterCommit>,
 ): Promise<AfterCommit> {
   const later: AfterCommit[] = [];
   for (const push of pushes) later.push(await handle(push));

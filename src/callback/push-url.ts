@@ -1,9 +1,9 @@
-import type { ArrivedPush, Outcome } from './arrived-push.js';
+import type { Push, Outcome } from './push.js';
 import type { VerifiedPush } from './push-verifier.js';
 
 /** What a verified push is by its text, and what is to become of it. */
 export type PushContent = Pick<
-  ArrivedPush,
+  Push,
   'kind' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event' | 'fromUser'
 > & {
   /** See `callback_event.dedup_key`. */
@@ -25,7 +25,7 @@ export interface PushUrl {
    * Absent where every push is answered at once.
    * @param leftMs milliseconds from now after which a reply is of no use.
    */
-  reply?: (push: ArrivedPush, leftMs: number) => Promise<string | undefined>;
+  reply?: (push: Push, leftMs: number) => Promise<string | undefined>;
   /** Whether such a push may get a reply: a repetition of it then waits for the first one's. */
-  mayReply?: (push: ArrivedPush) => boolean;
+  mayReply?: (push: Push) => boolean;
 }

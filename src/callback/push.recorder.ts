@@ -3,7 +3,7 @@ import { DiscoveryService, MetadataScanner, type DiscoverableDecorator } from '@
 import type { EntityManager } from 'typeorm';
 import { Database, isDuplicateKey } from '../database/database.js';
 import { writeBatcher } from '../database/write-batcher.js';
-import type { ArrivedPush } from './arrived-push.js';
+import type { Push } from './push.js';
 import { OnInfoType, OnRecorded, type AfterCommit, type PushHandler } from './push-handlers.js';
 import { keysOf, PushStore, type NewPush, type RecordedPush } from './push.store.js';
 
@@ -86,7 +86,7 @@ export class PushRecorder implements OnModuleInit {
   private async handle(fresh: NewPush[], manager: EntityManager): Promise<AfterCommit[]> {
     const events = fresh.map(({ push }) => push).filter(({ kind }) => kind === 'authorization');
     const forOthers = fresh.filter(({ forHub }) => !forHub).map(({ push }) => push);
-    const turns: [PushHandler, ArrivedPush[]][] = [];
+    const turns: [PushHandler, Push[]][] = [];
     for (const infoType of new Set(events.map((event) => event.infoType))) {
       const alike = events.filter((event) => event.infoType === infoType);
       for (const handler of this.byInfoType.get(infoType) ?? []) turns.push([handler, alike]);

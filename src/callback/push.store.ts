@@ -6,7 +6,7 @@ import { writeBatcher } from '../database/write-batcher.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { firstText, readPushText } from '../wechat-crypto/push-text.js';
-import type { ArrivedPush, Outcome } from './arrived-push.js';
+import type { Push, Outcome } from './push.js';
 import { CallbackEvent } from './callback-event.entity.js';
 import type { PushContent } from './push-url.js';
 
@@ -37,7 +37,7 @@ export interface NewPush
   extends
     Pick<PushContent, 'dedupKey' | 'outcome' | 'forHub'>,
     Pick<CallbackEvent, 'sourceAddress' | 'keyUsed' | 'replayKey'> {
-  push: ArrivedPush;
+  push: Push;
 }
 
 /** What became of a push: recorded now, or before. */
@@ -172,7 +172,7 @@ export class PushStore {
    * Pushes as they were when they arrived, by id; those that are no longer stored are missing. An
    * error stands for one that is there and cannot be decrypted.
    */
-  async read(ids: string[]): Promise<Map<string, ArrivedPush | Error>> {
+  async read(ids: string[]): Promise<Map<string, Push | Error>> {
     if (ids.length === 0) return new Map();
     const rows = await this.database.read((manager) =>
       manager.find(CallbackEvent, { where: { id: In([...new Set(ids)]) } }),
@@ -181,7 +181,7 @@ export class PushStore {
   }
 
   /** A push as it was when it arrived. @throws {SecretUnreadableError} */
-  open(row: CallbackEvent): ArrivedPush {
+  open(row: CallbackEvent): Push {
     const location = secretLocation(encryptedColumns.callbackPayload, row.id);
     const text = this.box.open(row.payload, location).reveal();
     const { format, fields, problem } = readPushText(text);
@@ -287,7 +287,7 @@ export class PushStore {
     return row ? { componentAppId: row.component_appid, infoType: row.info_type } : null;
   }
 
-  private openOrError(row: CallbackEvent): ArrivedPush | Error {
+  private openOrError(row: CallbackEvent): Push | Error {
     try {
       return this.open(row);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
@@ -187,7 +187,7 @@ export class AttemptService {
    * @returns what the record says of it; undefined where the reply was all.
    */
   private async sendRest(
-    push: ArrivedPush,
+    push: Push,
     { splitText }: Subscription,
     reply?: ResponderReply,
   ): Promise<string | undefined> {

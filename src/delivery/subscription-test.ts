@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { PushKind } from '../callback/arrived-push.js';
+import type { PushKind } from '../callback/push.js';
 import { Clock } from '../common/clock.js';
 import { AttemptService } from './attempt.service.js';
 import type { Sent } from './delivery.job.js';

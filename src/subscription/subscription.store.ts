@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { AuditService } from '../auth/audit.service.js';
-import type { PushKind } from '../callback/arrived-push.js';
+import type { PushKind } from '../callback/push.js';
 import { Clock } from '../common/clock.js';
 import { isOverSql } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';

@@ -1,4 +1,4 @@
-import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
+import type { Push, PushKind } from '../callback/push.js';
 import { PUSH_BUDGET } from '../callback/push-budget.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
@@ -59,7 +59,7 @@ export interface Subscription extends PushFilter, Failing {
 
 /** What a filter looks at. */
 export type FilteredPush = Pick<
-  ArrivedPush,
+  Push,
   'kind' | 'componentAppId' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event'
 >;
 

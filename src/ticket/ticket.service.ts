@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import type { EntityManager } from 'typeorm';
 import { OnInfoType, type AfterCommit } from '../callback/push-handlers.js';
 import { textField, timeField } from '../callback/push-fields.js';
@@ -44,7 +44,7 @@ export class TicketService {
 
   /** Of tickets that arrived together only the newest of each platform is written. */
   @OnInfoType(TICKET_INFO_TYPE)
-  async onTicketPush(events: ArrivedPush[], manager: EntityManager): Promise<AfterCommit | void> {
+  async onTicketPush(events: Push[], manager: EntityManager): Promise<AfterCommit | void> {
     const newest = new Map<string, Ticket>();
     for (const ticket of events.map(readTicket)) {
       const known = newest.get(ticket.appId);
@@ -135,7 +135,7 @@ function ticketsOf(componentAppId: string): PushSearch {
 }
 
 /** @throws {HubError} 400 for a push without a ticket or a time that can be. */
-function readTicket({ componentAppId, infoType, receivedAt, fields }: ArrivedPush): Ticket {
+function readTicket({ componentAppId, infoType, receivedAt, fields }: Push): Ticket {
   const ticket = textField(fields, 'ComponentVerifyTicket');
   if (ticket.length > MAX_TICKET_LENGTH) {
     throw fieldInvalid("The push's ComponentVerifyTicket is too long");

@@ -10,7 +10,7 @@ export type PushKind = 'authorization' | 'message' | 'event';
 export type Outcome = 'success' | 'empty' | 'reply';
 
 /** A push from WeChat, verified and decrypted. */
-export interface ArrivedPush {
+export interface Push {
   /** Id of its row in `callback_event`: UUID version 7. */
   id: string;
   kind: PushKind;
