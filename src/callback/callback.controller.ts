@@ -9,9 +9,8 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiComponentAppId } from '../component/component-app-id.js';
-import { ApiPushRefusals } from './api-push-refusals.js';
-import { ApiUrlCheck } from './api-url-check.js';
 import { authorizationUrl } from './authorization-url.js';
+import { ApiPushRefusals, ApiUrlCheck } from './callback-docs.js';
 import { CallbackService } from './callback.service.js';
 
 /** The URL that WeChat pushes to: 授权事件接收URL of the platform's console. */

@@ -40,7 +40,15 @@ interface Seen {
   outcome: string;
 }
 
-/** Pushes to either URL: verify, decrypt, record, answer. */
+/**
+ * Pushes to either URL: verify, decrypt, record, answer.
+ *
+ * ```
+ * PushRequest ─ PushVerifier ─▶ VerifiedPush ─ PushUrl.read ─▶ Push ─ PushRecorder ─▶ RecordedPush
+ *                                                                │ new: PushUrl.reply, in time
+ *                                             PushAnswer ◀───────┴ repeated: what the first one got
+ * ```
+ */
 @Injectable()
 export class CallbackService {
   constructor(

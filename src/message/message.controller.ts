@@ -10,8 +10,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiPushRefusals } from '../callback/api-push-refusals.js';
-import { ApiUrlCheck } from '../callback/api-url-check.js';
+import { ApiPushRefusals, ApiUrlCheck } from '../callback/callback-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
 import { passiveReplyDocs } from '../reply/passive-reply.js';
