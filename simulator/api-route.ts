@@ -1,6 +1,7 @@
 import type { Authorization } from './authorization.js';
 import type { AuthorizerBook } from './authorizer-book.js';
-import type { CustomMessageLog } from './custom-message-log.js';
+import type { CustomMessageLog } from './call-log.js';
+import type { ComponentBook } from './component-book.js';
 import type { FakeComponent } from './fake-component.js';
 import type { Pusher } from './pusher.js';
 import type { TokenBook } from './token-book.js';
@@ -19,13 +20,13 @@ export interface ApiCall {
 export interface SimulatorContext {
   /** Unix milliseconds. */
   now(): number;
-  readonly components: ReadonlyMap<string, FakeComponent>;
+  readonly components: ComponentBook;
   /** component_access_tokens; the owner is the component appid. */
   readonly tokens: TokenBook;
   readonly pusher: Pusher;
   /** Accounts, their authorizations and authorizer_access_tokens. */
   readonly authorizers: AuthorizerBook;
-  readonly messages: CustomMessageLog;
+  readonly customMessages: CustomMessageLog;
 }
 
 /**
@@ -59,7 +60,7 @@ export function requireComponent(
   secretField: 'component_appsecret' | 'component_secret',
   context: SimulatorContext,
 ): FakeComponent {
-  const component = context.components.get(requireField(body, 'component_appid'));
+  const component = context.components.find(requireField(body, 'component_appid'));
   if (!component) throw new WechatError(40013);
   const secret = requireField(body, secretField, 41004);
   if (secret !== component.appsecret) throw new WechatError(40125);
@@ -89,7 +90,7 @@ export function requireComponentToken(call: ApiCall, context: SimulatorContext):
   const token = requireToken(call);
   if (!TOKEN_SHAPE.test(token)) throw new WechatError(40014);
   if (context.authorizers.ownerOf(token)) throw new WechatError(61014);
-  const component = context.components.get(context.tokens.ownerOf(token));
+  const component = context.components.find(context.tokens.ownerOf(token));
   if (!component) throw new WechatError(40001);
   return component;
 }

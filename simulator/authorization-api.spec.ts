@@ -19,8 +19,8 @@ beforeEach(async () => {
     components: [SIMULATOR_COMPONENT, OTHER],
     now: () => nowMs,
   });
-  simulator.addAccounts({ appid: SHOP, nickName: 'Shop <1>', funcInfo: [1, 2] });
-  simulator.addAccounts({ appid: MINI, kind: 'mini_program' });
+  simulator.accounts.add({ appid: SHOP, nickName: 'Shop <1>', funcInfo: [1, 2] });
+  simulator.accounts.add({ appid: MINI, kind: 'mini_program' });
   client = new TestClient(simulator);
   await client.login();
 });
@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => simulator.stop());
 
 async function newCode(options = {}): Promise<string> {
-  return (await simulator.authorize(appid, SHOP, options)).code;
+  return (await simulator.accounts.authorize(appid, SHOP, options)).code;
 }
 
 const query = (code: string) => client.call('api_query_auth', { authorization_code: code });
@@ -77,7 +77,7 @@ describe('api_create_preauthcode', () => {
 
 describe('api_query_auth', () => {
   it('exchanges a code for tokens and permission sets', async () => {
-    const given = await simulator.authorize(appid, SHOP);
+    const given = await simulator.accounts.authorize(appid, SHOP);
     expect(given).toMatchObject({ expiresAt: START_MS / 1000 + 3600, infoType: 'authorized' });
     expect(given.code).toMatch(/^queryauthcode@@@/);
     expect(await query(given.code)).toEqual({
@@ -95,7 +95,7 @@ describe('api_query_auth', () => {
     const code = await newCode();
     expect((await query(code)).errcode).toBeUndefined();
     expect((await query(code)).errcode).toBe(61009);
-    simulator.configureAuthorizations({ codeMaxUses: 2 });
+    simulator.accounts.configure({ codeMaxUses: 2 });
     expect((await query(code)).errcode).toBeUndefined();
     expect((await query(code)).errcode).toBe(61009);
   });
@@ -109,13 +109,13 @@ describe('api_query_auth', () => {
     await client.login();
     expect((await query(code)).errcode).toBe(61010);
     const stale = await newCode();
-    await simulator.withdraw(appid, SHOP);
+    await simulator.accounts.withdraw(appid, SHOP);
     await newCode();
     expect((await query(stale)).errcode).toBe(61009);
   });
 
   it('refuses the code of another component and leaves it usable', async () => {
-    const { code } = await simulator.authorize(OTHER.appid, SHOP);
+    const { code } = await simulator.accounts.authorize(OTHER.appid, SHOP);
     expect((await query(code)).errcode).toBe(61009);
     const other = new TestClient(simulator, OTHER);
     await other.login();
@@ -124,7 +124,7 @@ describe('api_query_auth', () => {
   });
 
   it('answers without tokens for an account without API rights', async () => {
-    simulator.addAccounts({ appid: 'wxpoor', apiRights: false, funcInfo: [] });
+    simulator.accounts.add({ appid: 'wxpoor', apiRights: false, funcInfo: [] });
     expect(await client.connect('wxpoor')).toEqual({ authorizer_appid: 'wxpoor', func_info: [] });
     const { list } = await client.call('api_get_authorizer_list', { offset: 0, count: 1 });
     expect(list).toMatchObject([{ authorizer_appid: 'wxpoor', refresh_token: '' }]);
@@ -156,8 +156,8 @@ describe('api_get_authorizer_info', () => {
   it('has MiniProgramInfo for mini programs only, and fields of tomorrow', async () => {
     await client.connect(MINI);
     expect((await info(MINI)).authorizer_info).toHaveProperty('MiniProgramInfo.network');
-    simulator.addAccounts({ appid: 'wxnew', accountStatus: 16, extraInfo: { shiny: [1] } });
-    await simulator.authorize(appid, 'wxnew');
+    simulator.accounts.add({ appid: 'wxnew', accountStatus: 16, extraInfo: { shiny: [1] } });
+    await simulator.accounts.authorize(appid, 'wxnew');
     const { authorizer_info } = await info('wxnew');
     expect(authorizer_info).toMatchObject({ account_status: 16, shiny: [1] });
   });
@@ -166,9 +166,9 @@ describe('api_get_authorizer_info', () => {
     expect((await info(SHOP)).errcode).toBe(61003);
     expect((await info('wxnobody')).errcode).toBe(40013);
     expect((await info()).errcode).toBe(47001);
-    await simulator.authorize(appid, SHOP);
+    await simulator.accounts.authorize(appid, SHOP);
     expect((await info(SHOP)).errcode).toBeUndefined();
-    await simulator.withdraw(appid, SHOP);
+    await simulator.accounts.withdraw(appid, SHOP);
     expect((await info(SHOP)).errcode).toBe(61003);
   });
 });
@@ -184,15 +184,15 @@ describe('api_get_authorizer_list', () => {
     const refresh_token = info.authorizer_refresh_token;
     const listed = [{ authorizer_appid: SHOP, refresh_token, auth_time: START_MS / 1000 }];
     expect(await page(0, 500)).toEqual({ total_count: 1, list: listed });
-    await simulator.withdraw(appid, SHOP);
+    await simulator.accounts.withdraw(appid, SHOP);
     expect((await page(0, 500)).total_count).toBe(0);
     await newCode();
     expect((await page(0, 500)).total_count).toBe(0);
   });
 
   it('pages in a stable order that a re-authorization does not change', async () => {
-    const appids = simulator.addAccounts({ count: 1201, authorizedTo: appid });
-    await simulator.reauthorize(appid, appids[0] ?? '', { funcInfo: [9] });
+    const appids = simulator.accounts.add({ count: 1201, authorizedTo: appid });
+    await simulator.accounts.reauthorize(appid, appids[0] ?? '', { funcInfo: [9] });
     const pages = [await page(0, 500), await page(500, 500), await page(1000, 500)];
     expect(pages.map(({ total_count }) => total_count)).toEqual([1201, 1201, 1201]);
     const seen = pages.flatMap(({ list }) => list.map((item) => item.authorizer_appid));
@@ -252,7 +252,7 @@ describe('customer messages', () => {
       atMs: START_MS,
     });
     await client.control('DELETE', '/messages');
-    expect(simulator.customMessages()).toEqual([]);
+    expect(simulator.customMessages.last()).toEqual([]);
   });
 
   it('refuse wrong tokens and openids', async () => {
@@ -262,6 +262,6 @@ describe('customer messages', () => {
     expect((await client.sendMessage(token, textMessage('?'))).errcode).toBe(40003);
     nowMs += 7_200_000;
     expect((await client.sendMessage(token)).errcode).toBe(42001);
-    expect(simulator.customMessages()).toEqual([]);
+    expect(simulator.customMessages.last()).toEqual([]);
   });
 });

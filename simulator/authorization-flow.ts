@@ -1,6 +1,6 @@
 import type { SimulatorContext } from './api-route.js';
 import type { Authorization } from './authorization.js';
-import { eventXml, type EventFields } from './event-xml.js';
+import { messageText, type EventFields } from './push-text.js';
 import type { FakeAccount } from './fake-account.js';
 import type { FakeComponent } from './fake-component.js';
 import { buildPush, type BuiltPush } from './push-builder.js';
@@ -79,8 +79,8 @@ export function buildEvent(
   fields: EventFields,
   createTime = Math.floor(context.now() / 1000),
 ): BuiltPush {
-  const plaintext = eventXml(component.appid, createTime, infoType, fields);
-  return buildPush(component, context.now(), plaintext);
+  const head = { AppId: component.appid, CreateTime: createTime, InfoType: infoType };
+  return buildPush(component, context.now(), messageText({ ...head, ...fields }, 'xml'));
 }
 
 /** Sends an event if there is one and somewhere to send it to. */

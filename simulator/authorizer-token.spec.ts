@@ -20,8 +20,8 @@ beforeEach(async () => {
     components: [{ ...SIMULATOR_COMPONENT, tokenLifeSeconds: 86_400 }],
     now: () => nowMs,
   });
-  simulator.addAccounts({ appid: SHOP });
-  simulator.addAccounts({ appid: NEVER });
+  simulator.accounts.add({ appid: SHOP });
+  simulator.accounts.add({ appid: NEVER });
   client = new TestClient(simulator);
   await client.login();
   const info = await client.connect(SHOP);
@@ -48,7 +48,7 @@ describe('api_authorizer_token', () => {
     });
     expect(answer.authorizer_access_token).not.toBe(access);
     expect(await errcodeOf(answer.authorizer_access_token)).toBe(0);
-    expect(simulator.currentAuthorizerToken(appid, SHOP)).toEqual({
+    expect(simulator.accounts.currentToken(appid, SHOP)).toEqual({
       value: answer.authorizer_access_token,
       expiresAtMs: nowMs + 7_200_000,
     });
@@ -64,17 +64,17 @@ describe('api_authorizer_token', () => {
     expect([await errcodeOf(access), await errcodeOf(second)]).toEqual([40001, 0]);
     nowMs += 200_000;
     expect(await errcodeOf(second)).toBe(40001);
-    expect(simulator.isAuthorizerTokenValid(second)).toBe(false);
+    expect(simulator.accounts.isTokenValid(second)).toBe(false);
   });
 
   it('leaves out or rotates the refresh token where set up', async () => {
-    simulator.configureAuthorizations({ refreshTokenAnswer: 'omit' });
+    simulator.accounts.configure({ refreshTokenAnswer: 'omit' });
     expect(await refresh()).not.toHaveProperty('authorizer_refresh_token');
-    simulator.configureAuthorizations({ refreshTokenAnswer: 'rotate' });
+    simulator.accounts.configure({ refreshTokenAnswer: 'rotate' });
     const rotated = (await refresh()).authorizer_refresh_token;
     expect(rotated).not.toBe(refreshToken);
-    expect(simulator.refreshTokenOf(appid, SHOP)).toBe(rotated);
-    simulator.configureAuthorizations({ refreshTokenAnswer: 'same' });
+    expect(simulator.accounts.refreshTokenOf(appid, SHOP)).toBe(rotated);
+    simulator.accounts.configure({ refreshTokenAnswer: 'same' });
     nowMs += 299_999;
     expect((await refresh()).authorizer_refresh_token).toBe(rotated);
     nowMs += 1;
@@ -97,7 +97,7 @@ describe('api_authorizer_token', () => {
   });
 
   it('obeys the life that is set', async () => {
-    simulator.setAuthorizerTokenLife(30);
+    simulator.accounts.configure({ authorizerTokenLifeSeconds: 30 });
     const answer = await refresh();
     expect(answer.expires_in).toBe(30);
     nowMs += 30_000;
@@ -110,10 +110,10 @@ describe('api_authorizer_token', () => {
 describe('a re-authorization', () => {
   it('voids the access tokens and keeps the refresh token', async () => {
     const second = (await refresh()).authorizer_access_token;
-    const given = await simulator.reauthorize(appid, SHOP, { funcInfo: [1, 99] });
+    const given = await simulator.accounts.reauthorize(appid, SHOP, { funcInfo: [1, 99] });
     expect(given.infoType).toBe('updateauthorized');
     expect([await errcodeOf(access), await errcodeOf(second)]).toEqual([40001, 40001]);
-    expect(simulator.currentAuthorizerToken(appid, SHOP)).toBeNull();
+    expect(simulator.accounts.currentToken(appid, SHOP)).toBeNull();
     const answer = await client.call('api_query_auth', { authorization_code: given.code });
     const info = answer.authorization_info;
     expect(info.authorizer_refresh_token).toBe(refreshToken);
@@ -122,27 +122,29 @@ describe('a re-authorization', () => {
   });
 
   it('can rotate the refresh token, which voids the old one at once', async () => {
-    await simulator.reauthorize(appid, SHOP, { rotateRefreshToken: true });
+    await simulator.accounts.reauthorize(appid, SHOP, { rotateRefreshToken: true });
     expect((await refresh()).errcode).toBe(61023);
-    expect((await refresh(simulator.refreshTokenOf(appid, SHOP))).errcode).toBeUndefined();
+    expect((await refresh(simulator.accounts.refreshTokenOf(appid, SHOP))).errcode).toBeUndefined();
   });
 
   it('has no event when the permission sets stay', async () => {
-    const { infoType, event } = await simulator.reauthorize(appid, SHOP);
+    const { infoType, event } = await simulator.accounts.reauthorize(appid, SHOP);
     expect([infoType, event]).toEqual([null, null]);
   });
 
   it('needs an authorization', async () => {
-    await expect(simulator.reauthorize(appid, NEVER)).rejects.toThrow('has not authorized');
+    await expect(simulator.accounts.reauthorize(appid, NEVER)).rejects.toThrow(
+      'has not authorized',
+    );
   });
 });
 
 describe('a withdrawal', () => {
   it('voids everything, and a new authorization has a new refresh token', async () => {
-    await simulator.withdraw(appid, SHOP);
+    await simulator.accounts.withdraw(appid, SHOP);
     expect(await errcodeOf(access)).toBe(40001);
     expect((await refresh()).errcode).toBe(61023);
-    expect(simulator.refreshTokenOf(appid, SHOP)).toBeNull();
+    expect(simulator.accounts.refreshTokenOf(appid, SHOP)).toBeNull();
     const again = await client.connect(SHOP);
     expect(again.authorizer_refresh_token).not.toBe(refreshToken);
     expect((await refresh()).errcode).toBe(61023);
@@ -151,8 +153,8 @@ describe('a withdrawal', () => {
   });
 
   it('happens once', async () => {
-    await simulator.withdraw(appid, SHOP);
-    await expect(simulator.withdraw(appid, SHOP)).rejects.toThrow('has not authorized');
+    await simulator.accounts.withdraw(appid, SHOP);
+    await expect(simulator.accounts.withdraw(appid, SHOP)).rejects.toThrow('has not authorized');
   });
 });
 
@@ -163,7 +165,7 @@ describe('authorizer tokens', () => {
       return (await (await fetch(url)).json()) as ApiAnswer;
     };
     expect((await ask()).ip_list).toHaveLength(3);
-    simulator.expireAuthorizerTokens(appid, { account: SHOP });
+    simulator.accounts.expireTokens(appid, { account: SHOP });
     expect((await ask()).errcode).toBe(42001);
   });
 
@@ -174,13 +176,13 @@ describe('authorizer tokens', () => {
     expect(await expire({ account: SHOP, errcode: 40001 })).toEqual({ voided: 2 });
     expect(await errcodeOf(access)).toBe(40001);
     expect(await expire({})).toEqual({ voided: 1 });
-    expect(simulator.currentAuthorizerToken(appid, NEVER)).toBeNull();
+    expect(simulator.accounts.currentToken(appid, NEVER)).toBeNull();
     expect(await expire({ errcode: 5 })).toHaveProperty('error');
   });
 
   it('of another simulator are unknown', async () => {
     const other = await WechatSimulator.start({ components: [SIMULATOR_COMPONENT] });
-    expect(other.isAuthorizerTokenValid(access)).toBe(false);
+    expect(other.accounts.isTokenValid(access)).toBe(false);
     await other.stop();
   });
 });
@@ -190,20 +192,20 @@ describe('faults', () => {
     simulator.addFault({ path: PATH, kind: 'hang', times: 1, afterEffect });
     const pending = refresh();
     await simulator.waitForCall(PATH);
-    const replaced = simulator.currentAuthorizerToken(appid, SHOP)?.value !== access;
+    const replaced = simulator.accounts.currentToken(appid, SHOP)?.value !== access;
     expect(replaced).toBe(afterEffect);
     expect(simulator.release(PATH)).toBe(1);
     const { authorizer_access_token: token } = await pending;
-    expect(simulator.currentAuthorizerToken(appid, SHOP)?.value).toBe(token);
+    expect(simulator.accounts.currentToken(appid, SHOP)?.value).toBe(token);
   });
 
   it('lose the answer of an exchange whose code is used then', async () => {
-    const { code } = await simulator.authorize(appid, SHOP);
+    const { code } = await simulator.accounts.authorize(appid, SHOP);
     const query = () => client.call('api_query_auth', { authorization_code: code });
     simulator.addFault({ kind: 'reset', times: 1, afterEffect: true });
     await expect(query()).rejects.toThrow();
     expect((await query()).errcode).toBe(61009);
-    expect(simulator.currentAuthorizerToken(appid, SHOP)).not.toBeNull();
+    expect(simulator.accounts.currentToken(appid, SHOP)).not.toBeNull();
   });
 
   it('answer an errcode', async () => {

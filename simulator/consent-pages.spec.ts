@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SIMULATOR_COMPONENT } from './defaults.js';
-import { EventReceiver, field, TestClient } from './test-client.js';
+import { TestClient } from './test-client.js';
+import { field, Receiver } from './test-receiver.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
 const PC = '/cgi-bin/componentloginpage';
@@ -14,25 +15,25 @@ const REFERER = 'https://hub.example.com:8443/authorize/page';
 
 let simulator: WechatSimulator;
 let client: TestClient;
-let receiver: EventReceiver;
+let receiver: Receiver;
 let nowMs: number;
 
 beforeEach(async () => {
   nowMs = 1_760_000_000_000;
-  receiver = new EventReceiver();
+  receiver = new Receiver();
   simulator = await WechatSimulator.start({
-    components: [{ ...SIMULATOR_COMPONENT, pushUrl: await receiver.start() }, OTHER],
+    components: [{ ...SIMULATOR_COMPONENT, pushUrl: `${await receiver.start()}/events` }, OTHER],
     now: () => nowMs,
   });
-  simulator.addAccounts({ appid: SHOP, nickName: '<Shop> & "Co"', funcInfo: [1, 2] });
-  simulator.addAccounts({ appid: MINI, kind: 'mini_program' });
+  simulator.accounts.add({ appid: SHOP, nickName: '<Shop> & "Co"', funcInfo: [1, 2] });
+  simulator.accounts.add({ appid: MINI, kind: 'mini_program' });
   client = new TestClient(simulator);
   await client.login();
 });
 
 afterEach(async () => {
   await simulator.stop();
-  receiver.stop();
+  await receiver.stop();
 });
 
 async function preAuthCode(): Promise<string> {
@@ -100,7 +101,7 @@ describe('the login page', () => {
   });
 
   it('stays short with thousands of accounts', async () => {
-    simulator.addAccounts({ count: 5000 });
+    simulator.accounts.add({ count: 5000 });
     const html = await open();
     expect(accountsOf(html)).toHaveLength(200);
     expect(html).toContain('biz_appid');
@@ -144,7 +145,7 @@ describe('a consent', () => {
     expect(target.origin + target.pathname).toBe('https://hub.example.com:8443/authorize/back');
     const { state, auth_code: code, expires_in } = Object.fromEntries(target.searchParams);
     expect([state, expires_in]).toEqual(['a&b', '600']);
-    const [event] = receiver.events;
+    const [event] = receiver.texts;
     expect(field(event, 'InfoType')).toBe('authorized');
     expect(field(event, 'AuthorizerAppid')).toBe(SHOP);
     expect(field(event, 'AuthorizationCode')).toBe(code);
@@ -159,18 +160,18 @@ describe('a consent', () => {
     await click(await open());
     const { authorizer_access_token: token } = await client.connect(SHOP);
     redirectOf(await click(await open()));
-    expect(receiver.events).toHaveLength(1);
+    expect(receiver.texts).toHaveLength(1);
     redirectOf(await click(await open({ category_id_list: '1|3' })));
-    expect(field(receiver.events[1], 'InfoType')).toBe('updateauthorized');
-    expect(simulator.authorizationOf(appid, SHOP)?.funcInfo).toEqual([1, 3]);
+    expect(field(receiver.texts[1], 'InfoType')).toBe('updateauthorized');
+    expect(simulator.accounts.authorizationOf(appid, SHOP)?.funcInfo).toEqual([1, 3]);
     expect((await client.sendMessage(token)).errcode).toBe(40001);
     expect(reasonOf(await (await click(await open(), SHOP, 'all')).text())).toContain('ids');
   });
 
   it('can carry two codes, both good', async () => {
-    simulator.configureAuthorizations({ eventCode: 'different' });
+    simulator.accounts.configure({ eventCode: 'different' });
     const code = redirectOf(await click(await open())).searchParams.get('auth_code');
-    const pushed = field(receiver.events[0], 'AuthorizationCode');
+    const pushed = field(receiver.texts[0], 'AuthorizationCode');
     expect(pushed).not.toBe(code);
     for (const authorization_code of [code, pushed]) {
       const answer = await client.call('api_query_auth', { authorization_code });
@@ -182,18 +183,18 @@ describe('a consent', () => {
     ['redirect_first', 0],
     ['delayed', 20],
   ] as const)('can send the event %s', async (eventTiming, eventDelayMs) => {
-    simulator.configureAuthorizations({ eventTiming, eventDelayMs });
+    simulator.accounts.configure({ eventTiming, eventDelayMs });
     redirectOf(await click(await open()));
     await simulator.waitForPush(appid);
-    expect(receiver.events).toHaveLength(1);
+    expect(receiver.texts).toHaveLength(1);
   });
 
   it('can be without an event, and without anyone to receive it', async () => {
-    simulator.configureAuthorizations({ eventTiming: 'none' });
+    simulator.accounts.configure({ eventTiming: 'none' });
     redirectOf(await click(await open()));
-    simulator.configureAuthorizations({ eventTiming: 'event_first' });
+    simulator.accounts.configure({ eventTiming: 'event_first' });
     simulator.updateComponent(appid, { pushUrl: null });
     redirectOf(await click(await open(), MINI));
-    expect(receiver.events).toEqual([]);
+    expect(receiver.texts).toEqual([]);
   });
 });

@@ -55,7 +55,7 @@ export class CountWaiters {
     });
   }
 
-  /** Counts start at zero again; whoever is waiting waits for the new counts. */
+  /** Counts start at zero again; a wait goes on with the new counts. */
   clear(): void {
     this.counts.clear();
   }

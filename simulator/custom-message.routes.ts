@@ -8,7 +8,7 @@ const OPENID_SHAPE = /^[\w-]{6,64}$/;
 /** A customer message on behalf of an account: what its token is for, and a proof that it works. */
 const sendCustomMessage: ApiRoute = {
   path: '/cgi-bin/message/custom/send',
-  handle(call, { authorizers, messages, now }) {
+  handle(call, { authorizers, customMessages, now }) {
     const authorization = authorizers.requireOwner(requireToken(call));
     const body = readJsonBody(call);
     const touser = requireField(body, 'touser', 40003);
@@ -19,7 +19,7 @@ const sendCustomMessage: ApiRoute = {
       throw new WechatError(45002, 'content size out of limit');
     }
     const { componentAppid: component, account } = authorization;
-    messages.add({ component, account: account.appid, touser, msgtype, body, atMs: now() });
+    customMessages.add({ component, account: account.appid, touser, msgtype, body, atMs: now() });
     return { errcode: 0, errmsg: 'ok' };
   },
 };

@@ -24,8 +24,5 @@ export const DEFAULT_PORT = 3100;
 /** WeChat pushes a ticket every 10 minutes (component_verify_ticket page). Seconds. */
 export const DEFAULT_PUSH_INTERVAL_SECONDS = 600;
 
-/** Life of a component_access_token as answered in `expires_in`. Seconds. */
-export const DEFAULT_TOKEN_LIFE_SECONDS = 7200;
-
 /** WeChat gives a callback server 5 seconds for the whole answer. Milliseconds. */
 export const DEFAULT_PUSH_TIMEOUT_MS = 5000;

@@ -157,7 +157,6 @@ async function main(): Promise<number> {
     const proven = await tell(hubUrl, simulator);
     if (onlyOnce || !proven) return proven ? 0 : 1;
     simulator.updateComponent(APPID, { pushIntervalSeconds: 600 });
-    simulator.startPushing(APPID);
     invite(hubUrl, simulator);
     await interrupted();
     return 0;

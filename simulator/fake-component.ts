@@ -1,5 +1,3 @@
-import { DEFAULT_TOKEN_LIFE_SECONDS } from './defaults.js';
-import { TicketBook } from './ticket-book.js';
 import { SimulatorError } from './wechat-error.js';
 
 /** What WeChat and a third-party platform have agreed on. */
@@ -32,6 +30,41 @@ export type ComponentOptions = ComponentSettings & ComponentBehaviour;
 
 /** What can be changed of a component at run time; later pushes and checks use it. */
 export type ComponentChange = Partial<Omit<ComponentSettings, 'appid'>> & ComponentBehaviour;
+
+/** Life of a component_access_token as answered in `expires_in`. Seconds. */
+const DEFAULT_TOKEN_LIFE_SECONDS = 7200;
+
+/** A ticket stays valid for 12 hours (component_verify_ticket page). Seconds. */
+const TICKET_LIFE_SECONDS = 12 * 60 * 60;
+
+/** Under a load test tickets are pushed by the thousand; the oldest are forgotten beyond this. */
+const REMEMBERED = 100_000;
+
+/** The tickets issued to one component. A newer ticket does not void the older ones. */
+class TicketBook {
+  private readonly createTimes = new Map<string, number>();
+  /** How many tickets were ever issued. */
+  issued = 0;
+
+  /** @param createTime the push's CreateTime, Unix seconds. */
+  remember(ticket: string, createTime: number): void {
+    this.issued += 1;
+    this.createTimes.set(ticket, createTime);
+    if (this.createTimes.size <= REMEMBERED) return;
+    // A Map iterates in the order of insertion, so the first key is the oldest.
+    for (const oldest of this.createTimes.keys()) {
+      this.createTimes.delete(oldest);
+      break;
+    }
+  }
+
+  /** @param nowMs Unix time in milliseconds. */
+  check(ticket: string, nowMs: number): 'valid' | 'expired' | 'unknown' {
+    const createTime = this.createTimes.get(ticket);
+    if (createTime === undefined) return 'unknown';
+    return nowMs / 1000 - createTime > TICKET_LIFE_SECONDS ? 'expired' : 'valid';
+  }
+}
 
 /** One third-party platform as WeChat knows it. */
 export class FakeComponent {

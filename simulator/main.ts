@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { controlRoutes } from './control.routes.js';
-import { CONTROL_PREFIX } from './control-server.js';
+import { CONTROL_ROUTES } from './control.js';
 import {
   DEFAULT_PORT,
   DEFAULT_PUSH_INTERVAL_SECONDS,
@@ -9,8 +8,7 @@ import {
   SIMULATOR_COMPONENT,
 } from './defaults.js';
 import type { ComponentOptions } from './fake-component.js';
-import type { SimulatorOptions } from './simulator-types.js';
-import { WechatSimulator } from './wechat-simulator.js';
+import { WechatSimulator, type SimulatorOptions } from './wechat-simulator.js';
 
 /**
  * Standalone simulator. Each setting is an environment variable or a flag, the flag wins:
@@ -86,10 +84,17 @@ const simulator = await started({
   components: [component],
 });
 
-for (const account of SIMULATOR_ACCOUNTS) simulator.addAccounts(account);
+for (const account of SIMULATOR_ACCOUNTS) simulator.accounts.add(account);
 
-const routes = controlRoutes.map(({ method, path }) => `${method} ${CONTROL_PREFIX}${path}`);
-console.log(`WeChat simulator on ${simulator.url} for ${component.appid}; ${routes.join(', ')}`);
+console.log(
+  [
+    `WeChat simulator on ${simulator.url}`,
+    `  platform ${component.appid}${pushBaseUrl ? `, pushes to ${pushBaseUrl}` : ''}`,
+    ...SIMULATOR_ACCOUNTS.map(({ appid, kind, nickName }) => `  ${kind} ${appid} ${nickName}`),
+    `  control API:`,
+    ...CONTROL_ROUTES.map((route) => `    ${route}`),
+  ].join('\n'),
+);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void simulator.stop());

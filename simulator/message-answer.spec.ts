@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SIMULATOR_COMPONENT } from './defaults.js';
-import { encryptedReply, MessageReceiver } from './test-receiver.js';
+import { encryptedReply, Receiver } from './test-receiver.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
 const ACCOUNT = 'wxaaaaaaaaaaaaaaaa';
@@ -9,15 +9,15 @@ const USER = 'oAbCdEfGhIjKlMnOpQrStUvWxYz0';
 const { appid } = SIMULATOR_COMPONENT;
 
 let simulator: WechatSimulator;
-let receiver: MessageReceiver;
+let receiver: Receiver;
 
 beforeEach(async () => {
-  receiver = new MessageReceiver();
+  receiver = new Receiver();
   simulator = await WechatSimulator.start({
     components: [SIMULATOR_COMPONENT],
     pushBaseUrl: await receiver.start(),
   });
-  simulator.addAccounts({ appid: ACCOUNT, userName: USER_NAME });
+  simulator.accounts.add({ appid: ACCOUNT, userName: USER_NAME });
 });
 
 afterEach(async () => {
@@ -47,14 +47,14 @@ describe('an answer', () => {
     ['', 'empty'],
   ])('%j ends it at once', async (body, outcome) => {
     receiver.answer = () => ({ body });
-    const result = await simulator.sendMessage(appid, ACCOUNT);
+    const result = await simulator.messages.send(appid, ACCOUNT);
     expect(result).toMatchObject({ outcome, reply: null, problem: null });
     expect(result.tries).toHaveLength(1);
   });
 
   it('that is an encrypted reply is decrypted', async () => {
     receiver.answer = () => ({ body: encryptedReply(replyXml()) });
-    const result = await simulator.sendMessage(appid, ACCOUNT, { fromUser: USER });
+    const result = await simulator.messages.send(appid, ACCOUNT, { fromUser: USER });
     expect(result.outcome).toBe('reply');
     expect(result.reply).toEqual({
       xml: replyXml(),
@@ -89,7 +89,7 @@ describe('an answer', () => {
     ['success with a line break', 'success\n', 'no element'],
   ])('%s is malformed, and WeChat asks no more', async (_name, body, problem) => {
     receiver.answer = () => ({ body });
-    const result = await simulator.sendMessage(appid, ACCOUNT, { fromUser: USER });
+    const result = await simulator.messages.send(appid, ACCOUNT, { fromUser: USER });
     expect(result).toMatchObject({ outcome: 'malformed', reply: null });
     expect(result.problem).toMatch(problem);
     expect(result.tries).toHaveLength(1);
@@ -107,7 +107,7 @@ describe('an answer to a JSON message', () => {
     });
   const send = (body: string) => {
     receiver.answer = () => ({ body });
-    return simulator.sendMessage(appid, ACCOUNT, { fromUser: USER, format: 'json' });
+    return simulator.messages.send(appid, ACCOUNT, { fromUser: USER, format: 'json' });
   };
 
   it('that is an encrypted reply in JSON is decrypted', async () => {
@@ -144,7 +144,7 @@ describe('the result that an event asks for', () => {
     const result = format === 'json' ? '{"ErrCode":0}' : '<xml><ErrCode>0</ErrCode></xml>';
     receiver.answer = () => ({ body: encryptedReply(result) });
     const options = { event: 'xpay_goods_deliver_notify', format };
-    const { outcome, reply } = await simulator.sendEvent(appid, ACCOUNT, options);
+    const { outcome, reply } = await simulator.messages.sendEvent(appid, ACCOUNT, options);
     expect(outcome).toBe('reply');
     expect(reply?.xml).toBe(result);
   });
@@ -153,7 +153,7 @@ describe('the result that an event asks for', () => {
 describe('a message without an answer', () => {
   it('is sent three times, the same each time under a new signature', async () => {
     receiver.answer = () => null;
-    const result = await simulator.sendMessage(appid, ACCOUNT, { timeoutMs: 50 });
+    const result = await simulator.messages.send(appid, ACCOUNT, { timeoutMs: 50 });
     expect(result).toMatchObject({ outcome: 'unanswered', reply: null });
     expect(result.tries).toMatchObject(
       Array.from({ length: 3 }, () => ({ status: null, error: 'timeout after 50 ms' })),
@@ -167,7 +167,10 @@ describe('a message without an answer', () => {
 
   it('can be sent in the same bytes each time', async () => {
     receiver.answer = () => ({ status: 500, body: 'success' });
-    const result = await simulator.sendMessage(appid, ACCOUNT, { freshSignature: false, tries: 2 });
+    const result = await simulator.messages.send(appid, ACCOUNT, {
+      freshSignature: false,
+      tries: 2,
+    });
     expect(result.tries).toMatchObject([{ status: 500 }, { status: 500 }]);
     expect(result.outcome).toBe('refused');
     const [first, second] = receiver.received;
@@ -179,14 +182,14 @@ describe('a message without an answer', () => {
       const number = receiver.received.length;
       return number === 1 ? { status: 503 } : { body: encryptedReply(replyXml()) };
     };
-    const result = await simulator.sendMessage(appid, ACCOUNT, { fromUser: USER });
+    const result = await simulator.messages.send(appid, ACCOUNT, { fromUser: USER });
     expect(result.tries.map(({ outcome }) => outcome)).toEqual(['refused', 'reply']);
     expect(result.reply?.fields).toMatchObject({ MsgType: 'text' });
   });
 
   it('tells that nobody listens', async () => {
     await receiver.stop();
-    const result = await simulator.sendMessage(appid, ACCOUNT);
+    const result = await simulator.messages.send(appid, ACCOUNT);
     expect(result.tries).toHaveLength(3);
     expect(result.tries[2]).toMatchObject({ status: null, code: 'ECONNREFUSED' });
   });
@@ -198,10 +201,10 @@ describe('a message without an answer', () => {
         return null;
       };
     });
-    const pending = simulator.sendMessage(appid, ACCOUNT);
+    const pending = simulator.messages.send(appid, ACCOUNT);
     await arrived;
     await simulator.stop();
     expect((await pending).tries).toMatchObject([{ code: 'stopped' }]);
-    await expect(simulator.sendMessage(appid, ACCOUNT)).rejects.toThrow('stopped');
+    await expect(simulator.messages.send(appid, ACCOUNT)).rejects.toThrow('stopped');
   });
 });

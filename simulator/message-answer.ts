@@ -1,9 +1,7 @@
 import type { ReadyMessage } from './message-builder.js';
 import type { PushAnswer } from './push-transport.js';
-import { readReplyJson } from './reply-json.js';
 import { readReplyXml } from './reply-xml.js';
-import { signMessage } from './wechat-push-crypto.js';
-import { decryptReply } from './wechat-reply-crypto.js';
+import { decryptReply, signMessage } from './wechat-push-crypto.js';
 
 /**
  * How WeChat takes an answer to a message:
@@ -91,4 +89,18 @@ function textOf(fields: Record<string, unknown>, name: string): string {
   const value = fields[name];
   if (typeof value === 'string' && value !== '') return value;
   throw new Error(`${name} is missing`);
+}
+
+/** Reads the members of a JSON object; throws for anything else. */
+function readReplyJson(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error('it is no JSON');
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new Error('it is no JSON object');
+  }
+  return value as Record<string, unknown>;
 }

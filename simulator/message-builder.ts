@@ -1,6 +1,6 @@
 import type { FakeComponent } from './fake-component.js';
 import { eventFields, messageFields } from './message-fields.js';
-import { messageText, type MessageFields, type MessageFormat } from './message-xml.js';
+import { messageText, type MessageFields, type MessageFormat } from './push-text.js';
 import { cdata, pushHeaders, sealPush, type PushOverrides } from './push-builder.js';
 import { SimulatorError } from './wechat-error.js';
 

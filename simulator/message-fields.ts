@@ -1,4 +1,4 @@
-import type { EventFields } from './event-xml.js';
+import type { EventFields } from './push-text.js';
 
 /** Fields of each message type (接收普通消息) behind MsgType, as a real message might have them. */
 const MESSAGES: Readonly<Record<string, EventFields>> = {

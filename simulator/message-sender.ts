@@ -17,7 +17,7 @@ export interface RetryPolicy {
   tries: number;
   /** For each try, in milliseconds. */
   timeoutMs: number;
-  /** Whether each try is encrypted and signed anew; `false`: the same bytes each time. */
+  /** Whether each try is encrypted and signed again; `false`: the same bytes each time. */
   freshSignature: boolean;
 }
 
@@ -50,17 +50,11 @@ export interface MessageResult {
 
 /** WeChat's side of the message URL: sends until it is answered, three times at the most. */
 export class MessageSender {
-  private readonly agent: Agent;
+  private readonly agent = new Agent({ keepAlive: true });
   private readonly underWay = new Set<CancelPush>();
   private stopped = false;
 
-  /** @param connections at the most; unlimited unless given. */
-  constructor(
-    private readonly now: () => number,
-    connections = Infinity,
-  ) {
-    this.agent = new Agent({ keepAlive: true, maxSockets: connections });
-  }
+  constructor(private readonly now: () => number) {}
 
   /** What goes wrong is a result, not an error. */
   async send(message: ReadyMessage, policy: RetryPolicy): Promise<MessageResult> {

@@ -2,7 +2,31 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SimulatorContext } from './api-route.js';
 import type { CallLog } from './call-log.js';
 import { readBody, sendBody } from './http-body.js';
-import type { PageAnswer, PageRequest, PageRoute } from './page-route.js';
+
+/** A browser's request for a page. */
+export interface PageRequest {
+  query: URLSearchParams;
+  /** The fields of a form. */
+  form: URLSearchParams;
+  /** The Referer header. */
+  referer: string | undefined;
+}
+
+/** A page, or the way to another one. */
+export interface PageAnswer {
+  html?: string;
+  /** Where a 302 leads to. */
+  redirect?: string;
+  /** Done once the answer was sent. */
+  afterwards?: () => void;
+}
+
+/** One page for a browser. */
+export interface PageRoute {
+  method: 'GET' | 'POST';
+  path: string;
+  handle(request: PageRequest, context: SimulatorContext): PageAnswer | Promise<PageAnswer>;
+}
 
 /**
  * Serves the pages of mp.weixin.qq.com and open.weixin.qq.com. They are counted like API calls, but

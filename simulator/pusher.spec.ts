@@ -1,60 +1,30 @@
-import { createDecipheriv } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SIMULATOR_COMPONENT } from './defaults.js';
+import { Receiver } from './test-receiver.js';
 import { signMessage } from './wechat-push-crypto.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
 const START_PATH = '/cgi-bin/component/api_start_push_ticket';
-const { appid, appsecret, token, encodingAesKey } = SIMULATOR_COMPONENT;
+const { appid, appsecret, token } = SIMULATOR_COMPONENT;
 
 let simulator: WechatSimulator;
-let receiver: Server;
+let receiver: Receiver;
 let pushUrl: string;
-/** What the receiver answers; `null`: nothing at all. */
-let answer: { status: number; body: string } | null;
-let received: { request: IncomingMessage; body: string }[];
 
 beforeEach(async () => {
+  receiver = new Receiver();
+  pushUrl = `${await receiver.start()}/callback/${appid}/events`;
   simulator = await WechatSimulator.start({
-    components: [SIMULATOR_COMPONENT],
+    components: [{ ...SIMULATOR_COMPONENT, pushUrl }],
     now: () => 1_760_000_000_000,
     pushTimeoutMs: 200,
   });
-  answer = { status: 200, body: 'success' };
-  received = [];
-  receiver = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      received.push({ request, body: Buffer.concat(chunks).toString() });
-      if (answer) response.writeHead(answer.status).end(answer.body);
-    });
-  });
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const { port } = receiver.address() as AddressInfo;
-  pushUrl = `http://127.0.0.1:${port}/callback/${appid}/events`;
-  simulator.updateComponent(appid, { pushUrl });
 });
 
 afterEach(async () => {
   await simulator.stop();
-  receiver.closeAllConnections();
-  receiver.close();
+  await receiver.stop();
 });
-
-/** The decrypted XML of what was received, by plain AES and slicing. */
-function decryptReceived(index = 0, key = encodingAesKey): string {
-  const encrypted = /<Encrypt><!\[CDATA\[(.+)\]\]><\/Encrypt>/.exec(received[index]?.body ?? '');
-  const aes = Buffer.from(`${key}=`, 'base64');
-  const decipher = createDecipheriv('aes-256-cbc', aes, aes.subarray(0, 16));
-  decipher.setAutoPadding(false);
-  const text = Buffer.concat([decipher.update(encrypted?.[1] ?? '', 'base64'), decipher.final()]);
-  const end = 20 + text.readUInt32BE(16);
-  expect(text.subarray(end, text.length - (text.at(-1) ?? 0)).toString()).toBe(appid);
-  return text.subarray(20, end).toString();
-}
 
 async function postJson(path: string, body: object): Promise<unknown> {
   const init = { method: 'POST', body: JSON.stringify(body) };
@@ -65,10 +35,10 @@ describe('pushes', () => {
   it('look like those of WeChat', async () => {
     const result = await simulator.pushTicket(appid);
     expect(result).toMatchObject({ status: 200, body: 'success', error: null, createTime: 1.76e9 });
-    expect(simulator.pushResults()).toEqual([result]);
-    const { request, body } = received[0] ?? expect.fail('nothing received');
-    const url = new URL(request.url ?? '', pushUrl);
-    const query = Object.fromEntries(url.searchParams);
+    const shown = await fetch(`${simulator.url}/__sim/pushes`);
+    expect(await shown.json()).toEqual([result]);
+    const { path, query, headers, body, tailId, text } =
+      receiver.received[0] ?? expect.fail('nothing received');
     expect(Object.keys(query)).toEqual([
       'signature',
       'timestamp',
@@ -76,8 +46,8 @@ describe('pushes', () => {
       'encrypt_type',
       'msg_signature',
     ]);
-    expect(url.pathname).toBe(`/callback/${appid}/events`);
-    expect(request.headers).toMatchObject({
+    expect(path).toBe(`/callback/${appid}/events`);
+    expect(headers).toMatchObject({
       'content-type': 'text/xml',
       'user-agent': 'Mozilla/4.0',
     });
@@ -88,13 +58,14 @@ describe('pushes', () => {
     expect(query['msg_signature']).toBe(
       signMessage(token, query['timestamp'] ?? '', query['nonce'] ?? '', outer?.[2] ?? ''),
     );
-    expect(decryptReceived()).toContain(
+    expect(tailId).toBe(appid);
+    expect(text).toContain(
       `<ComponentVerifyTicket><![CDATA[${result.ticket}]]></ComponentVerifyTicket>`,
     );
   });
 
   it('report an answer that is not success', async () => {
-    answer = { status: 500, body: 'sorry' };
+    receiver.answer = () => ({ status: 500, body: 'sorry' });
     expect(await postJson('/__sim/push', { ticket: 'ticket@@@mine' })).toMatchObject({
       status: 500,
       body: 'sorry',
@@ -110,20 +81,24 @@ describe('pushes', () => {
   });
 
   it('report a server that is down', async () => {
-    await new Promise((resolve) => receiver.close(resolve));
+    await receiver.stop();
     const result = await simulator.pushTicket(appid);
     expect(result).toMatchObject({ status: null, error: expect.stringContaining('ECONNREFUSED') });
   });
 
   it('report a server that does not answer in time', async () => {
-    answer = null;
+    receiver.answer = () => null;
     const result = await simulator.pushTicket(appid);
     expect(result).toMatchObject({ status: null, error: 'timeout after 200 ms' });
   });
 
   it('under way do not keep the simulator from stopping', async () => {
-    answer = null;
-    const arrived = new Promise((resolve) => receiver.once('request', resolve));
+    const arrived = new Promise<void>((resolve) => {
+      receiver.answer = () => {
+        resolve();
+        return null;
+      };
+    });
     const pending = simulator.pushTicket(appid);
     await arrived;
     await simulator.stop();
@@ -136,23 +111,23 @@ describe('pushes', () => {
     expect(built.params).toMatchObject({ nonce: '1', timestamp: '2' });
     expect(built.path).toBe(`/callback/${appid}/events?${built.query}`);
     await simulator.push(appid, built);
-    expect(decryptReceived()).toBe(plaintext);
+    expect(receiver.texts).toEqual([plaintext]);
   });
 
   it('use the rotated key', async () => {
     const rotated = 'A'.repeat(43);
     const url = `${simulator.url}/__sim/components/${appid}`;
     await fetch(url, { method: 'PATCH', body: JSON.stringify({ encodingAesKey: rotated }) });
+    receiver.encodingAesKey = rotated;
     const { ticket } = await simulator.pushTicket(appid);
-    expect(decryptReceived(0, rotated)).toContain(ticket);
+    expect(receiver.texts[0]).toContain(ticket);
   });
 
   it('come on the interval', async () => {
     simulator.updateComponent(appid, { pushIntervalSeconds: 0.01 });
     await simulator.waitForPush(appid, { count: 2 });
     simulator.updateComponent(appid, { pushIntervalSeconds: null });
-    const tickets = received.map((_push, index) => decryptReceived(index));
-    expect(new Set(tickets).size).toBe(tickets.length);
+    expect(new Set(receiver.texts).size).toBe(receiver.texts.length);
     expect(simulator.state().components[0]).toMatchObject({ pushing: false });
   });
 

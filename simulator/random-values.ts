@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 
 /** A new verify ticket: `ticket@@@` and 80 URL-safe characters, never issued twice. */
 export function newTicket(): string {
@@ -34,4 +34,20 @@ export function newNonce(): string {
 /** The 16 bytes in front of a plaintext; WeChat uses 16 ASCII hex characters. */
 export function newPushRandom(): Buffer {
   return Buffer.from(randomBytes(8).toString('hex'), 'latin1');
+}
+
+/** Gives MsgIds: decimal 64-bit numbers, beyond what a JSON number holds exactly, none twice. */
+export class MessageIds {
+  // A place of its own for each simulator, so that several beside each other give different ones.
+  private next = 2n ** 53n + (BigInt(randomInt(2 ** 47)) << 14n);
+
+  take(): string {
+    this.next += 1n;
+    return this.next.toString();
+  }
+}
+
+/** An openid, always the same for the same seed: `o` and 27 URL-safe characters. */
+export function openidOf(seed: string): string {
+  return `o${createHash('sha1').update(seed).digest('base64url')}`;
 }

@@ -1,9 +1,5 @@
-import { createDecipheriv } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { SIMULATOR_COMPONENT } from './defaults.js';
 import type { ComponentSettings } from './fake-component.js';
-import { readBody } from './http-body.js';
 import type { WechatSimulator } from './wechat-simulator.js';
 
 /** An answer of the API: the fields of all the calls that specs make. */
@@ -79,7 +75,7 @@ export class TestClient {
   /** Authorizes without an event and exchanges the code; answers authorization_info. */
   async connect(account: string): Promise<AuthorizationInfo> {
     const { appid } = this.component;
-    const { code } = await this.simulator.authorize(appid, account, { push: false });
+    const { code } = await this.simulator.accounts.authorize(appid, account, { push: false });
     const answer = await this.call('api_query_auth', { authorization_code: code });
     return answer.authorization_info;
   }
@@ -88,49 +84,4 @@ export class TestClient {
 /** A right body of a customer message. */
 export function textMessage(touser = 'oABCD1234567890abcdefghijklm'): object {
   return { touser, msgtype: 'text', text: { content: '你好' } };
-}
-
-/** A stand-in for the hub's events URL: decrypts what it receives and answers `success`. */
-export class EventReceiver {
-  /** The decrypted texts, in the order of arrival. */
-  readonly events: string[] = [];
-  private readonly server: Server;
-
-  constructor(encodingAesKey = SIMULATOR_COMPONENT.encodingAesKey) {
-    this.server = createServer((request, response) => {
-      readBody(request, (body) => {
-        this.events.push(decrypt(body, encodingAesKey));
-        response.end('success');
-      });
-    });
-  }
-
-  /** Starts; answers the URL to push to. */
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/events`;
-  }
-
-  stop(): void {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-}
-
-/** By plain AES and slicing. */
-function decrypt(body: string, encodingAesKey: string): string {
-  const encrypted = /<Encrypt><!\[CDATA\[(.+)\]\]><\/Encrypt>/.exec(body)?.[1] ?? '';
-  const key = Buffer.from(`${encodingAesKey}=`, 'base64');
-  const decipher = createDecipheriv('aes-256-cbc', key, key.subarray(0, 16));
-  decipher.setAutoPadding(false);
-  const text = Buffer.concat([decipher.update(encrypted, 'base64'), decipher.final()]);
-  return text.subarray(20, 20 + text.readUInt32BE(16)).toString();
-}
-
-/** The value of an element of a decrypted event. */
-export function field(xml: string | undefined, name: string): string | undefined {
-  const match = new RegExp(`<${name}>(?:<!\\[CDATA\\[)?(.*?)(?:\\]\\]>)?</${name}>`).exec(
-    xml ?? '',
-  );
-  return match?.[1];
 }

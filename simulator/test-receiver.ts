@@ -9,11 +9,10 @@ import {
 import type { AddressInfo } from 'node:net';
 import { SIMULATOR_COMPONENT } from './defaults.js';
 import { readBody } from './http-body.js';
-import { encryptPush, signMessage } from './wechat-push-crypto.js';
-import { decryptReply } from './wechat-reply-crypto.js';
+import { decryptReply, encryptPush, signMessage } from './wechat-push-crypto.js';
 
-/** A message as it arrived, decrypted. */
-export interface ReceivedMessage {
+/** A push as it arrived, decrypted. */
+export interface ReceivedPush {
   path: string;
   query: Record<string, string>;
   headers: IncomingHttpHeaders;
@@ -21,26 +20,31 @@ export interface ReceivedMessage {
   body: string;
   text: string;
   tailId: string;
-  /** Port of the sender: one for each connection. */
-  port: number;
 }
 
-/** What a message is answered; `null`: nothing at all, `cut`: the connection ends. */
+/** What a push is answered; `null`: nothing at all, `cut`: the connection ends. */
 export type ReceiverAnswer = { status?: number; body?: string } | 'cut' | null;
 
-/** A stand-in for the hub's message URL; for the simulator's own specs. */
-export class MessageReceiver {
-  readonly received: ReceivedMessage[] = [];
-  /** Asked for each message; a promise holds the answer. */
-  answer: (message: ReceivedMessage) => ReceiverAnswer | Promise<ReceiverAnswer> = () => ({
+/** A stand-in for the hub's two callback URLs; for the simulator's own specs. */
+export class Receiver {
+  readonly received: ReceivedPush[] = [];
+  /** Asked for each push; a promise holds the answer. */
+  answer: (message: ReceivedPush) => ReceiverAnswer | Promise<ReceiverAnswer> = () => ({
     body: 'success',
   });
+  /** The key that decrypts. */
+  encodingAesKey = SIMULATOR_COMPONENT.encodingAesKey;
   private readonly server: Server;
 
   constructor() {
     this.server = createServer((request, response) => {
       readBody(request, (body) => void this.take(request, response, body));
     });
+  }
+
+  /** The decrypted texts, in the order of arrival. */
+  get texts(): string[] {
+    return this.received.map(({ text }) => text);
   }
 
   /** Starts; answers the base URL. */
@@ -63,15 +67,14 @@ export class MessageReceiver {
     body: string,
   ): Promise<void> {
     const url = new URL(request.url ?? '', 'http://receiver.invalid');
-    const { message: text, tailId } = decryptOuter(body);
-    const message: ReceivedMessage = {
+    const { message: text, tailId } = decryptReply(this.encodingAesKey, encryptedIn(body));
+    const message: ReceivedPush = {
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),
       headers: request.headers,
       body,
       text,
       tailId,
-      port: request.socket.remotePort ?? 0,
     };
     this.received.push(message);
     const answer = await this.answer(message);
@@ -104,10 +107,15 @@ export function encryptedReply(
   );
 }
 
-function decryptOuter(body: string): { message: string; tailId: string } {
-  const encrypted =
-    /<Encrypt><!\[CDATA\[(.+)\]\]><\/Encrypt>/.exec(body)?.[1] ??
-    /"Encrypt":"(.+)"/.exec(body)?.[1] ??
-    '';
-  return decryptReply(SIMULATOR_COMPONENT.encodingAesKey, encrypted);
+function encryptedIn(body: string): string {
+  const xml = /<Encrypt><!\[CDATA\[(.+)\]\]><\/Encrypt>/.exec(body);
+  return (xml ?? /"Encrypt":"(.+)"/.exec(body))?.[1] ?? '';
+}
+
+/** The value of an element of a decrypted event. */
+export function field(xml: string | undefined, name: string): string | undefined {
+  const match = new RegExp(`<${name}>(?:<!\\[CDATA\\[)?(.*?)(?:\\]\\]>)?</${name}>`).exec(
+    xml ?? '',
+  );
+  return match?.[1];
 }

@@ -1,5 +1,5 @@
 import { newAccessToken } from './random-values.js';
-import { WechatError } from './wechat-error.js';
+import { SimulatorError, WechatError } from './wechat-error.js';
 
 /** A replaced token works about five more minutes (staff answer). Milliseconds. */
 export const REPLACED_TOKEN_GRACE_MS = 5 * 60 * 1000;
@@ -9,6 +9,12 @@ const REMEMBERED = 50_000;
 
 /** How WeChat refuses a token: 40001 not latest or unknown, 42001 expired. */
 export type TokenRefusal = 40001 | 42001;
+
+/** The refusal that somebody asked for, by default that of an expired token. */
+export function checkedRefusal(errcode: TokenRefusal = 42001): TokenRefusal {
+  if (errcode === 40001 || errcode === 42001) return errcode;
+  throw new SimulatorError('errcode must be 40001 or 42001');
+}
 
 interface IssuedToken {
   owner: string;
@@ -63,7 +69,8 @@ export class TokenBook {
   }
 
   /** Makes every working token of the owner, the replaced ones too, refused at once. */
-  void(owner: string, voidedAs: TokenRefusal): number {
+  void(owner: string, errcode?: TokenRefusal): number {
+    const voidedAs = checkedRefusal(errcode);
     let count = 0;
     for (const token of this.tokens.values()) {
       if (token.owner !== owner || this.refusalOf(token)) continue;

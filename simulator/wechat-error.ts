@@ -51,7 +51,7 @@ export class WechatError extends Error {
   }
 }
 
-/** A refusal to whoever drives the simulator (a test, the control API); never sent to the hub. */
+/** A refusal to what drives the simulator (a test, the control API); never sent to the hub. */
 export class SimulatorError extends Error {
   /** @param status HTTP status that the control API answers with. */
   constructor(

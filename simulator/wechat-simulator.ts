@@ -1,42 +1,60 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Accounts } from './accounts.js';
 import { ApiGateway } from './api-gateway.js';
-import type { ApiRoute, SimulatorContext } from './api-route.js';
-import { authorizationRoutes } from './authorization.routes.js';
-import { AuthorizerBook } from './authorizer-book.js';
-import { authorizerInfoRoutes } from './authorizer-info.routes.js';
+import type { SimulatorContext } from './api-route.js';
 import { authorizerOptionRoutes } from './authorizer-option.routes.js';
-import { CallLog, type CallSummary } from './call-log.js';
-import { componentTokenRoutes } from './component-token.routes.js';
+import { authorizerRoutes } from './authorizer.routes.js';
+import { AuthorizerBook } from './authorizer-book.js';
+import { CallLog, CustomMessageLog, type CallSummary } from './call-log.js';
+import { ComponentBook } from './component-book.js';
+import { componentRoutes } from './component.routes.js';
 import { consentPages } from './consent.pages.js';
-import { controlRoutes } from './control.routes.js';
-import { CONTROL_PREFIX, ControlServer } from './control-server.js';
-import { CustomMessageLog } from './custom-message-log.js';
+import { CONTROL_PREFIX, handleControl, stateOf, type SimulatorState } from './control.js';
 import { customMessageRoutes } from './custom-message.routes.js';
 import { DEFAULT_PUSH_TIMEOUT_MS } from './defaults.js';
-import { domainIpRoutes } from './domain-ip.routes.js';
-import { FakeComponent, type ComponentChange, type ComponentOptions } from './fake-component.js';
-import { FaultPlan, type FaultSpec, type PlannedFault } from './fault-plan.js';
-import { messageUrlOf } from './message-builder.js';
-import { MessageControl } from './message-control.js';
+import type { ComponentChange, ComponentOptions } from './fake-component.js';
+import { FaultPlan, type FaultSpec } from './fault-plan.js';
+import { Messages } from './messages.js';
 import { PageServer } from './page-server.js';
 import {
   buildPush,
-  eventsUrl,
   type BuiltPush,
   type PushOverrides,
   type TicketPushOverrides,
 } from './push-builder.js';
-import { pushTicketRoutes } from './push-ticket.routes.js';
 import { Pusher, type PushResult } from './pusher.js';
-import type {
-  ComponentState,
-  SimulatorOptions,
-  SimulatorState,
-  WaitOptions,
-} from './simulator-types.js';
 import { TokenBook, type CurrentToken, type TokenRefusal } from './token-book.js';
-import { SimulatorError } from './wechat-error.js';
+
+/** How a simulator is started. */
+export interface SimulatorOptions {
+  /** Default 0: any free port. */
+  port?: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  components?: ComponentOptions[];
+  /** Life of component tokens where a component sets none, in seconds; default 7200. */
+  tokenLifeSeconds?: number;
+  /**
+   * Base URL of the hub: components without a `pushUrl` get `<base>/callback/<appid>/events`, and
+   * with it `<base>/callback/<appid>/messages/$APPID$` for messages.
+   */
+  pushBaseUrl?: string;
+  /** Time allowed for a push in milliseconds; default 5000. */
+  pushTimeoutMs?: number;
+  /** Clock, Unix milliseconds; default `Date.now`. */
+  now?: () => number;
+  /** Draws for faults with a probability, 0 ≤ n < 1; default `Math.random`. */
+  rng?: () => number;
+}
+
+/** What to wait for. Counts are totals since the start or the last `clearCalls()`. */
+export interface WaitOptions {
+  /** Default 1. */
+  count?: number;
+  /** Default 10000. */
+  timeoutMs?: number;
+}
 
 /** Longer than any client keeps an idle connection, so that the simulator never closes first. */
 const KEEP_ALIVE_MS = 120_000;
@@ -44,38 +62,50 @@ const KEEP_ALIVE_MS = 120_000;
 /** A load test connects by the thousand at once; Node's 511 would make them wait. */
 const LISTEN_BACKLOG = 4096;
 
+/** The API; a new feature adds its routes here. */
+const API_ROUTES = [
+  ...componentRoutes,
+  ...authorizerRoutes,
+  ...authorizerOptionRoutes,
+  ...customMessageRoutes,
+];
+
 /**
  * A WeChat to develop and test against: the component part of api.weixin.qq.com, the authorization
- * pages, pushes and messages, and the means to break them. Each method is also a route below `/__sim`.
+ * pages, pushes and messages, and the means to break them. What a test does here, another program
+ * does by the routes below `/__sim`, which `control.ts` lists.
  */
-export class WechatSimulator extends MessageControl {
-  protected readonly context: SimulatorContext;
-  private readonly components = new Map<string, FakeComponent>();
+export class WechatSimulator {
+  /** Accounts and what they decide. */
+  readonly accounts: Accounts;
+  /** Messages and events of the accounts' users. */
+  readonly messages: Messages;
+  /** What was sent with authorizer tokens. */
+  readonly customMessages = new CustomMessageLog();
+  private readonly context: SimulatorContext;
   private readonly calls = new CallLog();
-  private readonly now: () => number;
-  private readonly tokens: TokenBook;
   private readonly faults: FaultPlan;
-  private readonly pusher: Pusher;
   private readonly gateway: ApiGateway;
-  private readonly control: ControlServer;
-  private readonly pages: PageServer;
   private readonly server: Server;
 
   private constructor(private readonly options: SimulatorOptions) {
-    super();
-    this.now = options.now ?? Date.now;
-    this.tokens = new TokenBook(this.now);
-    this.faults = new FaultPlan(options.rng ?? Math.random);
-    this.pusher = new Pusher(this.now, options.pushTimeoutMs ?? DEFAULT_PUSH_TIMEOUT_MS);
-    const { now, components, tokens, pusher } = this;
-    const authorizers = new AuthorizerBook(now);
-    const messages = new CustomMessageLog();
-    this.context = { now, components, tokens, pusher, authorizers, messages };
-    this.gateway = new ApiGateway(apiRoutes(), this.context, this.calls, this.faults);
-    this.pages = new PageServer(consentPages, this.context, this.calls);
-    this.control = new ControlServer(controlRoutes, this);
+    const { now = Date.now, rng = Math.random, pushTimeoutMs = DEFAULT_PUSH_TIMEOUT_MS } = options;
+    const pusher = new Pusher(now, pushTimeoutMs);
+    this.context = {
+      now,
+      pusher,
+      components: new ComponentBook(pusher, options),
+      tokens: new TokenBook(now),
+      authorizers: new AuthorizerBook(now),
+      customMessages: this.customMessages,
+    };
+    this.accounts = new Accounts(this.context);
+    this.messages = new Messages(this.context);
+    this.faults = new FaultPlan(rng);
+    this.gateway = new ApiGateway(API_ROUTES, this.context, this.calls, this.faults);
+    const pages = new PageServer(consentPages, this.context, this.calls);
     this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>
-      this.dispatch(request, response),
+      this.dispatch(pages, request, response),
     );
   }
 
@@ -105,63 +135,36 @@ export class WechatSimulator extends MessageControl {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.calls.arrivals.rejectAll('the simulator was stopped');
     this.server.closeAllConnections();
-    await Promise.all([this.pusher.stop(), this.cutMessages()]);
+    this.messages.stop();
+    await this.context.pusher.stop();
     await closed;
   }
 
   /** Adds a component at run time. */
   addComponent(options: ComponentOptions): void {
-    if (this.components.has(options.appid)) {
-      throw new SimulatorError(`${options.appid} exists already`, 409);
-    }
-    const { tokenLifeSeconds, pushBaseUrl } = this.options;
-    const defaultUrl = pushBaseUrl ? eventsUrl(pushBaseUrl, options.appid) : null;
-    const component = new FakeComponent({
-      ...options,
-      tokenLifeSeconds: options.tokenLifeSeconds ?? tokenLifeSeconds,
-      pushUrl: options.pushUrl === undefined ? defaultUrl : options.pushUrl,
-    });
-    this.components.set(component.appid, component);
-    if (component.pushIntervalSeconds) this.pusher.start(component);
+    this.context.components.add(options);
   }
 
   /** Rotates secrets or changes behaviour; a new interval (re)starts pushing, `null` stops it. */
   updateComponent(appid: string, change: ComponentChange): void {
-    const component = this.component(appid);
-    component.change(change);
-    if (change.pushIntervalSeconds === undefined) return;
-    if (change.pushIntervalSeconds === null) this.pusher.halt(appid);
-    else this.pusher.start(component);
-  }
-
-  /** Starts pushing every `pushIntervalSeconds` (default 600), the first after one interval. */
-  startPushing(appid: string): void {
-    this.pusher.start(this.component(appid));
-  }
-
-  /** Stops pushing, as WeChat does on its own after long failure. */
-  stopPushing(appid: string): void {
-    this.component(appid);
-    this.pusher.halt(appid);
+    this.context.components.update(appid, change);
   }
 
   /** Builds a push of any InfoType from its decrypted XML, without sending it. */
   buildPush(appid: string, plaintextXml: string, overrides: PushOverrides = {}): BuiltPush {
-    return buildPush(this.component(appid), this.now(), plaintextXml, overrides);
+    const { components, now } = this.context;
+    return buildPush(components.get(appid), now(), plaintextXml, overrides);
   }
 
   /** Builds a push of a new ticket without sending it; the ticket counts as issued. */
   buildTicketPush(appid: string, overrides: TicketPushOverrides = {}): BuiltPush {
-    return this.pusher.buildTicketPush(this.component(appid), overrides);
+    const { components, pusher } = this.context;
+    return pusher.buildTicketPush(components.get(appid), overrides);
   }
 
   /** Sends a built push to the component's `pushUrl` or to `url`. */
-  async push(
-    appid: string,
-    built: BuiltPush,
-    options: { url?: string | undefined } = {},
-  ): Promise<PushResult> {
-    return this.pusher.push(this.component(appid), built, options.url);
+  async push(appid: string, built: BuiltPush, { url }: { url?: string } = {}): Promise<PushResult> {
+    return this.context.pusher.push(this.context.components.get(appid), built, url);
   }
 
   /** Builds and sends a ticket push. */
@@ -169,23 +172,15 @@ export class WechatSimulator extends MessageControl {
     return this.push(appid, this.buildTicketPush(appid, overrides));
   }
 
-  /** The last pushes, at most 1000, oldest first. */
-  pushResults(limit?: number): PushResult[] {
-    return this.pusher.lastResults(limit);
-  }
-
   /** Resolves when `count` pushes for the component have ended since the start, well or badly. */
-  async waitForPush(appid: string, options: WaitOptions = {}): Promise<number> {
-    return this.pusher.ended.wait(this.component(appid).appid, options.count, options.timeoutMs);
+  async waitForPush(appid: string, { count, timeoutMs }: WaitOptions = {}): Promise<number> {
+    const { components, pusher } = this.context;
+    return pusher.ended.wait(components.get(appid).appid, count, timeoutMs);
   }
 
   /** Plans a fault; answers its id. */
   addFault(spec: FaultSpec): string {
     return this.faults.add(spec);
-  }
-
-  listFaults(): PlannedFault[] {
-    return this.faults.list();
   }
 
   /** Removes one fault or all; answers how many went. Held calls stay held. */
@@ -202,8 +197,8 @@ export class WechatSimulator extends MessageControl {
    * Resolves with the total when `count` calls of the path (`*`: any) have arrived. They need not
    * be answered; a call that is held or cut with `afterEffect` has had its effect by then.
    */
-  async waitForCall(path: string, options: WaitOptions = {}): Promise<number> {
-    return this.calls.arrivals.wait(path, options.count, options.timeoutMs);
+  async waitForCall(path: string, { count, timeoutMs }: WaitOptions = {}): Promise<number> {
+    return this.calls.arrivals.wait(path, count, timeoutMs);
   }
 
   /** Lets calls held by `hang` go on to their answer; answers how many there were. */
@@ -222,29 +217,17 @@ export class WechatSimulator extends MessageControl {
 
   /** The component's newest token, `null` when none works. */
   currentToken(appid: string): CurrentToken | null {
-    return this.tokens.current(this.component(appid).appid);
+    return this.context.tokens.current(this.context.components.get(appid).appid);
   }
 
   /** Refuses every working token of the component from now on; answers how many there were. */
-  expireTokens(appid: string, options: { errcode?: TokenRefusal | undefined } = {}): number {
-    const errcode = options.errcode ?? 42001;
-    if (errcode !== 40001 && errcode !== 42001) {
-      throw new SimulatorError('errcode must be 40001 or 42001');
-    }
-    return this.tokens.void(this.component(appid).appid, errcode);
+  expireTokens(appid: string, { errcode }: { errcode?: TokenRefusal } = {}): number {
+    return this.context.tokens.void(this.context.components.get(appid).appid, errcode);
   }
 
   /** Everything but secrets. */
   state(): SimulatorState {
-    return {
-      url: this.url,
-      nowMs: this.now(),
-      outage: this.gateway.isOut(),
-      held: this.gateway.heldCount(),
-      calls: this.calls.arrivals.count('*'),
-      components: [...this.components.values()].map((component) => this.stateOf(component)),
-      faults: this.faults.list(),
-    };
+    return stateOf(this.controlled());
   }
 
   private listen(): Promise<void> {
@@ -255,42 +238,20 @@ export class WechatSimulator extends MessageControl {
     });
   }
 
-  private stateOf(component: FakeComponent): ComponentState {
-    const { appid, pushUrl, pushIntervalSeconds, tokenLifeSeconds, tokensIssued } = component;
-    return {
-      appid,
-      pushUrl,
-      messageUrl: messageUrlOf(component),
-      pushIntervalSeconds,
-      pushing: this.pusher.isRunning(appid),
-      tokenLifeSeconds,
-      ticketsIssued: component.tickets.issued,
-      tokensIssued,
-      pushesEnded: this.pusher.ended.count(appid),
-    };
+  /** The parts that the control API drives. */
+  private controlled() {
+    const { url, context, accounts, messages, calls, faults, gateway } = this;
+    return { url, ...context, accounts, messages, calls, faults, gateway };
   }
 
-  private dispatch(request: IncomingMessage, response: ServerResponse): void {
-    response.setHeader('Date', new Date(this.now()).toUTCString());
-    const target = request.url ?? '/';
-    const mark = target.indexOf('?');
-    const path = mark < 0 ? target : target.slice(0, mark);
-    const search = mark < 0 ? '' : target.slice(mark + 1);
-    if (this.pages.handle(request, response, path, search)) return;
-    const handler = path.startsWith(`${CONTROL_PREFIX}/`) ? this.control : this.gateway;
-    handler.handle(request, response, path, search);
+  private dispatch(pages: PageServer, request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader('Date', new Date(this.context.now()).toUTCString());
+    const [path = '/', ...rest] = (request.url ?? '/').split('?');
+    const search = rest.join('?');
+    if (pages.handle(request, response, path, search)) return;
+    if (!path.startsWith(`${CONTROL_PREFIX}/`)) {
+      return this.gateway.handle(request, response, path, search);
+    }
+    handleControl(this.controlled(), request, response, { path, search });
   }
-}
-
-/** The API; a new feature adds its routes here. */
-function apiRoutes(): ApiRoute[] {
-  return [
-    ...componentTokenRoutes,
-    ...pushTicketRoutes,
-    ...domainIpRoutes,
-    ...authorizationRoutes,
-    ...authorizerInfoRoutes,
-    ...authorizerOptionRoutes,
-    ...customMessageRoutes,
-  ];
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 /** Folders of `src`; each may import from those before it. */
@@ -169,4 +170,20 @@ it('one table, one store: no other file has its SQL or its rows', () => {
   });
   expect(shared).toEqual([]);
   expect(entities.length).toBeGreaterThan(10);
+});
+
+/** The files of a folder that a file of it imports, types too. */
+function importsOf(path: string): string[] {
+  const imports = readFileSync(path, 'utf8').matchAll(/ from '(\.[^']+)\.js'/g);
+  return [...imports].map(([, way = '']) => `${join(path, '..', way)}.ts`);
+}
+
+it.each(['src', 'simulator'])('no file of %s imports itself by way of others', (folder) => {
+  const graph = new Map(sources(folder).map((path) => [path, importsOf(path)]));
+  const reachable = (path: string): Set<string> => {
+    const found = new Set(graph.get(path));
+    for (const next of found) for (const further of graph.get(next) ?? []) found.add(further);
+    return found;
+  };
+  expect([...graph.keys()].filter((path) => reachable(path).has(path))).toEqual([]);
 });

@@ -1,109 +1,22 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import Libsql from 'libsql';
-import { freePort, kill, start, untilReady } from './processes.mjs';
-import { newPush } from './pushes.mjs';
-import { ADMIN_TOKEN, COMPONENT, dataFolder, projectFile, TOKEN_PATH } from './settings.mjs';
+import { readFileSync } from 'node:fs';
+import { freePort, start, untilReady } from './processes.mjs';
+import { ADMIN_TOKEN, COMPONENT, projectFile, TOKEN_PATH } from './settings.mjs';
 
 /** Key of the hub's secrets at rest; an obvious fake. */
 export const MASTER_KEY = `b1:${Buffer.from('fake-master-key-of-benchmark-32b').toString('base64')}`;
-const COUNT = `SELECT COUNT(*) AS pushes FROM callback_event
-  WHERE component_appid = ? AND info_type = 'component_verify_ticket' AND outcome = 'success'`;
 
-/** A database that the benchmark can look into when the hub is gone. */
-export function sqliteDatabase() {
-  const path = join(dataFolder(), 'hub.sqlite');
-  const remove = () => {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-  };
-  remove();
-  return {
-    url: `sqlite:${path}`,
-    countPushes: async () => {
-      const database = new Libsql(path);
-      try {
-        return database.prepare(COUNT).get(COMPONENT.appid).pushes;
-      } finally {
-        database.close();
-      }
-    },
-    remove,
-  };
-}
-
-/** The same on a throw-away server. */
-export function mysqlDatabase(mysql) {
-  return {
-    url: mysql.url,
-    countPushes: async () => Number((await mysql.query(COUNT, [COMPONENT.appid]))[0].pushes),
-    remove: () => {},
-  };
-}
-
-/** The hub as in production: `node dist/main.js`, settings by environment, log lines to a file. */
-export class Hub {
-  /**
-   * Starts one, gives it a first ticket and reads the token that it gets for it.
-   * @param nodeOptions for profiling, such as `--cpu-prof`; it is written at SIGTERM
-   */
-  static async start(name, database, wechat, nodeOptions = []) {
-    const port = await freePort();
-    const args = [...nodeOptions, projectFile('dist/main.js')];
-    const env = hubEnvironment(port, database.url, wechat.url);
-    const server = start({ name, file: process.execPath, args, env });
-    const hub = new Hub(server, port, database);
-    await untilReady(server, () => hub.get('/health/live'));
-    await hub.push(wechat.buildTicketPush(COMPONENT.appid));
-    hub.token = (await hub.get(TOKEN_PATH)).component_access_token;
-    return hub;
-  }
-
-  /** Pushes that were answered `success`. */
-  answered = 0;
-
-  constructor(server, port, database) {
-    this.server = server;
-    this.port = port;
-    this.database = database;
-  }
-
-  /** Sends one push and expects `success`. */
-  async push({ path, headers, body }) {
-    const answer = await fetch(this.#url(path), { method: 'POST', headers, body });
-    const text = await answer.text();
-    if (answer.status !== 200 || text !== 'success') throw new Error(`The hub answered ${text}`);
-    this.answered += 1;
-  }
-
-  async get(path) {
-    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
-    const answer = await fetch(this.#url(path), { headers });
-    if (!answer.ok) throw new Error(`${path} answered ${await answer.text()}`);
-    return answer.json();
-  }
-
-  /**
-   * Whether all that was answered is stored: the newest ticket by the hub's own account, then,
-   * after the hub was ended as by a crash, the number of pushes by the database's.
-   */
-  async proveStored() {
-    const last = newPush(Math.floor(Date.now() / 1000) + 1);
-    await this.push(last);
-    const row = await this.get(`/admin/tickets/${COMPONENT.appid}?reveal=true`);
-    const history = await this.get(`/admin/tickets/${COMPONENT.appid}/history?limit=1`);
-    await kill(this.server);
-    const stored = await this.database.countPushes();
-    return {
-      answered: this.answered,
-      stored,
-      newest: row.componentVerifyTicket === last.ticket && history.pushes.length === 1,
-      errors: errorLines(this.server.log),
-    };
-  }
-
-  #url(path) {
-    return `http://127.0.0.1:${this.port}${path}`;
-  }
+/** Starts a hub as in production: `node dist/main.js`, settings by environment, log to a file. */
+export async function startHub(name, databaseUrl, wechatUrl) {
+  const port = await freePort();
+  const server = start({
+    name,
+    file: process.execPath,
+    args: [projectFile('dist/main.js')],
+    env: hubEnvironment(port, databaseUrl, wechatUrl),
+  });
+  const hub = { name, server, port };
+  await untilReady(server, () => ask(hub, 'GET', '/health/live'));
+  return hub;
 }
 
 /** Environment of a hub under measurement. */
@@ -119,10 +32,48 @@ export function hubEnvironment(port, databaseUrl, wechatUrl) {
     WECHAT_COMPONENT_APPSECRET: COMPONENT.appsecret,
     WECHAT_COMPONENT_TOKEN: COMPONENT.token,
     WECHAT_COMPONENT_ENCODING_AES_KEY: COMPONENT.encodingAesKey,
+    DELIVERY_ALLOWED_TARGETS: '127.0.0.1',
   };
 }
 
-function errorLines(log) {
-  const lines = readFileSync(log, 'utf8').split('\n');
-  return lines.filter((line) => /"level":"(warn|error|fatal)"/.test(line)).length;
+/** A request with the admin token; its JSON. */
+export async function ask({ port }, method, path, body) {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  if (body) headers['content-type'] = 'application/json';
+  const options = { method, headers, body: JSON.stringify(body) };
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, options);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${path} answered ${text}`);
+  return JSON.parse(text);
+}
+
+/** Gives a hub a ticket and resolves with the token that it gets for it. */
+export async function prime(hub, wechat) {
+  await wechat.order('prime', { port: hub.port });
+  return (await ask(hub, 'GET', TOKEN_PATH)).component_access_token;
+}
+
+/** Gives a hub WeChat's accounts and waits until it has the tokens of all: nobody measures that. */
+export async function settle(hub, wechat, count) {
+  await prime(hub, wechat);
+  await ask(hub, 'POST', `/admin/components/${COMPONENT.appid}/authorizers/resync`);
+  await wechat.order('settled', { count });
+}
+
+/** Adds a subscription; with its secret. */
+export function subscribe(hub, url, values = {}) {
+  const body = { name: 'A service', url, kinds: ['message', 'event'], ...values };
+  return ask(hub, 'POST', '/admin/subscriptions', body);
+}
+
+/** What the hubs' logs say of trouble, most frequent first. */
+export function troubles(...hubs) {
+  const counts = new Map();
+  for (const line of hubs.flatMap(({ server }) => readFileSync(server.log, 'utf8').split('\n'))) {
+    if (!/"level":"(warn|error|fatal)"/.test(line)) continue;
+    const { message } = JSON.parse(line);
+    counts.set(message, (counts.get(message) ?? 0) + 1);
+  }
+  const sorted = [...counts].toSorted(([, a], [, b]) => b - a);
+  return sorted.map(([message, count]) => `${count} × “${message}”`).join(', ') || 'none';
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -42,8 +42,16 @@ export async function kill({ child, exited }) {
 }
 
 /** Ends whatever is still running; also done when this process ends, however that comes. */
-export function killAll() {
+function killAll() {
   for (const child of running) child.kill('SIGKILL');
+}
+
+/** Ends everything and leaves nothing but logs. */
+export function cleanUp() {
+  killAll();
+  for (const name of readdirSync(dataFolder())) {
+    if (!name.endsWith('.log')) rmSync(join(dataFolder(), name), { recursive: true, force: true });
+  }
 }
 
 /** Asks until `look` gives a value: no event tells from outside that a server is ready. */
@@ -75,5 +83,15 @@ export function cpuMs({ child }) {
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   } catch {
     return undefined;
+  }
+}
+
+/** Most memory that a process has had at once, in MiB; NaN where the system won't say. */
+export function peakMemory({ child }) {
+  try {
+    const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
+    return Number(kib) / 1024;
+  } catch {
+    return NaN;
   }
 }

@@ -189,6 +189,7 @@ export class AuthorizationCodeService implements OnModuleDestroy {
   private query(row: AuthorizationCode): Promise<Authorization> {
     const code = this.codes.open(row);
     if (!code) throw new Error('A pending code is not kept');
+    if (code.problem) throw code.problem;
     return this.calls.run(row.componentAppId, (token) =>
       this.api.queryAuth(row.componentAppId, token, code),
     );

@@ -31,8 +31,7 @@ interface Begun {
   id: AuthorizerId;
   /** What it finds out about the authorization counts only while this is the current one. */
   generation: number;
-  /** Undefined where the stored one can't be read. */
-  refreshToken: Secret | undefined;
+  refreshToken: Secret;
 }
 
 /**
@@ -61,9 +60,11 @@ export class AuthorizerTokenSource implements TokenSource {
     if (status === 'revoked') throw new AuthorizerRevokedError(id, state.revokedAt ?? null);
     if (status === 'suspended') throw new AuthorizerSuspendedError(id);
     if (status !== 'active') throw new NeedsReauthorizationError(id, this.authorizeUrl(id));
-    const sealed = state.refreshToken ?? null;
-    const refreshToken = this.store.refreshTokenOf({ ...id, refreshToken: sealed });
-    if (sealed === null) throw new NoApiRightsError(id);
+    const refreshToken = this.store.refreshTokenOf({
+      ...id,
+      refreshToken: state.refreshToken ?? null,
+    });
+    if (!refreshToken) throw new NoApiRightsError(id);
     const begun = { id, generation, refreshToken };
     return { inputs: {}, run: (stillMine) => this.exchange(begun, stillMine) };
   }
@@ -79,7 +80,7 @@ export class AuthorizerTokenSource implements TokenSource {
 
   private async exchange(begun: Begun, stillMine: () => Promise<void>): Promise<FreshToken> {
     const { id, refreshToken } = begun;
-    if (!refreshToken) return this.refreshWithRecorded(begun);
+    if (refreshToken.problem) return this.refreshWithRecorded(begun);
     try {
       return await this.refresh(id, refreshToken);
     } catch (error) {
@@ -96,7 +97,7 @@ export class AuthorizerTokenSource implements TokenSource {
     let last = refusal;
     try {
       const recorded = await this.recordedRefreshToken(id);
-      if (recorded && !(refreshToken && recorded.equals(refreshToken.reveal()))) {
+      if (recorded && !refreshToken.equals(recorded.reveal())) {
         return await this.refresh(id, recorded);
       }
     } catch (error) {
@@ -104,7 +105,7 @@ export class AuthorizerTokenSource implements TokenSource {
       if (!isRefusal(error, ['refresh_token'])) throw error;
       last ??= error;
     }
-    const what = refreshToken ? 'refresh_token_void' : 'refresh_token_unreadable';
+    const what = refreshToken.problem ? 'refresh_token_unreadable' : 'refresh_token_void';
     const detail = { errcode: last?.errcode, rid: last?.rid };
     const needed = new NeedsReauthorizationError(id, this.authorizeUrl(id));
     await this.stop(begun, 'needs_reauthorization', { what, detail }, last ?? needed);

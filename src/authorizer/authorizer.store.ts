@@ -6,7 +6,6 @@ import type { Secret } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { ReadableSecrets } from '../token-engine/readable-secrets.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
 import { Authorizer } from './authorizer.entity.js';
 import { authorizerIdOf, type AuthorizerId } from './authorizer.js';
@@ -29,15 +28,11 @@ const EMPTY_ROW = {
 /** Rows of `authorizer` and `authorizer_change`: reading, locking, writing. */
 @Injectable()
 export class AuthorizerStore {
-  private readonly secrets: ReadableSecrets;
-
   constructor(
     private readonly database: Database,
     private readonly box: SecretBox,
     private readonly clock: Clock,
-  ) {
-    this.secrets = new ReadableSecrets(box);
-  }
+  ) {}
 
   find(id: AuthorizerId): Promise<Authorizer | null> {
     return this.database.read((manager) => manager.findOneBy(Authorizer, authorizerIdOf(id)));
@@ -144,10 +139,10 @@ export class AuthorizerStore {
     });
   }
 
-  /** The refresh token of a row; undefined where WeChat gave none, or it can't be read any more. */
+  /** The refresh token of a row; undefined where WeChat gave none. */
   refreshTokenOf(row: AuthorizerId & Pick<Authorizer, 'refreshToken'>): Secret | undefined {
     if (row.refreshToken === null) return undefined;
-    return this.secrets.open(row.refreshToken, location('authorizerRefreshToken', row));
+    return this.box.open(row.refreshToken, location('authorizerRefreshToken', row));
   }
 
   sealRefreshToken(id: AuthorizerId, refreshToken: Secret): string {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { HubError } from './hub-error.js';
 import { constantTimeEqual, Secret, sha256Hex } from './secret.js';
 
 const VALUE = 'fake-secret-of-at-least-24-characters';
@@ -54,6 +55,16 @@ describe('a Secret', () => {
     expect(secret.equals(VALUE.slice(1))).toBe(false);
     expect(secret.equals(`${VALUE} `)).toBe(false);
     expect(secret.equals('')).toBe(false);
+  });
+
+  it('that cannot be read says why and throws that, equals nothing and is masked as null', () => {
+    const problem = new HubError('secret_unreadable', 'No key', { status: 500 });
+    const unreadable = new Secret(problem);
+    expect(secret.problem).toBeUndefined();
+    expect(unreadable.problem).toBe(problem);
+    expect(() => unreadable.reveal()).toThrow(problem);
+    expect([unreadable.equals(''), unreadable.mask()]).toEqual([false, null]);
+    expect(`${unreadable} ${JSON.stringify({ unreadable })}`).not.toContain('No key');
   });
 });
 

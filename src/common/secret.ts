@@ -1,32 +1,50 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { inspect } from 'node:util';
+import type { HubError } from './hub-error.js';
 
 const REDACTED = '[secret]';
 
 /**
  * A credential in memory: prints, logs and serialises as `[secret]` whatever the logger does,
- * so redaction depends on the type and not on a list of field names.
+ * so redaction depends on the type and not on a list of field names. One that was stored and cannot
+ * be decrypted is a Secret too, with a {@link problem} instead of a value.
  */
 export class Secret {
-  readonly #value: string;
+  readonly #held: string | HubError;
 
-  constructor(value: string) {
-    this.#value = value;
+  /** @param held the plain value, or why it cannot be read. */
+  constructor(held: string | HubError) {
+    this.#held = held;
   }
 
-  /** The plain value. Call it only where the value leaves for WeChat, the database or its owner. */
+  /** Why the value cannot be read; undefined where it can. */
+  get problem(): HubError | undefined {
+    return typeof this.#held === 'string' ? undefined : this.#held;
+  }
+
+  /**
+   * The plain value. Call it only where the value leaves for WeChat, the database or its owner.
+   * @throws the {@link problem}, where there is one.
+   */
   reveal(): string {
-    return this.#value;
+    if (typeof this.#held !== 'string') throw this.#held;
+    return this.#held;
   }
 
-  /** Compares in constant time, whatever the lengths. */
+  /** Compares in constant time, whatever the lengths; one that cannot be read equals nothing. */
   equals(other: string): boolean {
-    return constantTimeEqual(sha256Hex(this.#value), sha256Hex(other));
+    if (this.problem) return false;
+    return constantTimeEqual(sha256Hex(this.reveal()), sha256Hex(other));
   }
 
-  /** What an inspection shows: the last four characters of a long value, nothing of a short one. */
-  mask(): string {
-    return this.#value.length >= 24 ? `****${this.#value.slice(-4)}` : '****';
+  /**
+   * What an inspection shows: the last four characters of a long value, nothing of a short one;
+   * null for one that cannot be read.
+   */
+  mask(): string | null {
+    if (this.problem) return null;
+    const value = this.reveal();
+    return value.length >= 24 ? `****${value.slice(-4)}` : '****';
   }
 
   toString(): string {

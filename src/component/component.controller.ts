@@ -43,8 +43,7 @@ export class ComponentController {
   @ApiOperation({ summary: 'List the third-party platforms' })
   @ApiJson(z.array(componentView), [componentViewExample])
   async list(): Promise<ComponentView[]> {
-    const all = [...(await this.components.list()), ...(await this.components.unreadable())];
-    return all.map(toComponentView);
+    return (await this.components.list()).map(toComponentView);
   }
 
   @Get(':componentAppId')

@@ -11,13 +11,11 @@ import {
   ComponentUnreadableError,
   ROTATING_FIELDS,
   type Component,
-  type Components,
   type RotatingField,
   type StartPushClaim,
-  type UnreadableComponent,
   type UsedCredentials,
 } from './component.js';
-import { ComponentStore, type ComponentChange } from './component.store.js';
+import { ComponentStore, namesIn, type ComponentChange } from './component.store.js';
 import { CredentialUses } from './credential-uses.js';
 
 /** A change on another host is live here within this time, in milliseconds. */
@@ -36,8 +34,8 @@ export type NewComponent = Required<
 @Injectable()
 export class ComponentService implements OnModuleInit {
   private readonly logger = new Logger(ComponentService.name);
-  private readonly copy: HeldCopy<Components>;
-  private readonly reportedUnreadable = new Set<string>();
+  /** By appid, in the order in which they were added. */
+  private readonly copy: HeldCopy<Map<string, Component>>;
   private reloadedForUnknownAt = -Infinity;
 
   constructor(
@@ -55,48 +53,42 @@ export class ComponentService implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const { firstComponent } = this.config;
     if (firstComponent) await this.applyEnvironment(firstComponent);
-    const { readable, unreadable } = await this.copy.reload();
-    if (readable.size + unreadable.size === 0) {
+    if ((await this.copy.reload()).size === 0) {
       this.logger.warn('There is no third-party platform yet: add one by POST /admin/components');
     }
   }
 
-  /** All platforms that can be read, in the order in which they were added. */
+  /** All platforms, readable or not, in the order in which they were added. */
   async list(): Promise<Component[]> {
-    return [...(await this.copy.get()).readable.values()];
+    return [...(await this.copy.get()).values()];
   }
 
-  /** The platforms whose secrets can't be decrypted. */
-  async unreadable(): Promise<UnreadableComponent[]> {
-    return [...(await this.copy.get()).unreadable.values()];
-  }
-
-  /** The platforms that are not disabled. */
+  /** The platforms that can be read and are not disabled. */
   async enabled(): Promise<Component[]> {
-    return (await this.list()).filter((component) => component.enabled);
+    return (await this.list()).filter(isUsable);
   }
 
   /** Whether memory, however old, has the platform: to name it where nothing depends on that. */
   isRegistered(appid: string): boolean {
-    const { last } = this.copy;
-    return last !== undefined && findIn(last, appid) !== undefined;
+    return this.copy.last?.has(appid) ?? false;
   }
 
   /** Whether memory, being fresh, has the platform as enabled. */
   isKnownEnabled(appid: string): boolean {
-    return this.copy.peek()?.readable.get(appid)?.enabled ?? false;
+    const component = this.copy.peek()?.get(appid);
+    return component !== undefined && isUsable(component);
   }
 
   /** @throws {ComponentUnknownError | ComponentUnreadableError} */
   async get(appid: string): Promise<Component> {
     const found = await this.find(appid);
-    if ('error' in found) throw new ComponentUnreadableError(appid, found.error);
+    if (found.problem) throw new ComponentUnreadableError(appid, found.problem);
     return found;
   }
 
   /** For inspection: the platform, readable or not. @throws {ComponentUnknownError} */
-  async find(appid: string): Promise<Component | UnreadableComponent> {
-    const found = findIn(await this.copy.get(), appid) ?? (await this.lookAgain(appid));
+  async find(appid: string): Promise<Component> {
+    const found = (await this.copy.get()).get(appid) ?? (await this.lookAgain(appid));
     if (!found) throw new ComponentUnknownError(appid);
     return found;
   }
@@ -120,14 +112,14 @@ export class ComponentService implements OnModuleInit {
   }
 
   /**
-   * Changes a platform. Where its secrets can't be read, all of them together replace those.
+   * Changes a platform. Where its secrets cannot be read, all of them together replace those.
    * @throws {ComponentUnknownError | ComponentUnreadableError}
    */
-  async change(appid: string, change: ComponentChange): Promise<Component | UnreadableComponent> {
-    const { unreadable } = await this.copy.get();
-    const mends = unreadable.has(appid) && ROTATING_FIELDS.every((field) => change[field]);
+  async change(appid: string, change: ComponentChange): Promise<Component> {
+    const known = (await this.copy.get()).get(appid);
+    const repairs = known?.problem && ROTATING_FIELDS.every((field) => change[field]);
     // What the environment had is unreadable too: its values of now must not count as new ones.
-    const whole = mends ? { ...change, appliedEnvironment: this.environmentOf(appid) } : change;
+    const whole = repairs ? { ...change, appliedEnvironment: this.environmentOf(appid) } : change;
     if (!(await this.store.change(appid, () => whole))) throw new ComponentUnknownError(appid);
     await this.copy.reload();
     return this.find(appid);
@@ -140,7 +132,7 @@ export class ComponentService implements OnModuleInit {
   async endPrevious(
     appid: string,
     fields: readonly RotatingField[] = ROTATING_FIELDS,
-  ): Promise<Component | UnreadableComponent> {
+  ): Promise<Component> {
     if (!(await this.store.endPrevious(appid, fields))) throw new ComponentUnknownError(appid);
     await this.copy.reload();
     return this.find(appid);
@@ -156,27 +148,15 @@ export class ComponentService implements OnModuleInit {
     return this.store.claimStartPush(appid, intervalMs);
   }
 
-  /** What has become unreadable is reported once: a person must act. */
-  private async load(): Promise<Components> {
-    const components = await this.store.all();
-    const { unreadable } = components;
-    for (const { appid, error } of unreadable.values()) {
-      if (this.reportedUnreadable.has(appid)) continue;
-      this.reportedUnreadable.add(appid);
-      const message = 'The secrets of a third-party platform can not be read; it is left out';
-      this.logger.error(message, { componentAppId: appid, reason: error.message });
-    }
-    for (const appid of this.reportedUnreadable) {
-      if (!unreadable.has(appid)) this.reportedUnreadable.delete(appid);
-    }
-    return components;
+  private async load(): Promise<Map<string, Component>> {
+    return new Map((await this.store.all()).map((component) => [component.appid, component]));
   }
 
-  private async lookAgain(appid: string): Promise<Component | UnreadableComponent | undefined> {
+  private async lookAgain(appid: string): Promise<Component | undefined> {
     const now = this.clock.now();
     if (now - this.reloadedForUnknownAt < UNKNOWN_RELOAD_MS) return undefined;
     this.reloadedForUnknownAt = now;
-    return findIn(await this.copy.reload(), appid);
+    return (await this.copy.reload()).get(appid);
   }
 
   /**
@@ -193,12 +173,14 @@ export class ComponentService implements OnModuleInit {
       return;
     }
     try {
-      await this.store.change(componentAppId, (applied) => this.freshOf(settings, applied()));
+      await this.store.change(componentAppId, (applied) =>
+        this.freshOf(settings, namesIn(applied)),
+      );
     } catch (error) {
       const unreadable =
         error instanceof SecretUnreadableError || error instanceof ComponentUnreadableError;
       if (!unreadable) throw error;
-      const message = 'The environment is not applied to a platform that can not be read';
+      const message = 'The environment is not applied to a platform that cannot be read';
       this.logger.warn(message, { componentAppId });
     }
   }
@@ -223,11 +205,8 @@ export class ComponentService implements OnModuleInit {
   }
 }
 
-function findIn(
-  { readable, unreadable }: Components,
-  appid: string,
-): Component | UnreadableComponent | undefined {
-  return readable.get(appid) ?? unreadable.get(appid);
+function isUsable({ enabled, problem }: Component): boolean {
+  return enabled && !problem;
 }
 
 function valuesOf(settings: ComponentSettings): NewComponent & ComponentChange {

@@ -11,19 +11,16 @@ import {
   secretLocation,
   type EncryptedColumn,
 } from '../secrets/encrypted-columns.js';
-import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { ComponentRow } from './component.entity.js';
 import {
   ComponentUnreadableError,
   ROTATING_FIELDS,
   type Component,
-  type ComponentFacts,
-  type Components,
   type EndedCredential,
   type Rotating,
   type RotatingField,
   type StartPushClaim,
-  type UnreadableComponent,
   type UsedCredentials,
 } from './component.js';
 import { PreviousValues } from './previous-values.js';
@@ -93,20 +90,12 @@ export class ComponentStore {
     private readonly audit: AuditService,
   ) {}
 
-  async all(): Promise<Components> {
+  /** All, in the order in which they were added. */
+  async all(): Promise<Component[]> {
     const rows = await this.database.read((manager) =>
       manager.find(ComponentRow, { order: { createdAt: 'ASC', appid: 'ASC' } }),
     );
-    const all: Components = { readable: new Map(), unreadable: new Map() };
-    for (const row of rows) {
-      try {
-        all.readable.set(row.appid, this.toComponent(row));
-      } catch (error) {
-        if (!(error instanceof SecretUnreadableError)) throw error;
-        all.unreadable.set(row.appid, toUnreadable(row, error));
-      }
-    }
-    return all;
+    return rows.map((row) => this.toComponent(row));
   }
 
   /** Whether the row was added; false when the appid is registered already. */
@@ -132,19 +121,19 @@ export class ComponentStore {
 
   /**
    * Changes a row under its lock.
-   * @param decide can look up the names of the values that environments had, and gives the change,
-   * or nothing.
+   * @param decide gets the names of the values that environments had, joined by commas, and gives
+   * the change, or nothing.
    * @returns whether there is such a row.
    * @throws {ComponentUnreadableError} when some of its unreadable secrets would stay.
    */
   async change(
     appid: string,
-    decide: (appliedValues: () => string[]) => ComponentChange | undefined,
+    decide: (appliedEnvironment: Secret) => ComponentChange | undefined,
   ): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const row = await this.lock(manager, appid);
       if (!row) return false;
-      const change = decide(() => this.appliedValues(row));
+      const change = decide(this.appliedEnvironment(row));
       if (!change) return true;
       this.apply(row, change, this.clock.now());
       await manager.save(ComponentRow, row);
@@ -221,8 +210,9 @@ export class ComponentStore {
     row.name = change.name ?? row.name;
     row.enabled = change.enabled ?? row.enabled;
     if (change.appliedEnvironment) {
-      const before = ifReadable(() => this.appliedValues(row)) ?? [];
-      const applied = new Set([...before, ...change.appliedEnvironment]);
+      const before = this.appliedEnvironment(row);
+      const names = before.problem ? [] : namesIn(before);
+      const applied = new Set([...names, ...change.appliedEnvironment]);
       const text = [...applied].slice(-REMEMBERED_VALUES).join(',');
       const column = encryptedColumns.componentAppliedEnvironment;
       row.appliedEnvironment = text ? this.seal(text, column, row.appid) : null;
@@ -230,16 +220,12 @@ export class ComponentStore {
     row.updatedAt = now;
   }
 
-  /** Secrets that can't be read are replaced as a whole: the key may be missing by mistake. */
+  /** Secrets that cannot be read are replaced as a whole: the key may be missing by mistake. */
   private refusePartialRepair(row: ComponentRow, change: ComponentChange): void {
     const given = SECRET_FIELDS.filter((field) => change[field] !== undefined);
     if (given.length === 0 || ROTATING_FIELDS.every((field) => given.includes(field))) return;
-    try {
-      this.toComponent(row);
-    } catch (error) {
-      if (!(error instanceof SecretUnreadableError)) throw error;
-      throw new ComponentUnreadableError(row.appid, error);
-    }
+    const { problem } = this.toComponent(row);
+    if (problem) throw new ComponentUnreadableError(row.appid, problem);
   }
 
   private rotate(
@@ -250,12 +236,13 @@ export class ComponentStore {
   ): void {
     if (value === undefined) return;
     const { columns, changedAt, usedAt, kept } = ROTATING[field];
-    const before = this.currentOf(row, field);
+    const before = row[field] ? this.currentOf(row, field) : undefined;
     if (before?.equals(value)) return;
     const all = this.previousValues(row, field);
     const others = all.without(value);
     const lastUsedAt = row[usedAt] ?? null;
-    const previous = before ? others.with(before.reveal(), now, lastUsedAt, kept) : others;
+    const isKnown = before && !before.problem;
+    const previous = isKnown ? others.with(before.reveal(), now, lastUsedAt, kept) : others;
     this.setPrevious(row, field, previous);
     row[field] = this.seal(value, columns[0], row.appid);
     row[changedAt] = now;
@@ -270,7 +257,7 @@ export class ComponentStore {
   ): EndedCredential[] {
     const { usedAt, gapMs } = ROTATING[field];
     const previous = this.previousValues(row, field);
-    if (!this.currentOf(row, field)?.equals(value.reveal())) {
+    if (!this.currentOf(row, field).equals(value.reveal())) {
       // One that has ended meanwhile, on another host or by an operator, stays so.
       if (previous.find(value.reveal())) {
         this.setPrevious(row, field, previous.used(value.reveal(), at));
@@ -301,17 +288,17 @@ export class ComponentStore {
     this.setPrevious(row, field, previous.with(value, now, lastUsedAt, ROTATING[field].kept));
   }
 
-  private currentOf(row: ComponentRow, field: RotatingField): Secret | undefined {
-    if (!row[field]) return undefined;
-    return ifReadable(() => this.open(row[field], ROTATING[field].columns[0], row.appid));
+  private currentOf(row: ComponentRow, field: RotatingField): Secret {
+    return this.open(row[field], ROTATING[field].columns[0], row.appid);
   }
 
-  /** The values before the current one. Those that can't be read are none: they are on their way out. */
+  /** The values before the current one. Those that cannot be read are none: they are on their way out. */
   private previousValues(row: ComponentRow, field: RotatingField): PreviousValues {
     const { columns, previous, changedAt } = ROTATING[field];
     const stored = row[previous];
-    const text = stored && ifReadable(() => this.open(stored, columns[1], row.appid).reveal());
-    return text ? PreviousValues.parse(text, row[changedAt]) : new PreviousValues([]);
+    const values = stored ? this.open(stored, columns[1], row.appid) : undefined;
+    if (!values || values.problem) return new PreviousValues([]);
+    return PreviousValues.parse(values.reveal(), row[changedAt]);
   }
 
   private setPrevious(row: ComponentRow, field: RotatingField, values: PreviousValues): void {
@@ -320,26 +307,33 @@ export class ComponentStore {
     row[previous] = stored === null ? null : this.seal(stored, columns[1], row.appid);
   }
 
-  private appliedValues({ appliedEnvironment, appid }: ComponentRow): string[] {
-    if (!appliedEnvironment) return [];
-    const column = encryptedColumns.componentAppliedEnvironment;
-    return this.open(appliedEnvironment, column, appid).reveal().split(',');
+  private appliedEnvironment({ appliedEnvironment, appid }: ComponentRow): Secret {
+    return this.open(appliedEnvironment ?? '', encryptedColumns.componentAppliedEnvironment, appid);
   }
 
   private toComponent(row: ComponentRow): Component {
+    const { appid, name, enabled, createdAt, updatedAt } = row;
+    const appSecret = this.rotating(row, 'appSecret');
+    const token = this.rotating(row, 'token');
+    const encodingAesKey = this.rotating(row, 'encodingAesKey');
     return {
-      ...factsOf(row),
-      appSecret: this.rotating(row, 'appSecret'),
-      token: this.rotating(row, 'token'),
-      encodingAesKey: this.rotating(row, 'encodingAesKey'),
+      appid,
+      name,
+      enabled: Boolean(enabled),
+      createdAt,
+      updatedAt,
+      appSecret,
+      token,
+      encodingAesKey,
+      problem: appSecret.current.problem ?? token.current.problem ?? encodingAesKey.current.problem,
     };
   }
 
   private rotating(row: ComponentRow, field: RotatingField): Rotating {
-    const { columns, changedAt, usedAt } = ROTATING[field];
+    const { changedAt, usedAt } = ROTATING[field];
     const { list } = this.previousValues(row, field);
     return {
-      current: this.open(row[field], columns[0], row.appid),
+      current: this.currentOf(row, field),
       previous: list.map(({ value }) => new Secret(value)),
       changedAt: row[changedAt],
       lastUsedAt: row[usedAt],
@@ -356,22 +350,8 @@ export class ComponentStore {
   }
 }
 
-function factsOf({ appid, name, enabled, createdAt, updatedAt }: ComponentRow): ComponentFacts {
-  return { appid, name, enabled: Boolean(enabled), createdAt, updatedAt };
-}
-
-function toUnreadable(row: ComponentRow, error: SecretUnreadableError): UnreadableComponent {
-  const changedAt = Object.fromEntries(
-    ROTATING_FIELDS.map((field) => [field, row[ROTATING[field].changedAt]]),
-  ) as UnreadableComponent['changedAt'];
-  return { ...factsOf(row), changedAt, error };
-}
-
-function ifReadable<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch (error) {
-    if (error instanceof SecretUnreadableError) return undefined;
-    throw error;
-  }
+/** The names of values in a row's `applied_environment`. @throws {SecretUnreadableError} */
+export function namesIn(appliedEnvironment: Secret): string[] {
+  const text = appliedEnvironment.reveal();
+  return text ? text.split(',') : [];
 }

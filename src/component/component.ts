@@ -1,10 +1,9 @@
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
-import type { SecretUnreadableError } from '../secrets/secret-box.js';
 
 /**
  * A credential that can be changed without downtime: the values before stay usable until WeChat
- * uses them no more. Times are Unix milliseconds.
+ * no longer uses them. Times are Unix milliseconds.
  */
 export interface Rotating<T = Secret> {
   current: T;
@@ -31,15 +30,15 @@ export type RotatingField = (typeof ROTATING_FIELDS)[number];
 /** The values that WeChat has used, or taken, in one push or call. */
 export type UsedCredentials = { [F in RotatingField]?: Secret | undefined };
 
-/** A previous value that is accepted no more. */
+/** A previous value that is no longer accepted. */
 export interface EndedCredential {
   field: RotatingField;
   /** Unix milliseconds. */
   replacedAt: number;
 }
 
-/** What is known of a third-party platform without its secrets. */
-export interface ComponentFacts {
+/** A registered third-party platform. */
+export interface Component {
   appid: string;
   name: string;
   enabled: boolean;
@@ -47,29 +46,16 @@ export interface ComponentFacts {
   createdAt: number;
   /** Unix milliseconds. */
   updatedAt: number;
-}
-
-/** A registered third-party platform, decrypted. */
-export interface Component extends ComponentFacts {
   appSecret: Rotating;
   /** Message verification token (消息校验Token). */
   token: Rotating;
   /** Message encryption key (消息加解密Key). */
   encodingAesKey: Rotating;
-}
-
-/** A registered third-party platform whose secrets can't be decrypted: it can only be mended. */
-export interface UnreadableComponent extends ComponentFacts {
-  /** When each credential was changed, in Unix milliseconds. */
-  changedAt: Record<RotatingField, number>;
-  error: SecretUnreadableError;
-}
-
-/** The registered platforms, by appid, in the order in which they were added. */
-export interface Components {
-  readable: Map<string, Component>;
-  /** Those whose secrets can't be decrypted: they keep no other from working. */
-  unreadable: Map<string, UnreadableComponent>;
+  /**
+   * Why a current credential cannot be read: the platform can only be repaired then, and keeps no
+   * other from working.
+   */
+  problem: HubError | undefined;
 }
 
 /** Who may ask WeChat for a push: this caller, or somebody from `nextAt` on. */
@@ -99,9 +85,9 @@ export class ComponentDisabledError extends HubError {
   }
 }
 
-/** The stored credentials of the third-party platform can't be decrypted (503). */
+/** The stored credentials of the third-party platform cannot be decrypted (503). */
 export class ComponentUnreadableError extends HubError {
-  constructor(appid: string, cause: SecretUnreadableError) {
+  constructor(appid: string, cause: HubError) {
     super(
       'component_unreadable',
       `${cause.message}. Restore the master key; if it is lost, give appSecret, token and ` +

@@ -1,12 +1,8 @@
 import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
+import { errorOf, problemView } from '../http/problem-view.js';
 import { componentFields } from '../config/variables.js';
-import {
-  ROTATING_FIELDS,
-  type Component,
-  type Rotating,
-  type UnreadableComponent,
-} from './component.js';
+import { ROTATING_FIELDS, type Component, type Rotating } from './component.js';
 import { isoTime } from '../common/times.js';
 
 const lastUse = timeView
@@ -34,14 +30,12 @@ export const componentView = z.object({
   appSecret: rotatingView,
   token: rotatingView,
   encodingAesKey: rotatingView,
-  error: z
-    .object({ code: z.string(), message: z.string() })
+  error: problemView
     .optional()
     .describe('Why the secrets of this platform can not be read; absent where they can'),
 });
 export type ComponentView = z.infer<typeof componentView>;
 type RotatingView = z.infer<typeof rotatingView>;
-type SecretsView = Pick<ComponentView, 'appSecret' | 'token' | 'encodingAesKey' | 'error'>;
 
 const credentials = {
   appSecret: componentFields.appSecret,
@@ -81,37 +75,21 @@ export const componentChangeBody = z
   .partial()
   .meta({ example: { name: 'Main platform' } });
 
-export function toComponentView(component: Component | UnreadableComponent): ComponentView {
+export function toComponentView(component: Component): ComponentView {
+  const { problem } = component;
+  // Of a platform that cannot be read nothing is in use.
+  const view = (rotating: Rotating): RotatingView =>
+    toRotatingView(problem ? { ...rotating, lastUsedAt: null, previousUses: [] } : rotating);
   return {
     componentAppId: component.appid,
     name: component.name,
     enabled: component.enabled,
     createdAt: isoTime(component.createdAt),
     updatedAt: isoTime(component.updatedAt),
-    ...('error' in component ? toUnreadableView(component) : toSecretsView(component)),
-  };
-}
-
-function toSecretsView(component: Component): SecretsView {
-  return {
-    appSecret: toRotatingView(component.appSecret),
-    token: toRotatingView(component.token),
-    encodingAesKey: toRotatingView(component.encodingAesKey),
-  };
-}
-
-function toUnreadableView({ changedAt, error }: UnreadableComponent): SecretsView {
-  const rotating = (at: number): RotatingView => ({
-    changedAt: isoTime(at),
-    lastUsedAt: null,
-    previousAccepted: false,
-    previous: [],
-  });
-  return {
-    appSecret: rotating(changedAt.appSecret),
-    token: rotating(changedAt.token),
-    encodingAesKey: rotating(changedAt.encodingAesKey),
-    error: { code: error.code, message: error.message },
+    appSecret: view(component.appSecret),
+    token: view(component.token),
+    encodingAesKey: view(component.encodingAesKey),
+    ...errorOf(problem),
   };
 }
 

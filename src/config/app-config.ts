@@ -7,6 +7,7 @@ import { findUnprotected, isLoopback } from './protection.js';
 import {
   variables,
   type InsecureName,
+  type MasterKey,
   type OpenEndpoint,
   type Variable,
   type VariableName,
@@ -24,12 +25,6 @@ export interface ComponentSettings {
   encodingAesKey: Secret;
   previousToken?: Secret;
   previousEncodingAesKey?: Secret;
-}
-
-/** A key for secrets at rest: AES-256, by the id that stands in every value it encrypted. */
-export interface MasterKey {
-  id: string;
-  key: Buffer;
 }
 
 export type DatabaseSettings = { type: 'sqlite'; path: string } | { type: 'mysql'; url: Secret };
@@ -201,7 +196,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
     },
     callbackTimestampWindowSeconds: v.CALLBACK_TIMESTAMP_WINDOW_SECONDS,
     adminToken: secretOrNone(v.ADMIN_TOKEN),
-    masterKeys: v.MASTER_KEYS?.split(',').map((entry) => toMasterKey(entry.trim())),
+    masterKeys: v.MASTER_KEYS,
     legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
     messageRetentionDays: v.MESSAGE_RETENTION_DAYS,
@@ -252,9 +247,4 @@ function toComponent(v: VariableValues): ComponentSettings | undefined {
 
 function secretOrNone(value: string | undefined): Secret | undefined {
   return value === undefined ? undefined : new Secret(value);
-}
-
-function toMasterKey(entry: string): MasterKey {
-  const colon = entry.indexOf(':');
-  return { id: entry.slice(0, colon), key: Buffer.from(entry.slice(colon + 1), 'base64') };
 }

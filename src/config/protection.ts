@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { timingSafeEqual } from 'node:crypto';
 import { parseMysqlUrl } from './mysql-url.js';
-import { variables, type InsecureName, type VariableValues } from './variables.js';
+import { parseMasterKey, variables, type InsecureName, type VariableValues } from './variables.js';
 
 /** What of the settings undoes a protection. */
 export interface ProtectionFindings {
@@ -60,20 +60,11 @@ function samplesIn(values: VariableValues): ProtectionFindings['refused'] {
   if (values.ADMIN_TOKEN === variables.ADMIN_TOKEN.example) {
     refused.push({ name: 'ADMIN_TOKEN', what: what('openssl rand -hex 24') });
   }
-  const [sample] = keysOf(variables.MASTER_KEYS.example);
-  if (keysOf(values.MASTER_KEYS).some((key) => isSame(key, sample))) {
+  const sample = parseMasterKey(variables.MASTER_KEYS.example);
+  if (values.MASTER_KEYS?.some(({ key }) => sample && timingSafeEqual(key, sample.key))) {
     refused.push({ name: 'MASTER_KEYS', what: what('openssl rand -base64 32') });
   }
   return refused;
-}
-
-function keysOf(list: string | undefined): Buffer[] {
-  if (list === undefined) return [];
-  return list.split(',').map((entry) => Buffer.from(entry.split(/:(.*)/s)[1] ?? '', 'base64'));
-}
-
-function isSame(key: Buffer, sample: Buffer | undefined): boolean {
-  return sample?.length === key.length && timingSafeEqual(key, sample);
 }
 
 function weakenings(values: VariableValues, env: Record<string, string | undefined>): Weakening[] {

@@ -90,16 +90,25 @@ const host = z.string().superRefine((text, context) => {
   const message = hostProblem(text);
   if (message) context.addIssue({ code: 'custom', message });
 });
+/** A key for secrets at rest: AES-256, by the id that stands in every value it encrypted. */
+export interface MasterKey {
+  id: string;
+  /** 32 bytes. */
+  key: Buffer;
+}
+const MASTER_KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const masterKeys = z
   .string()
+  .transform((list) => list.split(',').map((entry) => parseMasterKey(entry.trim())))
+  .refine((keys) => keys.every((key) => MASTER_KEY_ID.test(key?.id ?? '')), {
+    error: 'must be a list of id:base64, each key 32 bytes, separated by commas',
+    abort: true,
+  })
+  .transform((keys) => keys.filter((key) => key !== undefined))
   .refine(
-    (list) => list.split(',').every((entry) => isMasterKey(entry.trim())),
-    'must be a list of id:base64, each key 32 bytes, separated by commas',
-  )
-  .refine((list) => {
-    const ids = list.split(',').map((entry) => entry.trim().split(':')[0]);
-    return new Set(ids).size === ids.length;
-  }, 'must not have two keys of one id');
+    (keys) => new Set(keys.map(({ id }) => id)).size === keys.length,
+    'must not have two keys of one id',
+  );
 const OPEN_ENDPOINTS = ['docs', 'metrics'] as const;
 export type OpenEndpoint = (typeof OPEN_ENDPOINTS)[number];
 const proxyUrl = z
@@ -198,9 +207,11 @@ function isNetwork(entry: string): boolean {
   return /^\d{1,3}$/.test(prefix) && Number(prefix) >= shortest && Number(prefix) <= longest;
 }
 
-function isMasterKey(entry: string): boolean {
-  const [id, key] = entry.split(/:(.*)/s);
-  return /^[A-Za-z0-9_-]{1,32}$/.test(id ?? '') && Buffer.from(key ?? '', 'base64').length === 32;
+/** A key as `id:base64`; undefined for a text that is none. */
+export function parseMasterKey(text: string): MasterKey | undefined {
+  const [id, encoded = ''] = text.split(/:(.*)/s);
+  const key = Buffer.from(encoded, 'base64');
+  return id && key.length === 32 ? { id, key } : undefined;
 }
 
 function wholeNumber(min: number, max: number, preset: number): z.ZodType<number> {

@@ -1,8 +1,15 @@
 import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
-import type { StartProblem } from './start-problem.js';
 import { codeOf } from './database-error.js';
+
+/** Why the database can not be had at the start. */
+export interface StartProblem {
+  /** One line for the person who can change it, with nothing secret in it. */
+  what: string;
+  /** Whether it stays as it is for as long as nobody changes something. */
+  lasting: boolean;
+}
 
 /** Below so many free bytes SQLite can not even make the index of its log (32 KiB). */
 const FULL_BELOW = 64 * 1024;

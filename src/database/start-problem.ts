@@ -1,15 +1,7 @@
 import type { DataSourceOptions } from 'typeorm';
 import { ConfigError } from '../config/app-config.js';
 import { codeOf } from './database-error.js';
-import { sqliteStartProblem } from './sqlite-file.js';
-
-/** Why the database can not be had at the start. */
-export interface StartProblem {
-  /** One line for the person who can change it, with nothing secret in it. */
-  what: string;
-  /** Whether it stays as it is for as long as nobody changes something. */
-  lasting: boolean;
-}
+import { sqliteStartProblem, type StartProblem } from './sqlite-file.js';
 
 type MysqlOptions = Extract<DataSourceOptions, { type: 'mysql' | 'mariadb' }>;
 

@@ -69,12 +69,12 @@ export class DeliveryRecorder {
   }
 
   private add(plan: Plan, push: Push, subscription: Subscription): void {
-    const { id: subscriptionId, mode, error } = subscription;
+    const { id: subscriptionId, mode, problem } = subscription;
     const deliveryId = uuidv7();
     const orderKey = orderKeyOf(subscription, push);
     const left = plan.room.get(subscriptionId) ?? this.worker.room(subscriptionId);
     // A message without an account came to the platform's own URL, which is answered at once.
-    const isAwaited = mode === 'responder' && !error && push.authorizerAppId !== null;
+    const isAwaited = mode === 'responder' && !problem && push.authorizerAppId !== null;
     const fits = left > 0 && push.text.length <= plan.textRoom;
     const inHand = isAwaited || (orderKey === null && fits);
     const now = this.clock.now();

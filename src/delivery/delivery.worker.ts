@@ -61,7 +61,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     // What waits in the database has come before.
     if (this.stopping || this.due.has(subscriptionId)) return 0;
     const subscription = this.subscriptions.find(subscriptionId);
-    if (subscription?.error) return 0;
+    if (subscription?.problem) return 0;
     const failing = (subscription?.failingSince ?? null) !== null;
     return this.lanes[failing ? 'appetite' : 'room'](subscriptionId);
   }
@@ -147,7 +147,7 @@ export class DeliveryWorker implements OnModuleDestroy {
 
   private async claim(id: string): Promise<void> {
     const subscription = this.subscriptions.find(id);
-    if (!subscription?.enabled || subscription.error) return;
+    if (!subscription?.enabled || subscription.problem) return;
     const inHand = (deliveryId: string): boolean => this.lanes.has(deliveryId);
     const how = subscription.ordered ? 'claimOrdered' : 'claim';
     const time = this.claimTime();
@@ -206,8 +206,8 @@ export class DeliveryWorker implements OnModuleDestroy {
     const { deliveryId, orderKey } = job;
     const subscription = this.subscriptions.find(job.subscriptionId);
     if (!subscription) return this.attempts.cancel(deliveryId, 'The subscription was removed');
-    const { enabled, error } = subscription;
-    if (!enabled || error || this.stopping) return this.attempts.giveBack(job);
+    const { enabled, problem } = subscription;
+    if (!enabled || problem || this.stopping) return this.attempts.giveBack(job);
     // It waited too long for its turn: another process may take it up while it is tried here.
     if (job.leaseUntil - this.clock.now() < this.attempts.timeoutMs) return;
     const { signal } = this.stop;
@@ -222,7 +222,7 @@ export class DeliveryWorker implements OnModuleDestroy {
   /** Takes up the one of the same account that has waited for one that has ended. */
   async next(subscriptionId: string, orderKey: string): Promise<void> {
     const subscription = this.subscriptions.find(subscriptionId);
-    if (this.stopping || !subscription?.enabled || subscription.error) return;
+    if (this.stopping || !subscription?.enabled || subscription.problem) return;
     const time = this.claimTime();
     const claimed = await this.store.claimNext(orderKey, time);
     await this.takeUp(subscriptionId, claimed, time.until);

@@ -39,7 +39,7 @@ export class ResponderService implements OnModuleDestroy {
   /** Whether a responder is asked about such a push; from memory. */
   hasResponder(push: FilteredPush): boolean {
     const responder = responderOf(this.subscriptions.known, push);
-    return responder !== undefined && !responder.error;
+    return responder !== undefined && !responder.problem;
   }
 
   /** A message has been recorded, and with it the delivery to its responder, which is awaited. */
@@ -62,7 +62,7 @@ export class ResponderService implements OnModuleDestroy {
     const subscription = job && this.subscriptions.find(job.subscriptionId);
     // What nobody calls is taken up when its lease ends.
     if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
-    if (subscription.error) return undefined;
+    if (subscription.problem) return undefined;
     const budgetMs = Math.min(subscription.budgetMs, MAX_BUDGET_MS);
     const left = Math.min(push.receivedAt + budgetMs - this.clock.now(), leftMs);
     return new Promise((resolve) => {

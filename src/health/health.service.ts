@@ -14,8 +14,6 @@ import { isoTime } from '../common/times.js';
 
 /** A database that takes longer than this to answer counts as down, in milliseconds. */
 const DATABASE_LIMIT_MS = 2000;
-/** Of a platform whose secrets can't be read: nothing that it has can be used. */
-const UNREADABLE = { ticket: 'down', token: 'down' } as const;
 
 /** Whether this process can do its work: for load balancers and people. */
 @Injectable()
@@ -63,16 +61,15 @@ export class HealthService {
 
   private async componentStatuses(): Promise<ReadyView['components']> {
     const tickets = new Map((await this.tickets.all()).map((ticket) => [ticket.appId, ticket]));
-    const readable = await this.components.enabled();
-    const unreadable = (await this.components.unreadable()).filter(({ enabled }) => enabled);
-    return Promise.all([
-      ...readable.map(async ({ appid }) => ({
+    const enabled = (await this.components.list()).filter((component) => component.enabled);
+    return Promise.all(
+      enabled.map(async ({ appid, problem }) => ({
         componentAppId: appid,
-        ticket: this.ticketStatus(tickets.get(appid)),
-        token: await this.tokenStatus(appid),
+        // Of a platform whose secrets cannot be read nothing can be used.
+        ticket: problem ? 'down' : this.ticketStatus(tickets.get(appid)),
+        token: problem ? 'down' : await this.tokenStatus(appid),
       })),
-      ...unreadable.map(({ appid }) => ({ componentAppId: appid, ...UNREADABLE })),
-    ]);
+    );
   }
 
   private ticketStatus(ticket: Ticket | undefined): HealthStatus {

@@ -86,7 +86,7 @@ export class MetricsService implements OnApplicationShutdown {
     this.gaugePerComponent(
       'hub_ticket_age_seconds',
       'Seconds since WeChat made the newest ticket; absent while there is none',
-      ({ ticket }) => ticket && ticketAgeMs(ticket, this.clock.now()) / 1000,
+      ({ ticket }) => ticketAgeMs(ticket, this.clock.now()) / 1000,
     );
     this.gaugePerComponent(
       'hub_token_remaining_seconds',
@@ -101,13 +101,13 @@ export class MetricsService implements OnApplicationShutdown {
   }
 
   /**
-   * A gauge that is read when Prometheus asks, one value per enabled platform. A database that is
-   * down leaves the values out and not the scrape.
+   * A gauge that is read when Prometheus asks, one finite value per enabled platform. A database
+   * that is down leaves the values out and not the scrape.
    */
   private gaugePerComponent(
     name: string,
     help: string,
-    value: (credentials: Credentials) => number | undefined,
+    value: (credentials: Credentials) => number,
   ): void {
     const collect = async (): Promise<void> => {
       // The gauges of one scrape share one reading.
@@ -115,7 +115,7 @@ export class MetricsService implements OnApplicationShutdown {
       gauge.reset();
       for (const credentials of all) {
         const current = value(credentials);
-        if (current !== undefined) gauge.set({ component: credentials.appid }, current);
+        if (Number.isFinite(current)) gauge.set({ component: credentials.appid }, current);
       }
     };
     const gauge: Gauge<'component'> = new Gauge({

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
-import { ConfigError, type AppConfig, type MasterKey } from '../config/app-config.js';
+import { ConfigError, type AppConfig } from '../config/app-config.js';
+import { parseMasterKey, type MasterKey } from '../config/variables.js';
 
 /** Beginning of the ids of keys that stand in a `master.key`; the first ones were called just so. */
 export const FILE_KEY_ID = 'file';
@@ -55,14 +56,13 @@ async function fileKey(path: string, findKeyInUse: FindKeyInUse): Promise<Master
     if (inUse !== undefined && !isThere(path)) throw keyLost(path, inUse);
     makeKeyFile(path);
   }
-  const [id, encoded] = readKeyFile(path).trim().split(/:(.*)/s);
-  const key = Buffer.from(encoded ?? '', 'base64');
-  if (!id || key.length !== 32) {
+  const key = parseMasterKey(readKeyFile(path).trim());
+  if (!key) {
     throw new ConfigError([
       `  MASTER_KEYS: the key file ${path} is damaged; restore it, or set MASTER_KEYS`,
     ]);
   }
-  return { id, key };
+  return key;
 }
 
 /** A file that can not be seen is not one that is missing: no key may be made in its place. */

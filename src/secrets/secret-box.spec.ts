@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { describe, expect, it, vi } from 'vitest';
 import { SecretBox, SecretUnreadableError } from './secret-box.js';
 
 const K1 = { id: 'k1', key: Buffer.alloc(32, 1) };
@@ -30,7 +31,7 @@ describe('the secret box', () => {
     ['no place', ''],
   ])('does not open for %s', (_, place) => {
     const sealed = box.seal(SECRET, PLACE);
-    expect(() => box.open(sealed, place)).toThrow(SecretUnreadableError);
+    expect(box.open(sealed, place).problem).toBeInstanceOf(SecretUnreadableError);
   });
 
   it('does not open a value of which one bit was changed, wherever', () => {
@@ -41,30 +42,33 @@ describe('the secret box', () => {
       const changed = Buffer.from(bytes);
       changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
       const value = sealed.slice(0, start) + changed.toString('base64url');
-      expect(() => box.open(value, PLACE), `byte ${index}`).toThrow(SecretUnreadableError);
+      const { problem } = box.open(value, PLACE);
+      expect(problem, `byte ${index}`).toBeInstanceOf(SecretUnreadableError);
     }
   });
 
   it.each(['enc:v1:', 'enc:v1:k1:', 'enc:v1:k1:AAAA', 'enc:v1:k1', 'enc:v1:k1:!!!!'])(
     'does not open the fragment %s',
     (fragment) => {
-      expect(() => box.open(fragment, PLACE)).toThrow(SecretUnreadableError);
+      expect(box.open(fragment, PLACE).problem).toBeInstanceOf(SecretUnreadableError);
     },
   );
 
   it('names the place and the key that is missing, and nothing of the value', () => {
     const sealed = new SecretBox([K2]).seal(SECRET, PLACE);
-    const error = thrownBy(() => box.open(sealed, PLACE));
-    expect(error).toMatchObject({ code: 'secret_unreadable', status: 500, level: 'error' });
-    expect(error.message).toContain(PLACE);
-    expect(error.message).toContain('MASTER_KEYS has no key "k2"');
-    expect(error.message).not.toContain(sealed.slice('enc:v1:k2:'.length));
+    const secret = box.open(sealed, PLACE);
+    const { problem } = secret;
+    expect(problem).toMatchObject({ code: 'secret_unreadable', status: 500, level: 'error' });
+    expect(problem?.message).toContain(PLACE);
+    expect(problem?.message).toContain('MASTER_KEYS has no key "k2"');
+    expect(problem?.message).not.toContain(sealed.slice('enc:v1:k2:'.length));
+    expect(() => secret.reveal()).toThrow(problem);
   });
 
   it('does not open a value whose key id was written over with another key', () => {
     const both = new SecretBox([K1, K2]);
     const swapped = new SecretBox([K2]).seal(SECRET, PLACE).replace(':k2:', ':k1:');
-    expect(() => both.open(swapped, PLACE)).toThrow(SecretUnreadableError);
+    expect(both.open(swapped, PLACE).problem).toBeInstanceOf(SecretUnreadableError);
   });
 
   it('seals with the first key and opens with all', () => {
@@ -73,7 +77,21 @@ describe('the secret box', () => {
     const sealed = rotated.seal(SECRET, PLACE);
     expect(sealed.startsWith(rotated.currentPrefix)).toBe(true);
     expect(rotated.currentPrefix).toBe('enc:v1:k2:');
-    expect(() => box.open(sealed, PLACE)).toThrow(SecretUnreadableError);
+    expect(box.open(sealed, PLACE).problem).toBeInstanceOf(SecretUnreadableError);
+  });
+
+  it('logs what it cannot open once for each place, and again after it could', () => {
+    const error = vi.spyOn(Logger.prototype, 'error').mockReturnValue();
+    const well = box.seal(SECRET, PLACE);
+    const opened = [well, 'enc:v1:', 'enc:v1:', 'enc:v1:k2:AAAA', well, 'enc:v1:'];
+    for (const stored of opened) box.open(stored, PLACE);
+    box.open('enc:v1:', 'another.place:1');
+    expect(error.mock.calls.map(([message]) => /in (\S+) /.exec(message)?.[1])).toEqual([
+      PLACE,
+      PLACE,
+      'another.place:1',
+    ]);
+    error.mockRestore();
   });
 
   it('takes a value without the mark as it is: an earlier version wrote it', () => {
@@ -84,12 +102,3 @@ describe('the secret box', () => {
     expect(() => new SecretBox([])).toThrow('At least one master key');
   });
 });
-
-function thrownBy(work: () => unknown): Error {
-  try {
-    work();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('Nothing was thrown');
-}

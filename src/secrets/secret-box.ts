@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import type { MasterKey } from '../config/app-config.js';
+import { Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { MasterKey } from '../config/variables.js';
 import { HubError } from '../common/hub-error.js';
 import { constantTimeEqual, Secret } from '../common/secret.js';
 import { FILE_KEY_ID } from './master-keys.js';
@@ -8,8 +10,10 @@ import { FILE_KEY_ID } from './master-keys.js';
 export const SEALED_PREFIX = 'enc:v1:';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+/** Places of which it is remembered that their problem was logged. */
+const REMEMBERED = 10_000;
 
-/** A stored secret can't be read: its key is not in `MASTER_KEYS`, or the value was tampered with. */
+/** A stored secret cannot be read: its key is not in `MASTER_KEYS`, or the value was tampered with. */
 export class SecretUnreadableError extends HubError {
   constructor(location: string, why: string, cause?: unknown) {
     super('secret_unreadable', `The secret in ${location} can't be decrypted: ${why}`, {
@@ -25,6 +29,8 @@ export class SecretUnreadableError extends HubError {
  * associated data, so a value copied to another row does not decrypt there.
  */
 export class SecretBox {
+  private readonly logger = new Logger(SecretBox.name);
+  private readonly logged = new LRUCache<string, true>({ max: REMEMBERED });
   private readonly byId: Map<string, Buffer>;
   private readonly first: MasterKey;
 
@@ -48,25 +54,18 @@ export class SecretBox {
   /**
    * Decrypts a stored value; one without the mark was written by a version that did not encrypt,
    * or by a setting that keeps it readable, and is taken as it is.
-   * @throws {SecretUnreadableError}
+   * @returns for one that cannot be decrypted a Secret whose `problem` is a
+   * {@link SecretUnreadableError}; it is logged once for each place, since a person must act.
    */
   open(stored: string, location: string): Secret {
-    if (!stored.startsWith(SEALED_PREFIX)) return new Secret(stored);
-    const [keyId = '', encoded = ''] = stored.slice(SEALED_PREFIX.length).split(':');
-    const key = this.byId.get(keyId);
-    if (!key) throw new SecretUnreadableError(location, missingKey(keyId));
-    try {
-      const sealed = Buffer.from(encoded, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
-        authTagLength: TAG_BYTES,
-      });
-      decipher.setAAD(Buffer.from(location));
-      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
-      const plain = [decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
-      return new Secret(Buffer.concat(plain).toString('utf8'));
-    } catch (error) {
-      throw new SecretUnreadableError(location, 'it was not written for this place', error);
+    const secret = new Secret(this.decrypt(stored, location));
+    const { problem } = secret;
+    if (!problem) this.logged.delete(location);
+    else if (!this.logged.has(location)) {
+      this.logged.set(location, true);
+      this.logger.error(problem.message, { code: problem.code });
     }
+    return secret;
   }
 
   /**
@@ -86,6 +85,25 @@ export class SecretBox {
   /** Beginning of every value under the first key, to find those that are not. */
   get currentPrefix(): string {
     return `${SEALED_PREFIX}${this.first.id}:`;
+  }
+
+  private decrypt(stored: string, location: string): string | SecretUnreadableError {
+    if (!stored.startsWith(SEALED_PREFIX)) return stored;
+    const [keyId = '', encoded = ''] = stored.slice(SEALED_PREFIX.length).split(':');
+    const key = this.byId.get(keyId);
+    if (!key) return new SecretUnreadableError(location, missingKey(keyId));
+    try {
+      const sealed = Buffer.from(encoded, 'base64url');
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(Buffer.from(location));
+      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+      const plain = [decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
+      return Buffer.concat(plain).toString('utf8');
+    } catch (error) {
+      return new SecretUnreadableError(location, 'it was not written for this place', error);
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import { APP_CONFIG, ConfigError, type AppConfig } from '../config/app-config.js
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
-import { SecretBox, SecretUnreadableError } from './secret-box.js';
+import { SecretBox } from './secret-box.js';
 
 /** Rows that one transaction rewrites. */
 const BATCH = 200;
@@ -37,7 +37,7 @@ export class SecretRotation {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
-  /** One value that can not be read keeps no other from being rewritten. @throws {ConfigError} */
+  /** One value that cannot be read keeps no other from being rewritten. @throws {ConfigError} */
   async run(): Promise<RotatedColumn[]> {
     await this.refuseEmptyDatabase();
     const done: RotatedColumn[] = [];
@@ -101,23 +101,17 @@ export class SecretRotation {
       for (const row of rows) {
         const ids = identity.map((name) => String(row[name]));
         const stored = String(row.value);
-        const sealed = this.reseal(stored, secretLocation({ table, column, identity }, ...ids));
-        if (sealed === undefined) counts.unreadable += 1;
-        else counts.rewritten += await affectedBy(manager, statement, [sealed, ...ids, stored]);
+        const location = secretLocation({ table, column, identity }, ...ids);
+        const secret = this.box.open(stored, location);
+        if (secret.problem) {
+          counts.unreadable += 1;
+          continue;
+        }
+        const sealed = this.box.seal(secret.reveal(), location);
+        counts.rewritten += await affectedBy(manager, statement, [sealed, ...ids, stored]);
       }
       return counts;
     }, LONG_WORK_LIMIT_MS);
-  }
-
-  /** The value under the first key; undefined for one that can not be read, which is logged. */
-  private reseal(stored: string, location: string): string | undefined {
-    try {
-      return this.box.seal(this.box.open(stored, location).reveal(), location);
-    } catch (error) {
-      if (!(error instanceof SecretUnreadableError)) throw error;
-      this.logger.error(error.message);
-      return undefined;
-    }
   }
 }
 

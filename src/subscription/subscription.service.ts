@@ -5,6 +5,7 @@ import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { SubscriptionStore, type SubscriptionValues } from './subscription.store.js';
 import {
+  FilterUnreadableError,
   SubscriptionUnknownError,
   SubscriptionUnreadableError,
   type Subscription,
@@ -21,7 +22,6 @@ const REFRESH_AFTER_MS = 5000;
 export class SubscriptionService implements OnModuleInit {
   private readonly logger = new Logger(SubscriptionService.name);
   private readonly copy: HeldCopy<Subscription[]>;
-  private readonly reportedUnreadable = new Set<string>();
 
   constructor(
     private readonly store: SubscriptionStore,
@@ -68,7 +68,8 @@ export class SubscriptionService implements OnModuleInit {
   /** One that can be sent to. @throws {SubscriptionUnknownError | SubscriptionUnreadableError} */
   async getReadable(id: string): Promise<Subscription> {
     const subscription = await this.get(id);
-    if (subscription.error) throw new SubscriptionUnreadableError(id, subscription.error);
+    const { problem } = subscription;
+    if (problem) throw new SubscriptionUnreadableError(id, problem);
     return subscription;
   }
 
@@ -88,11 +89,7 @@ export class SubscriptionService implements OnModuleInit {
 
   /** @throws {HubError} 404 `subscription_unknown`, 400 `target_refused` or `subscription_invalid` */
   async change(id: string, change: Partial<SubscriptionValues>): Promise<Subscription> {
-    const changed = await this.store.change(id, (before) => {
-      const values = { ...valuesOf(before), ...change };
-      this.check(values);
-      return values;
-    });
+    const changed = await this.store.change(id, change, (after) => this.check(after));
     if (!changed) throw new SubscriptionUnknownError(id);
     await this.copy.reload();
     return this.get(id);
@@ -114,26 +111,17 @@ export class SubscriptionService implements OnModuleInit {
     return subscription;
   }
 
+  /** What is wrong with a secret the box has logged; a filter is logged here, when it goes wrong. */
   private async load(): Promise<Subscription[]> {
     const all = await this.store.all();
-    this.report(all);
+    const isBroken = (one?: Subscription): boolean => one?.problem instanceof FilterUnreadableError;
+    for (const one of all) {
+      if (!isBroken(one) || isBroken(this.find(one.id))) continue;
+      const { id, name, problem } = one;
+      const message = 'A subscription cannot be read; nothing is sent to it';
+      this.logger.error(message, { subscriptionId: id, name, reason: problem?.message });
+    }
     return all;
-  }
-
-  /** What has become unreadable is reported once: a person must act. */
-  private report(all: Subscription[]): void {
-    const unreadable = new Set<string>();
-    for (const { id, name, error } of all) {
-      if (!error) continue;
-      unreadable.add(id);
-      if (this.reportedUnreadable.has(id)) continue;
-      this.reportedUnreadable.add(id);
-      const message = 'A subscription can not be read; nothing is sent to it';
-      this.logger.error(message, { subscriptionId: id, name, reason: error.message });
-    }
-    for (const id of this.reportedUnreadable) {
-      if (!unreadable.has(id)) this.reportedUnreadable.delete(id);
-    }
   }
 
   private check({ url, mode, ordered, kinds }: SubscriptionValues): void {
@@ -148,12 +136,4 @@ export class SubscriptionService implements OnModuleInit {
 
 function invalid(message: string): HubError {
   return new HubError('subscription_invalid', message, { status: 400 });
-}
-
-function valuesOf(subscription: Subscription): SubscriptionValues {
-  const { name, url, mode, format, componentAppId, authorizerAppId } = subscription;
-  const { kinds, types, ordered, lateReply, splitText, budgetMs, enabled } = subscription;
-  const filter = { componentAppId, authorizerAppId, kinds, types };
-  const answers = { lateReply, splitText, budgetMs };
-  return { name, url, mode, format, ...filter, ordered, ...answers, enabled };
 }

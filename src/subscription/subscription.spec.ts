@@ -51,6 +51,7 @@ function subscription(values: Partial<Subscription>): Subscription {
     disabledReason: null,
     createdAt: 1000,
     updatedAt: 1000,
+    problem: undefined,
     ...values,
   };
 }

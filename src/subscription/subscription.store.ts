@@ -1,22 +1,27 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
 import { AuditService } from '../auth/audit.service.js';
 import type { PushKind } from '../callback/push.js';
 import { Clock } from '../common/clock.js';
 import { isOverSql } from '../common/clock-trust.js';
-import { HubError } from '../common/hub-error.js';
-import { Secret } from '../common/secret.js';
+import type { Secret } from '../common/secret.js';
 import { Database } from '../database/database.js';
 import {
   encryptedColumns,
   secretLocation,
   type EncryptedColumn,
 } from '../secrets/encrypted-columns.js';
-import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { FAILING_POLICY } from './failing.js';
 import { SubscriptionRow } from './subscription.entity.js';
-import type { Subscription, SubscriptionFormat, SubscriptionMode } from './subscription.js';
+import {
+  FilterUnreadableError,
+  type Subscription,
+  type SubscriptionFormat,
+  type SubscriptionMode,
+} from './subscription.js';
 
 const { subscriptionSecret, subscriptionPreviousSecret } = encryptedColumns;
 /** What a row says of a target that is well. */
@@ -50,7 +55,7 @@ export class SubscriptionStore {
     private readonly audit: AuditService,
   ) {}
 
-  /** All, oldest first; those that can't be read have their `error`. */
+  /** All, oldest first, readable or not. */
   async all(): Promise<Subscription[]> {
     const rows = await this.database.read((manager) =>
       manager.find(SubscriptionRow, { order: { createdAt: 'ASC', id: 'ASC' } }),
@@ -82,38 +87,42 @@ export class SubscriptionStore {
   }
 
   /**
-   * Changes a row under its lock. A list that can't be read stays until it is replaced.
-   * @param decide gives the new values; what it throws undoes the change.
+   * Changes a row under its lock; what is not given stays, readable or not.
+   * @param check gets the values as they will be; what it throws undoes the change.
    * @returns whether there is such a row.
    */
-  async change(id: string, decide: (before: Subscription) => SubscriptionValues): Promise<boolean> {
+  async change(
+    id: string,
+    change: Partial<SubscriptionValues>,
+    check: (after: SubscriptionValues) => void,
+  ): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const row = await this.lock(id, manager);
       if (!row) return false;
       const before = this.toSubscription(row);
-      const values = decide(before);
+      check({ ...before, ...change });
       // What was disabled for its failures starts afresh when it is enabled.
       const afresh = { ...WELL, disabledAt: null, disabledReason: null };
-      const enabled = values.enabled && !before.enabled ? afresh : {};
-      const lists = keptLists(row, before, values);
-      const change = { ...columnsOf(values), ...lists, ...enabled, updatedAt: this.clock.now() };
-      await manager.update(SubscriptionRow, { id }, change);
+      const enabled = change.enabled && !before.enabled ? afresh : {};
+      const columns = { ...columnsOf(change), ...enabled, updatedAt: this.clock.now() };
+      await manager.update(SubscriptionRow, { id }, columns);
       await this.audit.within(manager);
       return true;
     });
   }
 
-  /** A secret that can't be read is forgotten. @returns whether there is such a row. */
+  /** A secret that cannot be read is forgotten. @returns whether there is such a row. */
   async rotateSecret(id: string, secret: Secret): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const row = await this.lock(id, manager);
       if (!row) return false;
-      const before = this.ifReadable(row.secret, subscriptionSecret, id);
+      const before = this.open(row.secret, subscriptionSecret, id);
       const now = this.clock.now();
       const change = {
         secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
-        previousSecret:
-          before && this.box.seal(before.reveal(), secretLocation(subscriptionPreviousSecret, id)),
+        previousSecret: before.problem
+          ? null
+          : this.box.seal(before.reveal(), secretLocation(subscriptionPreviousSecret, id)),
         secretChangedAt: now,
         updatedAt: now,
       };
@@ -179,46 +188,33 @@ export class SubscriptionStore {
   }
 
   private toSubscription(row: SubscriptionRow): Subscription {
-    const { id } = row;
-    const [kinds, types] = [listOf('kinds', row.kinds), listOf('types', row.types)];
+    const { id, previousSecret } = row;
+    const [kinds, types] = [listIn(row, 'kinds'), listIn(row, 'types')];
     const secret = this.open(row.secret, subscriptionSecret, id);
-    const error = [kinds, types, secret].find((value) => value instanceof HubError);
     return {
       ...row,
       mode: row.mode as SubscriptionMode,
       format: row.format as SubscriptionFormat,
-      kinds: kinds instanceof HubError ? [] : (kinds as PushKind[] | null),
-      types: types instanceof HubError ? [] : types,
+      kinds: kinds.list as PushKind[] | null,
+      types: types.list,
       ordered: Boolean(row.ordered),
       lateReply: Boolean(row.lateReply),
       splitText: Boolean(row.splitText),
       enabled: Boolean(row.enabled),
-      secret: secret instanceof HubError ? new Secret('') : secret,
-      previousSecret: this.ifReadable(row.previousSecret, subscriptionPreviousSecret, id),
-      ...(error instanceof HubError && { error }),
+      secret,
+      previousSecret:
+        previousSecret === null ? null : this.open(previousSecret, subscriptionPreviousSecret, id),
+      problem: kinds.problem ?? types.problem ?? secret.problem,
     };
   }
 
-  /** Null for one that can't be read: a secret on its way out is no reason to send nothing. */
-  private ifReadable(stored: string | null, column: EncryptedColumn, id: string): Secret | null {
-    const secret = stored === null ? null : this.open(stored, column, id);
-    return secret instanceof HubError ? null : secret;
-  }
-
-  private open(stored: string, column: EncryptedColumn, id: string): Secret | HubError {
-    try {
-      return this.box.open(stored, secretLocation(column, id));
-    } catch (error) {
-      if (error instanceof SecretUnreadableError) return error;
-      throw error;
-    }
+  private open(stored: string, column: EncryptedColumn, id: string): Secret {
+    return this.box.open(stored, secretLocation(column, id));
   }
 }
 
-function columnsOf(values: SubscriptionValues): Omit<SubscriptionValues, 'kinds' | 'types'> & {
-  kinds: string | null;
-  types: string | null;
-} {
+/** The columns of the given values. */
+function columnsOf<V extends Partial<SubscriptionValues>>(values: V) {
   const { kinds, types } = values;
   return {
     ...values,
@@ -227,27 +223,16 @@ function columnsOf(values: SubscriptionValues): Omit<SubscriptionValues, 'kinds'
   };
 }
 
-/** Lists that a change leaves as they are stand in the row as before, readable or not. */
-function keptLists(
+/** A list of the filter; one that cannot be read means no push. */
+function listIn(
   row: SubscriptionRow,
-  before: Subscription,
-  values: SubscriptionValues,
-): Partial<Pick<SubscriptionRow, 'kinds' | 'types'>> {
-  return {
-    ...(values.kinds === before.kinds && { kinds: row.kinds }),
-    ...(values.types === before.types && { types: row.types }),
-  };
-}
-
-function listOf(column: string, stored: string | null): string[] | null | HubError {
-  if (stored === null) return null;
+  column: 'kinds' | 'types',
+): { list: string[] | null; problem?: FilterUnreadableError } {
+  const stored = row[column];
+  if (stored === null) return { list: null };
   try {
-    const list: unknown = JSON.parse(stored);
-    if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
+    return { list: z.array(z.string()).parse(JSON.parse(stored)) };
   } catch {
-    // It is told below.
+    return { list: [], problem: new FilterUnreadableError(column) };
   }
-  return new HubError('list_unreadable', `The list in subscription.${column} can't be read`, {
-    status: 500,
-  });
 }

@@ -51,10 +51,10 @@ export interface Subscription extends PushFilter, Failing {
   createdAt: number;
   updatedAt: number;
   /**
-   * Why its row can't be read, where it can't: nothing is sent to it until it is mended. Without a
-   * readable secret what it is meant to have waits for it; without a readable filter it has none.
+   * Why its row cannot be read: nothing is sent to it until it is repaired. Without a readable
+   * secret what it is meant to have waits for it; without a readable filter it has none.
    */
-  error?: HubError;
+  problem: HubError | undefined;
 }
 
 /** What a filter looks at. */
@@ -73,7 +73,14 @@ export class SubscriptionUnknownError extends HubError {
   }
 }
 
-/** It can't be read, so nothing can be sent to it (409). */
+/** A list of its filter is none in the row (500). */
+export class FilterUnreadableError extends HubError {
+  constructor(column: 'kinds' | 'types') {
+    super('list_unreadable', `The list in subscription.${column} can't be read`, { status: 500 });
+  }
+}
+
+/** It cannot be read, so nothing can be sent to it (409). */
 export class SubscriptionUnreadableError extends HubError {
   constructor(id: string, cause: HubError) {
     super('subscription_unreadable', `The subscription can't be read: ${cause.message}`, {

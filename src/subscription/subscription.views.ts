@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { timeQuery, timeView } from '../http/list-query.js';
+import { errorOf, problemView } from '../http/problem-view.js';
 import {
   MAX_BUDGET_MS,
   SUBSCRIPTION_FORMATS,
@@ -83,8 +84,7 @@ export const subscriptionView = z.object({
   disabledReason: z.string().nullable().describe('Why the hub disabled it'),
   createdAt: timeView,
   updatedAt: timeView,
-  error: z
-    .object({ code: z.string(), message: z.string() })
+  error: problemView
     .optional()
     .describe('Why it can not be read, so that nothing is sent to it; absent where it can'),
 });
@@ -113,7 +113,7 @@ export const replayedView = z.object({
 });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {
-  const { secret: _, previousSecret: __, error, ...shown } = subscription;
+  const { secret: _, previousSecret: __, problem, ...shown } = subscription;
   return {
     ...shown,
     secretChangedAt: isoTime(shown.secretChangedAt),
@@ -122,7 +122,7 @@ export function toSubscriptionView(subscription: Subscription): SubscriptionView
     disabledAt: isoTime(shown.disabledAt),
     createdAt: isoTime(shown.createdAt),
     updatedAt: isoTime(shown.updatedAt),
-    ...(error && { error: { code: error.code, message: error.message } }),
+    ...errorOf(problem),
   };
 }
 

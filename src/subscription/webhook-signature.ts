@@ -21,12 +21,16 @@ export function newWebhookSecret(): Secret {
   return new Secret(`whsec_${randomBytes(SECRET_BYTES).toString('base64')}`);
 }
 
-/** Until when the secret before the last change signs too, in Unix milliseconds; null without one. */
+/**
+ * Until when the secret before the last change signs too, in Unix milliseconds; null without one
+ * that can be read: a secret on its way out is no reason to send nothing.
+ */
 export function previousSecretUntil(
   subscription: Pick<Subscription, 'previousSecret' | 'secretChangedAt'>,
 ): number | null {
-  if (subscription.previousSecret === null) return null;
-  return subscription.secretChangedAt + PREVIOUS_SECRET_HOURS * HOUR_MS;
+  const { previousSecret, secretChangedAt } = subscription;
+  if (previousSecret === null || previousSecret.problem) return null;
+  return secretChangedAt + PREVIOUS_SECRET_HOURS * HOUR_MS;
 }
 
 /**

@@ -9,7 +9,7 @@ import { firstAccepted } from '../wechat-api/first-accepted.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
-import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs, type Ticket } from './ticket.js';
+import { TICKET_OVERDUE_MS, TICKET_STALE_MS, ticketAgeMs } from './ticket.js';
 import { TicketService } from './ticket.service.js';
 import { isoTime } from '../common/times.js';
 
@@ -78,21 +78,10 @@ export class TicketPushService {
   }
 
   private async check(component: Component): Promise<void> {
-    const ticket = await this.readable(component.appid);
+    const ticket = await this.tickets.latest(component.appid);
     const age = ticketAgeMs(ticket, this.clock.now());
     this.warnOnce(component.appid, age);
     if (age > TICKET_OVERDUE_MS) await this.startPushIfAllowed(component);
-  }
-
-  /** A ticket that can't be read is no ticket; the next one replaces it. */
-  private async readable(componentAppId: string): Promise<Ticket | undefined> {
-    const ticket = await this.tickets.inspect(componentAppId);
-    if (!ticket || !('error' in ticket)) return ticket;
-    this.logger.warn('The ticket can not be read', {
-      componentAppId,
-      reason: ticket.error.message,
-    });
-    return undefined;
   }
 
   private warnOnce(componentAppId: string, age: number): void {

@@ -51,7 +51,7 @@ export class TicketController {
   @ApiJson(z.array(ticketView), [ticketViewExample])
   async list(@Query({ schema: revealQuery }) { reveal }: RevealQuery): Promise<TicketView[]> {
     const now = this.clock.now();
-    return (await this.tickets.inspectAll()).map((ticket) => toTicketView(ticket, now, reveal));
+    return (await this.tickets.all()).map((ticket) => toTicketView(ticket, now, reveal));
   }
 
   @Get(':componentAppId')
@@ -71,6 +71,7 @@ export class TicketController {
         status: 404,
       });
     }
+    if (ticket.ticket.problem) throw ticket.ticket.problem;
     return toTicketView(ticket, this.clock.now(), reveal);
   }
 

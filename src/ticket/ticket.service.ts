@@ -15,7 +15,6 @@ import {
   TicketMissingError,
   isTicketUsable,
   type Ticket,
-  type UnreadableTicket,
 } from './ticket.js';
 import { TicketStore } from './ticket.store.js';
 
@@ -57,34 +56,23 @@ export class TicketService {
     if (unknown.length > 0) return async () => this.reportFirst(unknown, first);
   }
 
-  /** The newest ticket, however old. @throws {SecretUnreadableError} */
-  async latest(componentAppId: string): Promise<Ticket | undefined> {
-    const ticket = await this.store.latest(componentAppId);
-    if (ticket && 'error' in ticket) throw ticket.error;
-    return ticket;
-  }
-
-  /** The newest ticket of every third-party platform that has one which can be read. */
-  async all(): Promise<Ticket[]> {
-    return (await this.store.all()).filter((ticket) => 'ticket' in ticket);
-  }
-
-  /** For inspection: the newest ticket, readable or not. */
-  inspect(componentAppId: string): Promise<Ticket | UnreadableTicket | undefined> {
+  /** The newest ticket, however old. */
+  latest(componentAppId: string): Promise<Ticket | undefined> {
     return this.store.latest(componentAppId);
   }
 
-  /** For inspection: the newest ticket of every third-party platform, readable or not. */
-  inspectAll(): Promise<(Ticket | UnreadableTicket)[]> {
+  /** The newest ticket of every third-party platform that has one. */
+  all(): Promise<Ticket[]> {
     return this.store.all();
   }
 
   /**
    * The newest ticket, if WeChat would take it.
-   * @throws {TicketMissingError}
+   * @throws {TicketMissingError | SecretUnreadableError}
    */
   async usable(componentAppId: string): Promise<Ticket> {
     const ticket = await this.latest(componentAppId);
+    if (ticket?.ticket.problem) throw ticket.ticket.problem;
     if (ticket && isTicketUsable(ticket, this.clock.now())) return ticket;
     throw new TicketMissingError(
       componentAppId,

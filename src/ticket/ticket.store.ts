@@ -3,9 +3,9 @@ import type { EntityManager } from 'typeorm';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
-import { SecretBox, SecretUnreadableError } from '../secrets/secret-box.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { ComponentVerifyTicket } from './component-verify-ticket.entity.js';
-import type { Ticket, UnreadableTicket } from './ticket.js';
+import type { Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
 
 const COLUMNS = 'Cvt_AppId, Cvt_CreateTime, Cvt_InfoType, Cvt_ComponentVerifyTicket, Cvt_DateTime';
@@ -64,7 +64,7 @@ export class TicketStore {
   }
 
   /** The newest ticket of a third-party platform. */
-  async latest(appId: string): Promise<Ticket | UnreadableTicket | undefined> {
+  async latest(appId: string): Promise<Ticket | undefined> {
     const row = await this.database.read((manager) =>
       manager.findOneBy(ComponentVerifyTicket, { appId }),
     );
@@ -72,26 +72,21 @@ export class TicketStore {
   }
 
   /** The newest ticket of every third-party platform. */
-  async all(): Promise<(Ticket | UnreadableTicket)[]> {
+  async all(): Promise<Ticket[]> {
     const rows = await this.database.read((manager) =>
       manager.find(ComponentVerifyTicket, { order: { id: 'ASC' } }),
     );
     return rows.map((row) => this.toTicket(row));
   }
 
-  private toTicket(row: ComponentVerifyTicket): Ticket | UnreadableTicket {
-    const facts = {
+  private toTicket(row: ComponentVerifyTicket): Ticket {
+    return {
       appId: row.appId,
       createTime: row.createTime,
       infoType: row.infoType,
+      ticket: this.box.open(row.componentVerifyTicket, location(row.appId)),
       receivedAt: row.dateTime.getTime(),
     };
-    try {
-      return { ...facts, ticket: this.box.open(row.componentVerifyTicket, location(row.appId)) };
-    } catch (error) {
-      if (error instanceof SecretUnreadableError) return { ...facts, error };
-      throw error;
-    }
   }
 }
 

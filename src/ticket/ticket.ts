@@ -1,6 +1,5 @@
 import type { Secret } from '../common/secret.js';
 import { HubError } from '../common/hub-error.js';
-import type { SecretUnreadableError } from '../secrets/secret-box.js';
 
 /** InfoType of the ticket push. */
 export const TICKET_INFO_TYPE = 'component_verify_ticket';
@@ -17,34 +16,24 @@ export interface Ticket {
   /** WeChat's CreateTime in Unix seconds. */
   createTime: number;
   infoType: string;
+  /** One that cannot be read is as good as none until the next one is pushed. */
   ticket: Secret;
   /** Unix milliseconds. */
   receivedAt: number;
 }
 
-/** A stored ticket that can't be decrypted: as good as none until the next one is pushed. */
-export interface UnreadableTicket extends Omit<Ticket, 'ticket'> {
-  error: SecretUnreadableError;
-}
-
-/** Milliseconds since WeChat made the ticket; Infinity without one. */
-export function ticketAgeMs(ticket: Pick<Ticket, 'createTime'> | undefined, now: number): number {
-  return ticket ? now - ticket.createTime * 1000 : Infinity;
+/** Milliseconds since WeChat made the ticket; Infinity without one that can be read. */
+export function ticketAgeMs(ticket: Ticket | undefined, now: number): number {
+  return ticket && !ticket.ticket.problem ? now - ticket.createTime * 1000 : Infinity;
 }
 
 /** Whether WeChat takes the ticket. */
-export function isTicketUsable(
-  ticket: Pick<Ticket, 'createTime'> | undefined,
-  now: number,
-): boolean {
+export function isTicketUsable(ticket: Ticket | undefined, now: number): boolean {
   return ticketAgeMs(ticket, now) < TICKET_LIFE_MS;
 }
 
 /** Whether a newer ticket should have come. */
-export function isTicketStale(
-  ticket: Pick<Ticket, 'createTime'> | undefined,
-  now: number,
-): boolean {
+export function isTicketStale(ticket: Ticket | undefined, now: number): boolean {
   return ticketAgeMs(ticket, now) > TICKET_STALE_MS;
 }
 

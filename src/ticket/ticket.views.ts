@@ -1,12 +1,7 @@
 import { z } from 'zod';
 import type { ListedPush } from '../callback/push.store.js';
-import {
-  isTicketStale,
-  TICKET_LIFE_MS,
-  ticketAgeMs,
-  type Ticket,
-  type UnreadableTicket,
-} from './ticket.js';
+import { errorOf, problemView } from '../http/problem-view.js';
+import { TICKET_LIFE_MS, TICKET_STALE_MS, type Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
 
 /** A ticket as `/admin/tickets` shows it. */
@@ -22,13 +17,11 @@ export const ticketView = z.object({
     .string()
     .nullable()
     .describe('Masked unless reveal=true; null where it can not be read'),
-  error: z
-    .object({ code: z.string(), message: z.string() })
+  error: problemView
     .optional()
     .describe('Why the ticket can not be read; the next push replaces it'),
 });
 export type TicketView = z.infer<typeof ticketView>;
-type SecretView = Pick<TicketView, 'componentVerifyTicket' | 'error'>;
 
 /** One line of the ticket ledger. */
 export const ticketPushView = z.object({
@@ -48,29 +41,23 @@ export const ticketHistoryView = z.object({
 export type TicketHistoryView = z.infer<typeof ticketHistoryView>;
 
 export function toTicketView(
-  ticket: Ticket | UnreadableTicket,
+  { appId, createTime, infoType, ticket, receivedAt }: Ticket,
   now: number,
   reveal: boolean,
 ): TicketView {
-  const age = ticketAgeMs(ticket, now);
+  const madeAt = createTime * 1000;
+  const { problem } = ticket;
   return {
-    appId: ticket.appId,
-    createTime: ticket.createTime,
-    infoType: ticket.infoType,
-    receivedAt: isoTime(ticket.receivedAt),
-    ageSeconds: Math.floor(age / 1000),
-    expiresAt: isoTime(ticket.createTime * 1000 + TICKET_LIFE_MS),
-    stale: isTicketStale(ticket, now),
-    ...('error' in ticket ? toUnreadableView(ticket) : toSecretView(ticket, reveal)),
+    appId,
+    createTime,
+    infoType,
+    receivedAt: isoTime(receivedAt),
+    ageSeconds: Math.floor((now - madeAt) / 1000),
+    expiresAt: isoTime(madeAt + TICKET_LIFE_MS),
+    stale: now - madeAt > TICKET_STALE_MS,
+    componentVerifyTicket: reveal && !problem ? ticket.reveal() : ticket.mask(),
+    ...errorOf(problem),
   };
-}
-
-function toSecretView({ ticket }: Ticket, reveal: boolean): SecretView {
-  return { componentVerifyTicket: reveal ? ticket.reveal() : ticket.mask() };
-}
-
-function toUnreadableView({ error: { code, message } }: UnreadableTicket): SecretView {
-  return { componentVerifyTicket: null, error: { code, message } };
 }
 
 export function toTicketPushView(push: ListedPush): TicketPushView {

@@ -10,7 +10,8 @@ import type { TokenColumns } from './token-columns.js';
 import { LEASE_MS } from './token-limits.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
-import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
+import type { Lease } from './token.claims.js';
+import type { Failure, FreshToken, TokenStore } from './token.store.js';
 import { isoTime } from '../common/times.js';
 
 /** Tries to save a token that WeChat has given: giving up loses it. */

@@ -5,10 +5,19 @@ import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
 import type { Database } from '../database/database.js';
 import { LONGEST_WAIT_MS } from './failure-policy.js';
 import { LEASE_MS } from './token-limits.js';
-import type { Lease } from './token.store.js';
 import type { TokenColumns } from './token-columns.js';
 import { stateOfRow, type TokenState } from './token-state.js';
 import type { TokenTable } from './token-table.js';
+
+/** Right to exchange: nobody else does until it ends or is given back. */
+export interface Lease {
+  /** Unique to this lease. */
+  owner: string;
+  /** Generation that the holder saw: its result counts only while this is the current one. */
+  generation: number;
+  /** End, in Unix milliseconds. */
+  until: number;
+}
 
 /** A row whose lease was taken because it is due. */
 export interface Claim {

@@ -17,7 +17,8 @@ import { refreshInProgress, refreshTooSoon, rememberedError } from './token-stat
 import type { ServableState, TokenState } from './token-state.js';
 import type { TokenColumns } from './token-columns.js';
 import type { Claim } from './token.claims.js';
-import type { Lease, TokenStore } from './token.store.js';
+import type { Lease } from './token.claims.js';
+import type { TokenStore } from './token.store.js';
 
 /** How often a caller without a token looks whether whoever holds the lease has got one. */
 const POLL_MS = 200;

@@ -4,9 +4,8 @@ import { isOverSql } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
 import type { Database } from '../database/database.js';
 import type { SecretBox } from '../secrets/secret-box.js';
-import { ReadableSecrets } from './readable-secrets.js';
 import { refreshTime } from './refresh-decision.js';
-import { TokenClaims, type ClaimedBatch } from './token.claims.js';
+import { TokenClaims, type ClaimedBatch, type Lease } from './token.claims.js';
 import type { TokenColumns } from './token-columns.js';
 import {
   EXCHANGE_INTERVAL_MS,
@@ -24,16 +23,6 @@ export interface FreshToken {
   expiresIn: number;
   /** Further columns of the row that the same answer changes. */
   columns?: Record<string, unknown>;
-}
-
-/** Right to exchange: nobody else does until it ends or is given back. */
-export interface Lease {
-  /** Unique to this lease. */
-  owner: string;
-  /** Generation that the holder saw: its result counts only while this is the current one. */
-  generation: number;
-  /** End, in Unix milliseconds. */
-  until: number;
 }
 
 /** A failed exchange as the row keeps it. */
@@ -60,7 +49,6 @@ export interface Failure {
  */
 export class TokenStore<E extends TokenColumns = TokenColumns> {
   private readonly claims: TokenClaims<E>;
-  private readonly secrets: ReadableSecrets;
 
   constructor(
     private readonly table: TokenTable<E>,
@@ -69,12 +57,11 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     private readonly clock: Clock,
   ) {
     this.claims = new TokenClaims(table, database, clock);
-    this.secrets = new ReadableSecrets(box);
   }
 
   /**
-   * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that can't be
-   * decrypted is none.
+   * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that cannot be
+   * decrypted counts as none, so that another is got and its row alone is concerned.
    */
   async load(key: string): Promise<TokenState> {
     const row = await this.database.read((manager) =>
@@ -238,8 +225,9 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
 
   private toState(row: E, key: string): TokenState {
     const { accessToken } = row;
-    if (accessToken === null) return stateOfRow(row, null);
-    const token = this.secrets.open(accessToken, this.table.location(key)) ?? null;
+    const stored =
+      accessToken === null ? null : this.box.open(accessToken, this.table.location(key));
+    const token = stored?.problem ? null : stored;
     return { ...stateOfRow(row, token), hasToken: token !== null };
   }
 }

@@ -34,7 +34,8 @@ export class TokenAdminController {
   @ApiJson(z.array(tokenView), [tokenViewExample])
   async list(@Query({ schema: revealQuery }) { reveal }: RevealQuery): Promise<TokenView[]> {
     const components = await this.components.list();
-    return Promise.all(components.map(({ appid }) => this.view(appid, reveal)));
+    const readable = components.filter(({ problem }) => !problem);
+    return Promise.all(readable.map(({ appid }) => this.view(appid, reveal)));
   }
 
   @Get(':componentAppId')

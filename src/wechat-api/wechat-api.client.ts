@@ -113,10 +113,11 @@ export class WechatApiClient {
     body: WechatApiBody,
     query: Record<string, Secret>,
   ): Promise<AxiosResponse<string>> {
+    const [text, params] = [JSON.stringify(revealed(body)), revealed(query)];
     try {
       return await firstValueFrom(
-        this.http.post<string>(path, JSON.stringify(revealed(body)), {
-          params: revealed(query),
+        this.http.post<string>(path, text, {
+          params,
           // "timeout" alone does not end an answer that trickles.
           signal: AbortSignal.timeout(this.http.axiosRef.defaults.timeout ?? 5000),
         }),

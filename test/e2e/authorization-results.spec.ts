@@ -41,7 +41,9 @@ describe.each(databaseKinds())('the result of an authorization on %s', (kind) =>
   }
 
   async function consent(account = newAccount(test), component = PLATFORM) {
-    const { code, event } = await test.simulator.authorize(component, account, { push: false });
+    const { code, event } = await test.simulator.accounts.authorize(component, account, {
+      push: false,
+    });
     return { account, code, event };
   }
 

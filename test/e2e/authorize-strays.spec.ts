@@ -41,7 +41,9 @@ describe.each(databaseKinds())('codes that somebody made up on %s', (kind) => {
   });
 
   it('stop nobody who comes from elsewhere', async () => {
-    const { code } = await test.simulator.authorize(PLATFORM, newAccount(test), { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, newAccount(test), {
+      push: false,
+    });
     const path = `/authorize/${PLATFORM}/callback?auth_code=${encodeURIComponent(code)}`;
     const { text } = await getFrom('127.0.0.2', test.hub.url + path);
     expect(text).toContain('data-result="authorized"');
@@ -53,7 +55,9 @@ describe.each(databaseKinds())('codes that somebody made up on %s', (kind) => {
       resultOf(
         await test.hub.get(`/authorize/${PLATFORM}/callback?request=${request}&auth_code=${code}`),
       );
-    const { code } = await test.simulator.authorize(PLATFORM, newAccount(test), { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, newAccount(test), {
+      push: false,
+    });
     expect(await finish(code)).toBe('authorized');
     // Seen again it costs nothing; another code for the same link is none of it.
     expect(await finish(code)).toBe('authorized');
@@ -63,7 +67,9 @@ describe.each(databaseKinds())('codes that somebody made up on %s', (kind) => {
   it('are forgotten after a while, and real ones are not counted', async () => {
     test.clock.advance(VISITOR_LIMITS.refillMs);
     for (let n = 0; n <= burst; n += 1) {
-      const { code } = await test.simulator.authorize(PLATFORM, newAccount(test), { push: false });
+      const { code } = await test.simulator.accounts.authorize(PLATFORM, newAccount(test), {
+        push: false,
+      });
       expect(resultOf(await comeBack(test, code))).toBe('authorized');
     }
   });

@@ -42,7 +42,10 @@ describe.each(databaseKinds())('codes that come back while WeChat is unwell, on 
 
   const consent = async (): Promise<{ account: string; code: string }> => {
     const account = newAccount(test);
-    return { account, ...(await test.simulator.authorize(PLATFORM, account, { push: false })) };
+    return {
+      account,
+      ...(await test.simulator.accounts.authorize(PLATFORM, account, { push: false })),
+    };
   };
   const pathOf = (code: string): string =>
     `/authorize/${PLATFORM}/callback?auth_code=${encodeURIComponent(code)}`;
@@ -76,7 +79,9 @@ describe.each(databaseKinds())('codes that come back while WeChat is unwell, on 
   it('wait for the back-off also where their event comes, and end by the timer', async () => {
     breakPath(test, QUERY_AUTH, BUSY);
     const account = newAccount(test);
-    const { code, event } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    const { code, event } = await test.simulator.accounts.authorize(PLATFORM, account, {
+      push: false,
+    });
     await comeBack(test, code);
     mend(test);
     if (!event) throw new Error('WeChat sends no event');

@@ -58,7 +58,7 @@ describe.each(databaseKinds())('after a clock that was ahead has been put right,
 
   it('an account that a resync did not find is looked up', async () => {
     const query = 'UPDATE authorizer SET last_authorized_at = ?, resync_id = NULL';
-    await test.simulator.withdraw(PLATFORM, account, { push: false });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: false });
     await sql(test).query(query, [test.clock.now() + AHEAD]);
     test.clock.advance(HOUR / 60);
     await resync(test);
@@ -71,13 +71,13 @@ describe.each(databaseKinds())('after a clock that was ahead has been put right,
   it('a code that waits is exchanged', async () => {
     account = newAccount(test);
     breakPath(test, QUERY_AUTH, { kind: 'errcode', errcode: -1 });
-    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account, { push: false });
     expect(resultOf(await comeBack(test, code))).toBe('pending');
     mend(test);
     const query = "UPDATE authorization_code SET next_attempt_at = ? WHERE state = 'pending'";
     await sql(test).query(query, [test.clock.now() + AHEAD]);
     await authorizerTick(test);
-    expect(test.simulator.isAuthorizerTokenValid(await tokenText(test, account))).toBe(true);
+    expect(test.simulator.accounts.isTokenValid(await tokenText(test, account))).toBe(true);
   });
 
   it('the information of an account is fetched', async () => {

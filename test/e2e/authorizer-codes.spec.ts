@@ -45,8 +45,10 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
   afterEach(() => mend(test));
 
   /** The account consents; redirect and event are left to the test. */
-  async function consent(options: Parameters<TestApp['simulator']['authorize']>[2] = {}) {
-    const { code, event } = await test.simulator.authorize(PLATFORM, account, {
+  async function consent(
+    options: Parameters<TestApp['simulator']['accounts']['authorize']>[2] = {},
+  ) {
+    const { code, event } = await test.simulator.accounts.authorize(PLATFORM, account, {
       ...options,
       push: false,
     });
@@ -54,7 +56,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     return { code, event };
   }
   const works = async (): Promise<boolean> =>
-    test.simulator.isAuthorizerTokenValid(await tokenText(test, account));
+    test.simulator.accounts.isTokenValid(await tokenText(test, account));
 
   it.each(['event first', 'redirect first', 'both at once'])(
     'is exchanged once with the %s, and both ways get the result',
@@ -171,7 +173,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
       'of another platform',
       async () => {
         const { appid } = await addPlatform(test);
-        return (await test.simulator.authorize(appid, account, { push: false })).code;
+        return (await test.simulator.accounts.authorize(appid, account, { push: false })).code;
       },
       1,
     ],
@@ -230,7 +232,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     await test.hub.push(event);
     await test.simulator.waitForCall(QUERY_AUTH);
     test.clock.advance(1000);
-    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: true });
     test.simulator.release(QUERY_AUTH);
     await comeBack(test, code);
     expect((await tokenOf(test, account)).status).toBe(410);
@@ -241,20 +243,24 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
 
   it('of a mini program that was registered authorizes it', async () => {
     const mini = newAccount(test, { kind: 'mini_program' });
-    const { code } = await test.simulator.authorize(PLATFORM, mini, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, mini, { push: false });
     const registered = { appid: mini, status: 0, auth_code: code, msg: 'OK' };
-    await test.simulator.pushEvent(PLATFORM, 'notify_third_fasteregister', registered);
+    await test.simulator.accounts.pushEvent(PLATFORM, 'notify_third_fasteregister', registered);
     await eventually('the authorization', async () =>
       (await tokenOf(test, mini)).status === 200 ? true : undefined,
     );
     const failed = { appid: '', status: 100_003, auth_code: '', msg: 'not confirmed' };
-    const answer = await test.simulator.pushEvent(PLATFORM, 'notify_third_fasteregister', failed);
+    const answer = await test.simulator.accounts.pushEvent(
+      PLATFORM,
+      'notify_third_fasteregister',
+      failed,
+    );
     expect(answer.body).toBe('success');
   });
 
   it('that waits for the ticket of its platform is exchanged when that has come', async () => {
     const { appid } = await addPlatform(test);
-    const { code } = await test.simulator.authorize(appid, account, { push: false });
+    const { code } = await test.simulator.accounts.authorize(appid, account, { push: false });
     expect(resultOf(await comeBack(test, code, appid))).toBe('pending');
     await prime(test, appid);
     test.clock.advance(2 * MINUTE);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EventFields } from '../../simulator/event-xml.js';
+import type { EventFields } from '../../simulator/push-text.js';
 import {
   authorizeByEvent,
   authorizerHub,
@@ -88,7 +88,7 @@ describe.each(databaseKinds())('the events of authorizations on %s', (kind) => {
   afterAll(() => test.close());
 
   it.each(TABLE)('show %s with its fields typed', async (infoType, fields, shown, account) => {
-    const { body } = await test.simulator.pushEvent(PLATFORM, infoType, fields);
+    const { body } = await test.simulator.accounts.pushEvent(PLATFORM, infoType, fields);
     expect(body).toBe('success');
     const { events: found } = await events(`&infoType=${infoType}`);
     expect(found).toHaveLength(1);
@@ -102,8 +102,10 @@ describe.each(databaseKinds())('the events of authorizations on %s', (kind) => {
   });
 
   it('keep an unknown one as it came, and one whose fields are not as documented', async () => {
-    await test.simulator.pushEvent(PLATFORM, 'notify_of_2031', { a: { b: '1' }, n: 7 });
-    await test.simulator.pushEvent(PLATFORM, 'notify_3rd_wxa_wxverify', { expired: 'soon' });
+    await test.simulator.accounts.pushEvent(PLATFORM, 'notify_of_2031', { a: { b: '1' }, n: 7 });
+    await test.simulator.accounts.pushEvent(PLATFORM, 'notify_3rd_wxa_wxverify', {
+      expired: 'soon',
+    });
     expect((await events('&infoType=notify_of_2031')).events[0]).toMatchObject({
       typed: false,
       fields: { a: { b: '1' }, n: '7' },
@@ -122,7 +124,11 @@ describe.each(databaseKinds())('the events of authorizations on %s', (kind) => {
     ['unauthorized', { AuthorizerAppid: { nested: 'x' } }],
     ['notify_third_fasteregister', { status: 0, appid: 'wxa' }],
   ])('record %s with %j, which does nothing', async (infoType, fields) => {
-    const { body } = await test.simulator.pushEvent(PLATFORM, infoType, fields as EventFields);
+    const { body } = await test.simulator.accounts.pushEvent(
+      PLATFORM,
+      infoType,
+      fields as EventFields,
+    );
     expect(body).toBe('success');
     const { events: found } = await events(`&infoType=${infoType}`);
     expect(found[0].infoType).toBe(infoType);

@@ -39,11 +39,11 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
 
   const refresh = () => test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
   const works = async (): Promise<boolean> =>
-    test.simulator.isAuthorizerTokenValid(await tokenText(test, account));
+    test.simulator.accounts.isTokenValid(await tokenText(test, account));
 
   it('with a void refresh token goes on with the one that WeChat has on record', async () => {
-    await test.simulator.withdraw(PLATFORM, account, { push: false });
-    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account, { push: false });
     expect(code).toBeTruthy();
     expect((await refresh()).status).toBe(200);
     expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([2, 1]);
@@ -59,7 +59,10 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     for (let event = 0; event < 16; event += 1) {
       test.clock.advance(SECOND);
       const before = (await historyOf(test, account)).length;
-      await test.simulator.authorize(PLATFORM, account, { push: true, funcInfo: [1, 2 + event] });
+      await test.simulator.accounts.authorize(PLATFORM, account, {
+        push: true,
+        funcInfo: [1, 2 + event],
+      });
       await eventually('what became of the code', async () =>
         (await historyOf(test, account)).length > before ? true : undefined,
       );
@@ -85,7 +88,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     expect(await tokenOf(test, account)).toMatchObject(needed);
     const { history } = await detailOf(test, account);
     expect(history[0]).toMatchObject({ what: 'refresh_token_void', detail: { errcode: 61023 } });
-    await test.simulator.reauthorize(PLATFORM, account, { funcInfo: [1], push: true });
+    await test.simulator.accounts.reauthorize(PLATFORM, account, { funcInfo: [1], push: true });
     await expect.poll(async () => (await tokenOf(test, account)).status).toBe(200);
     expect(await works()).toBe(true);
   });
@@ -96,7 +99,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
   ])('by a withdrawal that only %s tells of is known as withdrawn', async (_, errcode) => {
     const at = new Date(test.clock.now()).toISOString();
     if (errcode) breakPath(test, AUTHORIZER_TOKEN, { kind: 'errcode', errcode });
-    else await test.simulator.withdraw(PLATFORM, account, { push: false });
+    else await test.simulator.accounts.withdraw(PLATFORM, account, { push: false });
     const gone = { status: 410, json: { error: { code: 'authorizer_revoked', revokedAt: at } } };
     expect(await refresh()).toMatchObject(gone);
     mend(test);
@@ -108,11 +111,11 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
 
   it('by a withdrawal keeps its time when the event comes twice', async () => {
     const revokedAt = (): Promise<string> => detailOf(test, account).then((d) => d.revokedAt);
-    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: true });
     const first = await revokedAt();
     test.clock.advance(MINUTE);
     const again = { AuthorizerAppid: account };
-    const { status } = await test.simulator.pushEvent(PLATFORM, 'unauthorized', again);
+    const { status } = await test.simulator.accounts.pushEvent(PLATFORM, 'unauthorized', again);
     expect(status).toBe(200);
     expect(await revokedAt()).toBe(first);
     expect((await detailOf(test, account)).history[0].detail).toMatchObject({ effective: false });
@@ -122,14 +125,14 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     const token = await tokenText(test, account);
     const createTime = Math.floor(test.clock.now() / 1000) - 60;
     const fields = { AuthorizerAppid: account };
-    await test.simulator.pushEvent(PLATFORM, 'unauthorized', fields, { createTime });
+    await test.simulator.accounts.pushEvent(PLATFORM, 'unauthorized', fields, { createTime });
     expect(await tokenText(test, account)).toBe(token);
     expect(await detailOf(test, account)).toMatchObject({ status: 'active', revokedAt: null });
   });
 
   it('of an account that nobody knew is recorded as withdrawn', async () => {
     const fields = { AuthorizerAppid: `wxstranger${kind}` };
-    const { body } = await test.simulator.pushEvent(PLATFORM, 'unauthorized', fields);
+    const { body } = await test.simulator.accounts.pushEvent(PLATFORM, 'unauthorized', fields);
     expect(body).toBe('success');
     expect((await tokenOf(test, fields.AuthorizerAppid)).status).toBe(410);
   });

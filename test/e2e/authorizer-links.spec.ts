@@ -32,7 +32,9 @@ describe.each(databaseKinds())('authorization links on %s', (kind) => {
   async function finish(
     link: URL,
   ): Promise<{ status: number; location: URL | null; text: string }> {
-    const { code } = await test.simulator.authorize(PLATFORM, newAccount(test), { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, newAccount(test), {
+      push: false,
+    });
     const back = new URL(link.searchParams.get('redirect_uri') ?? '');
     back.searchParams.set('auth_code', code);
     back.searchParams.set('expires_in', '600');

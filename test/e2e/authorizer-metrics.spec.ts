@@ -18,7 +18,7 @@ describe.each(databaseKinds())('metrics of accounts on %s', (kind) => {
     test = await authorizerHub({ database: kind });
     const accounts = newAccounts(test, 3);
     for (const account of accounts) await authorizeByEvent(test, account);
-    await test.simulator.withdraw(PLATFORM, accounts[0] as string, { push: true });
+    await test.simulator.accounts.withdraw(PLATFORM, accounts[0] as string, { push: true });
   });
   afterAll(() => test.close());
 

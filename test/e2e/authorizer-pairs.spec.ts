@@ -40,7 +40,9 @@ describe.each(mysqlOnly())('two processes on %s', (kind) => {
     const worker = async (): Promise<void> => {
       for (const [index, account] of accounts) {
         const [one, two] = [fleet.hub(index % 2), fleet.hub((index + 1) % 2)];
-        const { code, event } = await fleet.simulator.authorize(PLATFORM, account, { push: false });
+        const { code, event } = await fleet.simulator.accounts.authorize(PLATFORM, account, {
+          push: false,
+        });
         const ways = [comeBack(one, code), pushed(two, event as BuiltPush)];
         for (const answer of await Promise.all(ways)) {
           const outcome = resultOf(answer) ?? answer.text;

@@ -96,12 +96,12 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     await fleet.prime(appid, through);
     for (const platform of [PLATFORM, appid]) await withoutDailyResync(fleet, platform);
     newAccounts(fleet, LISTED, { authorizedTo: appid });
-    const issued = fleet.simulator.issueAuthorizerTokens(appid, { count: LISTED });
+    const issued = fleet.simulator.accounts.issueTokens(appid, { count: LISTED });
     const known = issued.filter((_, index) => index % 10 !== 0);
     const later = { refreshAt: Date.now() + HOUR_MS, expiresAt: Date.now() + 2 * HOUR_MS };
     await fillAuthorizers(fleet, appid, known, () => later);
     gone = known.at(-1)?.account ?? '';
-    await fleet.simulator.withdraw(appid, gone, { push: false });
+    await fleet.simulator.accounts.withdraw(appid, gone, { push: false });
     [byEvent, byRedirect] = newAccounts(fleet, 2) as [string, string];
     return appid;
   }
@@ -109,7 +109,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
   async function fillWithDue(): Promise<string[]> {
     const appids = newAccounts(fleet, ACCOUNTS, { authorizedTo: PLATFORM });
     const range = { count: ACCOUNTS, lifeSeconds: LIFE_MS / 1000 };
-    const issued = fleet.simulator.issueAuthorizerTokens(PLATFORM, range);
+    const issued = fleet.simulator.accounts.issueTokens(PLATFORM, range);
     fleet.simulator.addFault(SLOW_ANSWER);
     const now = Date.now();
     await fillAuthorizers(fleet, PLATFORM, issued, ({ expiresAtMs: expiresAt }, index) => ({
@@ -153,7 +153,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     const { simulator } = fleet;
     simulator.addFault({ path: QUERY_AUTH, kind: 'hang', afterEffect: true });
     const [first, second] = await Promise.all(
-      [byEvent, byRedirect].map((one) => simulator.authorize(other, one, { push: false })),
+      [byEvent, byRedirect].map((one) => simulator.accounts.authorize(other, one, { push: false })),
     );
     const { text } = await victim.hub.push(first?.event as BuiltPush);
     if (text !== 'success') throw new Error(`The event was answered ${text}`);
@@ -164,7 +164,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
 
   /** What WeChat did for the platform's accounts, other than giving them the first token. */
   function refreshes(): number {
-    return fleet.simulator.authorizationCounts(PLATFORM).tokensIssued - ACCOUNTS;
+    return fleet.simulator.accounts.counts(PLATFORM).tokensIssued - ACCOUNTS;
   }
 
   async function untilUnrefreshed(left: number): Promise<void> {
@@ -191,7 +191,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
         'SELECT COUNT(*) FROM authorizer WHERE component_appid = ? AND expires_at <= ?',
         [PLATFORM, Date.now()],
       );
-      const { withWorkingToken } = fleet.simulator.authorizationCounts(PLATFORM);
+      const { withWorkingToken } = fleet.simulator.accounts.counts(PLATFORM);
       seen.withoutTokenAtWechat += ACCOUNTS - withWorkingToken;
       seen.looks += 1;
       await readOne(hosts[seen.looks % hosts.length] as HubProcess);
@@ -206,7 +206,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     if (!hosts.includes(host)) return;
     seen.reads += 1;
     const token = answer?.json?.authorizer_access_token ?? '';
-    if (answer?.status === 200 && fleet.simulator.isAuthorizerTokenValid(token)) return;
+    if (answer?.status === 200 && fleet.simulator.accounts.isTokenValid(token)) return;
     seen.badReads.push(`${answer?.status} ${answer?.text}`);
   }
 
@@ -273,7 +273,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
       const { json } = await next.hub.get(path);
       return json.finishedAt ? json : undefined;
     });
-    const { listed } = fleet.simulator.authorizationCounts(other);
+    const { listed } = fleet.simulator.accounts.counts(other);
     expect(end).toMatchObject({ done: listed, total: listed });
     expect((await progress()).startedAt).toBe(doneAtCrash.startedAt);
     expect(listCalls()).toBe(3);
@@ -291,7 +291,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     for (const account of [byEvent, byRedirect]) {
       const { status, json } = await one.hub.get(`/api/authorizers/${account}/access-token`);
       expect(status).toBe(200);
-      expect(fleet.simulator.isAuthorizerTokenValid(json.authorizer_access_token)).toBe(true);
+      expect(fleet.simulator.accounts.isTokenValid(json.authorizer_access_token)).toBe(true);
     }
     const withdrawn = await two.hub.get(`/api/authorizers/${gone}/access-token`);
     expect(withdrawn.status).toBe(410);

@@ -52,9 +52,11 @@ describe.each(databaseKinds())('the REST interface of authorizers on %s', (kind)
 
   it('does not lose its place when accounts come and change between two pages', async () => {
     const { json } = await test.hub.get('/admin/authorizers?limit=10');
-    await test.simulator.withdraw(PLATFORM, json.authorizers[9].authorizerAppId, { push: true });
+    await test.simulator.accounts.withdraw(PLATFORM, json.authorizers[9].authorizerAppId, {
+      push: true,
+    });
     const added = `${PREFIX}000000`;
-    await authorizeByEvent(test, test.simulator.addAccounts({ appid: added })[0] as string);
+    await authorizeByEvent(test, test.simulator.accounts.add({ appid: added })[0] as string);
     const after = encodeURIComponent(json.next);
     const rest = await test.hub.get(`/admin/authorizers?limit=100&after=${after}`);
     const seen = [...json.authorizers, ...rest.json.authorizers];
@@ -132,7 +134,7 @@ describe.each(databaseKinds())('the REST interface of authorizers on %s', (kind)
 
   it('shows no secret anywhere, and the database holds none in the clear', async () => {
     const access = await tokenText(test, formula);
-    const refresh = test.simulator.refreshTokenOf(PLATFORM, formula) ?? '';
+    const refresh = test.simulator.accounts.refreshTokenOf(PLATFORM, formula) ?? '';
     const answers = await Promise.all(
       [
         '/admin/authorizers?limit=500',

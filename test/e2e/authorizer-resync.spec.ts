@@ -65,7 +65,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     expect(await rows()).toBe(1001);
     await withoutInfos();
     const [one] = accounts as [string];
-    expect(test.simulator.isAuthorizerTokenValid(await tokenText(test, one))).toBe(true);
+    expect(test.simulator.accounts.isTokenValid(await tokenText(test, one))).toBe(true);
   });
 
   it('goes on where another hub was when it ended, and calls no page twice', async () => {
@@ -103,8 +103,8 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     await pass(test, MINUTE);
     const query = 'UPDATE authorizer SET refresh_token = NULL WHERE authorizer_appid = ?';
     await sql(test).query(query, [lost]);
-    await test.simulator.withdraw(PLATFORM, wrong, { push: false });
-    const { code } = await test.simulator.authorize(PLATFORM, wrong, { push: false });
+    await test.simulator.accounts.withdraw(PLATFORM, wrong, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, wrong, { push: false });
     const body = { component_appid: PLATFORM, authorization_code: code };
     const token = test.simulator.currentToken(PLATFORM)?.value ?? '';
     await fetch(
@@ -115,7 +115,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     for (const account of [lost, wrong]) {
       expect(await historyOf(test, account)).toContain('refresh_token_repaired');
       await test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
-      expect(test.simulator.isAuthorizerTokenValid(await tokenText(test, account))).toBe(true);
+      expect(test.simulator.accounts.isTokenValid(await tokenText(test, account))).toBe(true);
     }
   });
 
@@ -123,7 +123,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     const account = newAccount(test);
     await authorizeByEvent(test, account);
     const before = await rows();
-    await test.simulator.withdraw(PLATFORM, account, { push: false });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: false });
     await pass(test, MINUTE);
     await resync(test);
     await infoTick(test);
@@ -140,7 +140,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     test.simulator.clearCalls();
     await test.hub.post(RESYNC);
     await test.simulator.waitForCall(AUTHORIZER_LIST, { count: 2 });
-    await test.simulator.withdraw(PLATFORM, gone?.authorizerAppId ?? '', { push: false });
+    await test.simulator.accounts.withdraw(PLATFORM, gone?.authorizerAppId ?? '', { push: false });
     await resync(test);
     await infoTick(test);
     const unseen = await sql(test).query(

@@ -52,7 +52,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
     await Promise.all(hubs.map((hub) => authorizerTick(hub)));
     await Promise.all(hubs.map((hub) => authorizerTick(hub)));
     expect(calls(first, AUTHORIZER_TOKEN)).toBe(MANY);
-    const { withWorkingToken } = first.simulator.authorizationCounts(PLATFORM);
+    const { withWorkingToken } = first.simulator.accounts.counts(PLATFORM);
     expect(withWorkingToken).toBe(MANY);
     const stale = await sql(first).query(
       'SELECT generation, attempts, last_error, lease_until, access_token IS NULL AS without ' +
@@ -77,7 +77,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
     first.simulator.release(AUTHORIZER_TOKEN);
     await turn;
     expect([Number(leased), Number(inTheWay)]).toEqual([100, 0]);
-    const { authorized } = first.simulator.authorizationCounts(PLATFORM);
+    const { authorized } = first.simulator.accounts.counts(PLATFORM);
     expect(calls(first, AUTHORIZER_TOKEN)).toBe(authorized);
   });
 
@@ -86,7 +86,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
     await importAll(first);
     const dead = await tokenText(first, account);
     expect(await tokenText(second, account)).toBe(dead);
-    await first.simulator.withdraw(PLATFORM, account, { push: true });
+    await first.simulator.accounts.withdraw(PLATFORM, account, { push: true });
     expect((await tokenOf(first, account)).status).toBe(410);
     first.clock.advance(5000);
     expect((await tokenOf(second, account)).status).toBe(410);
@@ -96,7 +96,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
     const account = newAccount(first, { authorizedTo: PLATFORM });
     await importAll(first);
     const token = await tokenText(first, account);
-    first.simulator.expireAuthorizerTokens(PLATFORM, { account, errcode: 40001 });
+    first.simulator.accounts.expireTokens(PLATFORM, { account, errcode: 40001 });
     first.simulator.clearCalls();
     const path = `/api/authorizers/${account}/access-token/invalidate`;
     const answers = await Promise.all(
@@ -162,7 +162,7 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     for (const { authorizer_appid: account } of limited) {
       await test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
     }
-    const { withWorkingToken, authorized } = test.simulator.authorizationCounts(PLATFORM);
+    const { withWorkingToken, authorized } = test.simulator.accounts.counts(PLATFORM);
     expect(withWorkingToken).toBe(authorized);
   });
 
@@ -171,7 +171,7 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     breakPath(test, AUTHORIZER_TOKEN, { kind: 'http', status: 500, times: 10 });
     test.simulator.clearCalls();
     await authorizerTick(test);
-    const counts = test.simulator.authorizationCounts(PLATFORM);
+    const counts = test.simulator.accounts.counts(PLATFORM);
     expect(counts.withWorkingToken).toBe(counts.authorized - 10);
     const failed = await sql(test).query(
       'SELECT refresh_at, next_attempt_at FROM authorizer WHERE attempts > 0',
@@ -200,7 +200,7 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
     expect((await detailOf(test, idle[0] as string)).token.refreshAt).toBeNull();
     const token = await tokenText(test, idle[0] as string);
-    expect(test.simulator.isAuthorizerTokenValid(token)).toBe(true);
+    expect(test.simulator.accounts.isTokenValid(token)).toBe(true);
     await pass(test, 111 * MINUTE);
     test.simulator.clearCalls();
     await authorizerTick(test);
@@ -211,7 +211,7 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     const { appid } = await addPlatform(test);
     await prime(test, appid);
     const [theirs] = newAccounts(test, 1, { authorizedTo: appid }) as [string];
-    const { code } = await test.simulator.authorize(appid, theirs, { push: false });
+    const { code } = await test.simulator.accounts.authorize(appid, theirs, { push: false });
     await comeBack(test, code, appid);
     const [ours] = accounts as [string];
     await tokenText(test, ours);

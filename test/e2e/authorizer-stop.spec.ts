@@ -27,7 +27,7 @@ describe.each(mysqlOnly())('a hub process that gets SIGTERM while codes are due 
     const [crashed, stopping] = [fleet.hub(0), fleet.hub(1)];
     fleet.simulator.addFault({ path: QUERY_AUTH, kind: 'hang', times: 1 });
     const account = newAccount(fleet);
-    const { code } = await fleet.simulator.authorize(PLATFORM, account, { push: false });
+    const { code } = await fleet.simulator.accounts.authorize(PLATFORM, account, { push: false });
     comeBack(crashed, code).catch(() => undefined);
     await fleet.simulator.waitForCall(QUERY_AUTH);
     await crashed.kill();
@@ -48,7 +48,7 @@ describe.each(mysqlOnly())('a hub process that gets SIGTERM while codes are due 
     fleet.simulator.clearCalls();
     fleet.simulator.addFault({ path: QUERY_AUTH, kind: 'delay', delayMs: EXCHANGE_MS, times: 1 });
     const account = newAccount(fleet);
-    const { code } = await fleet.simulator.authorize(PLATFORM, account, { push: false });
+    const { code } = await fleet.simulator.accounts.authorize(PLATFORM, account, { push: false });
     const visitor = comeBack(stopping, code);
     await fleet.simulator.waitForCall(QUERY_AUTH);
     expect(await stopping.stop()).toBe(0);
@@ -57,6 +57,6 @@ describe.each(mysqlOnly())('a hub process that gets SIGTERM while codes are due 
       const answer = await tokenOf(other, account);
       return answer.status === 200 ? answer : undefined;
     });
-    expect(fleet.simulator.isAuthorizerTokenValid(token.json.authorizer_access_token)).toBe(true);
+    expect(fleet.simulator.accounts.isTokenValid(token.json.authorizer_access_token)).toBe(true);
   }, 60_000);
 });

@@ -32,7 +32,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
     test.simulator.clearCalls();
   });
 
-  const valid = (token: string): boolean => test.simulator.isAuthorizerTokenValid(token);
+  const valid = (token: string): boolean => test.simulator.accounts.isTokenValid(token);
 
   it('becomes a record and a token that works by an authorized event', async () => {
     await authorizeByEvent(test, account);
@@ -55,7 +55,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   });
 
   it('becomes one by the redirect alone, with the page for whoever clicked', async () => {
-    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account, { push: false });
     const page = await comeBack(test, code);
     expect(page).toMatchObject({ status: 200 });
     expect(resultOf(page)).toBe('authorized');
@@ -74,7 +74,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   it('has its token refreshed before the end, the refresh token kept when none comes back', async () => {
     await authorizeByEvent(test, account);
     for (const refreshTokenAnswer of ['omit', 'rotate', 'omit', 'same'] as const) {
-      test.simulator.configureAuthorizations({ refreshTokenAnswer });
+      test.simulator.accounts.configure({ refreshTokenAnswer });
       const before = await tokenText(test, account);
       await pass(test, 111 * MINUTE);
       await authorizerTick(test);
@@ -88,7 +88,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
     await authorizeByEvent(test, account);
     const before = await tokenText(test, account);
     const rotated = { funcInfo: [1, 4, 7], rotateRefreshToken: true, push: true };
-    await test.simulator.reauthorize(PLATFORM, account, rotated);
+    await test.simulator.accounts.reauthorize(PLATFORM, account, rotated);
     await eventually('the exchange', async () =>
       (await detailOf(test, account)).funcInfo.length === 3 ? true : undefined,
     );
@@ -104,7 +104,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   it('that withdraws answers 410 with the time, and is refreshed no more', async () => {
     await authorizeByEvent(test, account);
     const withdrawnAt = Math.floor(test.clock.now() / 1000) * 1000;
-    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: true });
     expect(await tokenOf(test, account)).toMatchObject({
       status: 410,
       json: {
@@ -126,7 +126,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
 
   it('that authorizes again after a withdrawal is active again', async () => {
     await authorizeByEvent(test, account);
-    await test.simulator.withdraw(PLATFORM, account, { push: true });
+    await test.simulator.accounts.withdraw(PLATFORM, account, { push: true });
     test.clock.advance(MINUTE);
     await authorizeByEvent(test, account);
     expect(valid(await tokenText(test, account))).toBe(true);
@@ -137,7 +137,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   it('whose token was voided without an event gets another when a service reports it', async () => {
     await authorizeByEvent(test, account);
     const dead = await tokenText(test, account);
-    await test.simulator.reauthorize(PLATFORM, account, { push: false });
+    await test.simulator.accounts.reauthorize(PLATFORM, account, { push: false });
     expect(valid(dead)).toBe(false);
     const reports = await Promise.all(
       Array.from({ length: 10 }, () =>
@@ -156,7 +156,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   });
 
   it('is not hurt by a component token that WeChat refuses meanwhile', async () => {
-    const { code } = await test.simulator.authorize(PLATFORM, account, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account, { push: false });
     test.clock.advance(31 * SECOND);
     test.simulator.expireTokens(PLATFORM, { errcode: 40001 });
     expect(resultOf(await comeBack(test, code))).toBe('authorized');
@@ -181,7 +181,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
       tokenOf(test, account, other),
     ]);
     expect(first.json.authorizer_access_token).not.toBe(second.json.authorizer_access_token);
-    await test.simulator.withdraw(other, account, { push: true });
+    await test.simulator.accounts.withdraw(other, account, { push: true });
     expect((await tokenOf(test, account, other)).status).toBe(410);
     expect(await tokenText(test, account)).toBe(first.json.authorizer_access_token);
     expect(await detailOf(test, account)).toMatchObject({ status: 'active' });

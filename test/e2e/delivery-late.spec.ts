@@ -34,7 +34,7 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     await authorizeByEvent(test, account);
   });
   beforeEach(() => {
-    test.simulator.clearCustomMessages();
+    test.simulator.customMessages.clear();
   });
 
   const respondWith = (values: Record<string, unknown>) =>
@@ -65,7 +65,7 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     release();
     await settled(test);
     expect(await history()).toMatchObject([{ cause: 'responder', status: 200, error }]);
-    const texts = test.simulator.customMessages().map(({ body }: any) => body.text.content);
+    const texts = test.simulator.customMessages.last().map(({ body }: any) => body.text.content);
     expect(texts).toEqual(sent);
   });
 
@@ -81,7 +81,7 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     receiver.answer(REPLY);
     await deliverDue(test);
     expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error });
-    const texts = test.simulator.customMessages().map(({ body }: any) => body.text.content);
+    const texts = test.simulator.customMessages.last().map(({ body }: any) => body.text.content);
     expect(texts).toEqual(sent);
   });
 
@@ -98,7 +98,7 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     );
     await deliverDue(test);
     expect(receiver.received).toHaveLength(2);
-    expect(test.simulator.customMessages()).toEqual([]);
+    expect(test.simulator.customMessages.last()).toEqual([]);
     expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error: null });
   });
 });

@@ -31,7 +31,7 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     await test.simulator.pushTicket(COMPONENT.appid);
   });
   beforeEach(() => {
-    test.simulator.clearCustomMessages();
+    test.simulator.customMessages.clear();
     test.clock.advance(MINUTE);
     from = test.clock.now();
   });
@@ -98,7 +98,7 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     expect(await replay(id)).toBe(1);
     await deliverDue(test);
     expect(receiver.received).toHaveLength(2);
-    expect(test.simulator.customMessages()).toEqual([]);
+    expect(test.simulator.customMessages.last()).toEqual([]);
     const [delivery] = await deliveries(test, { subscription: id });
     const { history } = await deliveryOf(test, delivery.id);
     // Nobody waits for the answer to a push of long ago, so it is not too late.

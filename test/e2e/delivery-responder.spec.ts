@@ -200,10 +200,10 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     expect(await reply(textFields(test), account)).toBe('success');
     release();
     await settled(test);
-    expect(test.simulator.customMessages()).toEqual([
+    expect(test.simulator.customMessages.last()).toEqual([
       expect.objectContaining({ account, body: expect.objectContaining({ touser: USER }) }),
     ]);
-    const [sent] = test.simulator.customMessages();
+    const [sent] = test.simulator.customMessages.last();
     expect(sent?.body).toMatchObject({ msgtype: 'text', text: { content: 'late, but here' } });
     expect(await onlyDelivery()).toMatchObject({ status: 'delivered', attempts: 1 });
   });

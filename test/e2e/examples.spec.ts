@@ -133,7 +133,7 @@ describe.each(databaseKinds())('on %s', (kind) => {
 
     it('answers what a user writes with a passive reply', async () => {
       const said = '你好 😀 ]]> & "quotes"';
-      const result = await test.simulator.sendMessage(COMPONENT.appid, ACCOUNT, {
+      const result = await test.simulator.messages.send(COMPONENT.appid, ACCOUNT, {
         fields: { Content: said },
       });
       expect(result).toMatchObject({ outcome: 'reply', problem: null });
@@ -146,7 +146,7 @@ describe.each(databaseKinds())('on %s', (kind) => {
     });
 
     it('has nothing to say to a picture', async () => {
-      const result = await test.simulator.sendMessage(COMPONENT.appid, ACCOUNT, {
+      const result = await test.simulator.messages.send(COMPONENT.appid, ACCOUNT, {
         msgType: 'image',
       });
       expect(result).toMatchObject({ outcome: 'success', reply: null });
@@ -158,7 +158,7 @@ describe.each(databaseKinds())('on %s', (kind) => {
     it('answers many users at once', async () => {
       const results = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
-          test.simulator.sendMessage(COMPONENT.appid, ACCOUNT, {
+          test.simulator.messages.send(COMPONENT.appid, ACCOUNT, {
             fromUser: `oUser${index}`,
             fields: { Content: `from ${index}` },
           }),

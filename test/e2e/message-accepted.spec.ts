@@ -147,7 +147,7 @@ describe.each(databaseKinds())('the message URL on %s', (kind) => {
         [known, 'gh_000000000001'],
         [other, 'gh_000000000002'],
       ] as const) {
-        test.simulator.addAccounts({ appid, userName });
+        test.simulator.accounts.add({ appid, userName });
         await authorizeByEvent(test, appid, PLATFORM);
       }
       await infoTick(test);
@@ -175,7 +175,7 @@ describe.each(databaseKinds())('the message URL on %s', (kind) => {
       const late = 'wxaaaa000000000003';
       const push = () => pushMessage(test, textFields(test), { account: late });
       expectSuccess(await push());
-      test.simulator.addAccounts({ appid: late, userName: 'gh_000000000003' });
+      test.simulator.accounts.add({ appid: late, userName: 'gh_000000000003' });
       await authorizeByEvent(test, late, PLATFORM);
       await infoTick(test);
       test.clock.advance(10_001);

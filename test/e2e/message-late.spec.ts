@@ -35,7 +35,7 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
   beforeAll(async () => {
     test = await messageHub({ database: kind });
     await prime(test);
-    test.simulator.addAccounts({ appid: ACCOUNT, userName: USER_NAME });
+    test.simulator.accounts.add({ appid: ACCOUNT, userName: USER_NAME });
     await authorizeByEvent(test, ACCOUNT, PLATFORM);
     await authorizerTick(test);
     service = await WebhookReceiver.start();
@@ -49,7 +49,7 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
   beforeEach(async () => {
     await narrow();
     test.simulator.clearCalls();
-    test.simulator.clearCustomMessages();
+    test.simulator.customMessages.clear();
   });
 
   /** A message is answered after WeChat has got its `success`; the last attempt of its delivery. */
@@ -66,7 +66,7 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
 
   it('is sent as a customer message of the account', async () => {
     const attempt = await answeredLate({ MsgType: 'text', Content: '来晚了 😀' });
-    expect(test.simulator.customMessages()).toMatchObject([
+    expect(test.simulator.customMessages.last()).toMatchObject([
       {
         component: PLATFORM,
         account: ACCOUNT,
@@ -81,9 +81,9 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
   });
 
   it('is sent with a new token where WeChat refuses the one there is', async () => {
-    test.simulator.expireAuthorizerTokens(PLATFORM, { account: ACCOUNT, errcode: 42001 });
+    test.simulator.accounts.expireTokens(PLATFORM, { account: ACCOUNT, errcode: 42001 });
     await answeredLate({ MsgType: 'text', Content: 'again' });
-    await eventually('the message', () => test.simulator.customMessages()[0]);
+    await eventually('the message', () => test.simulator.customMessages.last()[0]);
     expect(calls(test, SEND)).toBe(2);
   });
 
@@ -101,12 +101,14 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
     const attempt = await answeredLate({ MsgType: 'text', Content: 'a' }, account);
     test.simulator.removeFaults();
     expect(attempt.error).toMatch(why);
-    expect(test.simulator.customMessages()).toEqual([]);
+    expect(test.simulator.customMessages.last()).toEqual([]);
   });
 
   /** What users are sent by the customer-service API, in its order. */
   const sentTexts = (): string[] =>
-    test.simulator.customMessages().map(({ body }) => (body.text as { content: string }).content);
+    test.simulator.customMessages
+      .last()
+      .map(({ body }) => (body.text as { content: string }).content);
 
   /** A message is answered in time; what WeChat got, and the last attempt of its delivery. */
   async function answeredInTime(content: string, account = ACCOUNT): Promise<[string, any]> {

@@ -46,7 +46,7 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
     await subscribe(test, service, { mode: 'responder' });
     await subscribe(test, service, { kinds: ['message', 'event'] });
     for (const { appid, userName, type } of RELEASE_CHECK_ACCOUNTS) {
-      test.simulator.addAccounts({ appid, userName, kind: type });
+      test.simulator.accounts.add({ appid, userName, kind: type });
     }
   });
   afterAll(async () => {
@@ -55,7 +55,7 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
   });
   beforeEach(() => {
     test.simulator.clearCalls();
-    test.simulator.clearCustomMessages();
+    test.simulator.customMessages.clear();
     test.simulator.removeFaults();
   });
 
@@ -66,7 +66,9 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
   const codeText = (code: string): Fields =>
     textFields(test, { Content: `QUERY_AUTH_CODE:${code}` });
   const sentMessages = () =>
-    test.simulator.customMessages().map(({ account, touser, body }) => ({ account, touser, body }));
+    test.simulator.customMessages
+      .last()
+      .map(({ account, touser, body }) => ({ account, touser, body }));
   const fromApi = ({ appid }: ReleaseCheckAccount, code: string) => ({
     account: appid,
     touser: USER,
@@ -99,7 +101,9 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
   it.each([one(official, 1), one(programs, 1)])(
     'exchanges the code that $type $appid is sent, and sends the message with its token',
     async (account) => {
-      const { code } = await test.simulator.authorize(PLATFORM, account.appid, { push: false });
+      const { code } = await test.simulator.accounts.authorize(PLATFORM, account.appid, {
+        push: false,
+      });
       expectEmpty(await send(account, codeText(code)));
       await messageSent();
       expect(sentMessages()).toEqual([fromApi(account, code)]);
@@ -109,7 +113,9 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
 
   it('uses the token of a code that the event has brought before', async () => {
     const account = one(programs, 2);
-    const { code } = await test.simulator.authorize(PLATFORM, account.appid, { push: true });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account.appid, {
+      push: true,
+    });
     await eventually('the exchange', () => (calls(test, QUERY_AUTH) === 1 ? true : undefined));
     expectEmpty(await send(account, codeText(code)));
     await messageSent();
@@ -119,10 +125,12 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
 
   it('sends the message with a new token where WeChat refuses the one it has', async () => {
     const account = one(official, 3);
-    const { code } = await test.simulator.authorize(PLATFORM, account.appid, { push: true });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account.appid, {
+      push: true,
+    });
     await eventually('the exchange', () => (calls(test, QUERY_AUTH) === 1 ? true : undefined));
     await authorizerTick(test);
-    test.simulator.expireAuthorizerTokens(PLATFORM, { account: account.appid, errcode: 40001 });
+    test.simulator.accounts.expireTokens(PLATFORM, { account: account.appid, errcode: 40001 });
     expectEmpty(await send(account, codeText(code)));
     await messageSent();
     expect(sentMessages()).toEqual([fromApi(account, code)]);
@@ -132,7 +140,9 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
   it('tries the message again while WeChat is busy', async () => {
     const account = one(official, 2);
     await authorizeByEvent(test, account.appid);
-    const { code } = await test.simulator.authorize(PLATFORM, account.appid, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account.appid, {
+      push: false,
+    });
     test.simulator.addFault({ path: SEND, kind: 'errcode', errcode: -1, times: 2 });
     expectEmpty(await send(account, codeText(code)));
     await messageSent();
@@ -141,7 +151,9 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
 
   it('is answered at once while WeChat’s API hangs, and the second time alike', async () => {
     const account = one(official, 4);
-    const { code } = await test.simulator.authorize(PLATFORM, account.appid, { push: false });
+    const { code } = await test.simulator.accounts.authorize(PLATFORM, account.appid, {
+      push: false,
+    });
     test.simulator.addFault({ path: QUERY_AUTH, kind: 'hang', times: 1 });
     const push = toAccount(account, codeText(code));
     const started = performance.now();

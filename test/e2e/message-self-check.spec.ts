@@ -171,10 +171,10 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
   });
 
   it('with authorization codes also sends the customer messages', async () => {
-    test.simulator.addAccounts({ appid: 'wxaaaa000000000001' });
-    test.simulator.addAccounts({ appid: 'wxaaaa000000000002', kind: 'mini_program' });
+    test.simulator.accounts.add({ appid: 'wxaaaa000000000001' });
+    test.simulator.accounts.add({ appid: 'wxaaaa000000000002', kind: 'mini_program' });
     const codeOf = async (appid: string): Promise<string> =>
-      (await test.simulator.authorize(PLATFORM, appid, { push: false })).code;
+      (await test.simulator.accounts.authorize(PLATFORM, appid, { push: false })).code;
     const authCodes = {
       officialAccount: await codeOf('wxaaaa000000000001'),
       miniProgram: await codeOf('wxaaaa000000000002'),
@@ -186,7 +186,7 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
       { ok: true, got: 'sent' },
       { ok: true, got: 'sent' },
     ]);
-    const contents = test.simulator.customMessages().map(({ body }) => body.text);
+    const contents = test.simulator.customMessages.last().map(({ body }) => body.text);
     expect(contents).toEqual(
       expect.arrayContaining(
         Object.values(authCodes).map((code) => ({ content: `${code}_from_api` })),

@@ -85,7 +85,7 @@ describe.each(databaseKinds())('an answer of WeChat to a hub on %s', (kind) => {
     const info = `"authorization_info":{"authorizer_appid":"${account}","authorizer_access_token":"fake-account-token","expires_in":7200,"authorizer_refresh_token":"refreshtoken@@@fake"}`;
     texts.api_query_auth = `{${info}}`;
     texts.api_get_authorizer_info = `{"authorizer_info":{"nick_name":"Line one\n\tand \u0007 two","principal_name":"A","uin":12345678901234567890},${info}}`;
-    const event = test.simulator.buildEvent(appid, 'authorized', {
+    const event = test.simulator.accounts.buildEvent(appid, 'authorized', {
       AuthorizerAppid: account,
       AuthorizationCode: `queryauthcode@@@fake-${kind}`,
       AuthorizationCodeExpiredTime: String(Math.floor(test.clock.now() / 1000) + 600),

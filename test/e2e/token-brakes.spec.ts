@@ -121,7 +121,7 @@ describe.each(databaseKinds())('exchanges are braked on %s', (kind) => {
 
   it('for an account whose token lives a second as well', async () => {
     await prime(test);
-    test.simulator.configureAuthorizations({ authorizerTokenLifeSeconds: 1 });
+    test.simulator.accounts.configure({ authorizerTokenLifeSeconds: 1 });
     const account = newAccount(test);
     await authorizeByEvent(test, account);
     for (let read = 0; read < 40; read += 1) {

@@ -162,6 +162,6 @@ describe.each(databaseKinds())('times that a wrong clock wrote on %s', (kind) =>
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
     const token = await tokenText(test, account);
     expect(token).not.toBe(old);
-    expect(test.simulator.isAuthorizerTokenValid(token)).toBe(true);
+    expect(test.simulator.accounts.isTokenValid(token)).toBe(true);
   });
 });

@@ -80,7 +80,7 @@ describe.each(databaseKinds())('a stored token that can not be read on %s', (kin
     await damageAccount(account, 'access_token', LOST_KEY);
     const { status, json } = await tokenOf(test, account);
     expect(status).toBe(200);
-    expect(test.simulator.isAuthorizerTokenValid(json.authorizer_access_token)).toBe(true);
+    expect(test.simulator.accounts.isTokenValid(json.authorizer_access_token)).toBe(true);
     expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([1, 0]);
     expect(errors(`authorizer.access_token:${PLATFORM}/${account}`)).toHaveLength(1);
   });
@@ -93,7 +93,7 @@ describe.each(databaseKinds())('a stored token that can not be read on %s', (kin
       await pass(test, 3 * HOUR);
       if (by === 'the timer') await authorizerTick(test);
       for (const one of [account, other]) {
-        expect(test.simulator.isAuthorizerTokenValid(await tokenText(test, one))).toBe(true);
+        expect(test.simulator.accounts.isTokenValid(await tokenText(test, one))).toBe(true);
       }
       expect(calls(test, AUTHORIZER_INFO)).toBe(1);
       expect(errors(`authorizer.refresh_token:${PLATFORM}/${account}`)).toHaveLength(1);
@@ -121,7 +121,7 @@ describe.each(databaseKinds())('a stored token that can not be read on %s', (kin
     mend(test);
     await resync(test);
     expect(await detailOf(test, account)).toMatchObject({ status: 'active' });
-    expect(test.simulator.isAuthorizerTokenValid(await tokenText(test, account))).toBe(true);
+    expect(test.simulator.accounts.isTokenValid(await tokenText(test, account))).toBe(true);
   });
 
   it('while WeChat is away is not given up', async () => {

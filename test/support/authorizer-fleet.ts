@@ -1,4 +1,4 @@
-import type { IssuedTokens } from '../../simulator/authorizer-control.js';
+import type { IssuedTokens } from '../../simulator/accounts.js';
 import { encryptedColumns, secretLocation } from '../../src/secrets/encrypted-columns.js';
 import { SecretBox } from '../../src/secrets/secret-box.js';
 import { MASTER_KEY } from './fake-settings.js';

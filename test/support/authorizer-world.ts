@@ -34,10 +34,10 @@ export async function authorizerHub(options: TestAppOptions): Promise<TestApp> {
 export function newAccounts(
   { simulator }: Pick<TestApp, 'simulator'>,
   count: number,
-  settings: Omit<Parameters<TestApp['simulator']['addAccounts']>[0], 'appid'> = {},
+  settings: Omit<Parameters<TestApp['simulator']['accounts']['add']>[0], 'appid'> = {},
 ): string[] {
   const prefix = `wx${(prefixes += 1).toString(16).padStart(6, '0')}`;
-  return simulator.addAccounts({ ...settings, count, prefix });
+  return simulator.accounts.add({ ...settings, count, prefix });
 }
 
 export function newAccount(
@@ -85,7 +85,7 @@ export async function authorizeByEvent(
   account: string,
   component = PLATFORM,
 ): Promise<void> {
-  const { push } = await test.simulator.authorize(component, account, { push: true });
+  const { push } = await test.simulator.accounts.authorize(component, account, { push: true });
   if (push?.body !== 'success') throw new Error(`The event was answered ${push?.body}`);
   await eventually('the authorization', async () => {
     const { status } = (await detailOf(test, account, component)) as { status?: string };

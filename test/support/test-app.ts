@@ -1,7 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { WechatSimulator } from '../../simulator/wechat-simulator.js';
-import type { SimulatorOptions } from '../../simulator/simulator-types.js';
+import { WechatSimulator, type SimulatorOptions } from '../../simulator/wechat-simulator.js';
 import { AppModule } from '../../src/app.module.js';
 import { configureApp, createAdapter } from '../../src/app.setup.js';
 import { Clock } from '../../src/common/clock.js';

@@ -1,0 +1,209 @@
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { mysqlDatabase, sqliteDatabase } from '../lib/databases.mjs';
+import { prime, startHub, troubles } from '../lib/hub.mjs';
+import { cpuMs, freePort, kill, start, untilReady } from '../lib/processes.mjs';
+import { goal, list, median, number, table, whole } from '../lib/results.mjs';
+import { COMPONENT, projectFile, TOKEN_PATH } from '../lib/settings.mjs';
+import { Worker } from '../lib/worker.mjs';
+
+const FULL = { warmUpMs: 3000, rounds: 5, ms: 3000 };
+const QUICK = { warmUpMs: 500, rounds: 3, ms: 500 };
+/** Rest between measurements, for what the last server still has to do (checkpoints, purging). */
+const REST_MS = 300;
+/** More pushes per second than any server here answers; a round ends early if one does. */
+const PER_SECOND = 16_000;
+const FLOOR_GOAL = 0.5;
+const PEER_GOAL = 3;
+const P99_GOAL_MS = 25;
+const EVENTS_PATH = `/callback/${COMPONENT.appid}/events`;
+const MESSAGES_PATH = `/callback/${COMPONENT.appid}/messages/wxfedcba9876543210`;
+const TICKET = 'component_verify_ticket';
+const NEST_WECHAT = 'nest-wechat 0.2.50, in memory';
+
+/** Ticket pushes, beside a server that does the same without a database, and other receivers. */
+export function measurePushes(world) {
+  const floor = ['floor: node:http, same crypto, no database', 'floor.mjs'];
+  const peers = [
+    [NEST_WECHAT, 'nest-wechat.mjs'],
+    ['wechat-crypto 0.0.2, in memory', 'wechat-crypto.mjs'],
+  ];
+  const title = 'A ticket push: verified, decrypted, stored';
+  return measure(world, { kind: 'push', title, path: EVENTS_PATH, floor, peers });
+}
+
+/** Messages without a subscription; nest-wechat takes them at its one URL and stores nothing. */
+export function measureMessages(world) {
+  const floor = ['floor: node:http, same crypto, no database', 'floor.mjs'];
+  const peers = [[NEST_WECHAT, 'nest-wechat.mjs']];
+  const title = 'A message: verified, decrypted, stored';
+  return measure(world, { kind: 'message', title, path: MESSAGES_PATH, floor, peers });
+}
+
+/** Token reads with authentication. */
+export function measureReads(world) {
+  const floor = ['floor: node:http, hash compared, from memory', 'floor-token.mjs'];
+  const title = 'A token read with authentication';
+  return measure(world, { kind: 'read', title, path: TOKEN_PATH, floor, peers: [] });
+}
+
+async function measure({ mysql, quick }, { kind, title, path, floor, peers }) {
+  const plan = quick ? QUICK : FULL;
+  const load = new Worker('load.mjs');
+  const wechat = new Worker('wechat.mjs');
+  const hubs = await startHubs({ mysql, wechat, kind, path });
+  const [{ token }] = hubs;
+  const others = [];
+  for (const [name, file] of [floor, ...peers]) {
+    const server = await startServer(file, { TOKEN: token });
+    const own = file === 'nest-wechat.mjs' ? EVENTS_PATH : path;
+    others.push({ name, ...server, token, path: own, answers: 0 });
+  }
+  const rounds = await inTurn(load, kind, [...hubs, ...others], plan);
+  const stored = [];
+  for (const hub of hubs) stored.push(await proveStored(hub, kind));
+  for (const { server } of others) await kill(server);
+  load.stop();
+  wechat.stop();
+  const [floorRounds, peerRounds] = others.map((target) => rounds.get(target));
+  const text = [
+    `32 connections, one request at a time on each; ${plan.rounds} rounds of ${plan.ms / 1000} s in ` +
+      'turn after a warm-up; figures are medians, a ratio is the median of the ratios within each ' +
+      "round. Every answer's status and body are checked. CPU is the server's without its database's.",
+    tableOf(rounds, floorRounds, peerRounds),
+    list(hubs.flatMap((hub) => goals(hub.name, rounds.get(hub), floorRounds, peerRounds))),
+    list(stored.map((one) => one.text)),
+  ];
+  return { title, text: text.join('\n\n'), sound: stored.every(({ sound }) => sound) };
+}
+
+/** A hub on either database, each with a ticket and a token. */
+async function startHubs({ mysql, wechat, kind, path }) {
+  const hubs = [];
+  for (const [name, database] of [
+    ['hub, SQLite', sqliteDatabase()],
+    ['hub, MySQL', await mysqlDatabase(mysql, `bench_${kind}`)],
+  ]) {
+    const log = `hub-${kind}-${name.slice('hub, '.length)}`;
+    const hub = await startHub(log, database.url, await wechat.order('url'));
+    const token = await prime(hub, wechat);
+    hubs.push({ name, hub, database, token, server: hub.server, port: hub.port, path, answers: 0 });
+  }
+  return hubs;
+}
+
+async function startServer(file, env) {
+  const port = await freePort();
+  const args = [projectFile(`bench/servers/${file}`)];
+  const what = { name: file, file: process.execPath, args };
+  const server = start({ ...what, env: { PORT: String(port), ...env } });
+  await untilReady(server, () => canConnect(port));
+  return { server, port };
+}
+
+function canConnect(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+}
+
+/** Every target warmed up, then in turn, each round beginning with another one. */
+async function inTurn(load, kind, targets, { warmUpMs, rounds, ms }) {
+  const results = new Map(targets.map((target) => [target, []]));
+  for (const target of targets) await measureOne(load, kind, target, warmUpMs);
+  for (let round = 0; round < rounds; round += 1) {
+    const first = round % targets.length;
+    for (const target of [...targets.slice(first), ...targets.slice(0, first)]) {
+      results.get(target).push(await measureOne(load, kind, target, ms));
+    }
+    process.stdout.write(`  round ${round + 1} of ${rounds}\n`);
+  }
+  return results;
+}
+
+/** One measurement of one target; a wrong answer ends the run. */
+async function measureOne(load, kind, target, ms) {
+  await load.order('prepare', { kind, count: Math.ceil((PER_SECOND * ms) / 1000) });
+  await delay(REST_MS);
+  const { name, server, port, path, token } = target;
+  const expected =
+    kind === 'read' ? `{"component_access_token":"${token}","expires_in":` : 'success';
+  const before = cpuMs(server);
+  const result = await load.order('run', { kind, port, path, ms, expected });
+  const cpuMicros = ((cpuMs(server) - before) * 1000) / result.answers;
+  if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} wrong: ${result.firstWrong}`);
+  target.answers += result.answers;
+  return { ...result, cpuMicros };
+}
+
+/** Whether all that was answered is stored, after an end as by a crash. */
+async function proveStored({ name, hub, database, answers }, kind) {
+  await kill(hub.server);
+  const rows = await database.query(
+    'SELECT kind, info_type AS type, COUNT(*) AS pushes FROM callback_event GROUP BY kind, info_type',
+  );
+  await database.drop();
+  const noted = `warnings and errors in the log: ${troubles(hub)}`;
+  if (kind === 'read') return { text: `${name}: ${noted}`, sound: true };
+  // The ticket that the hub was primed with is one more.
+  const expected = answers + (kind === 'push' ? 1 : 0);
+  const row = rows.find((one) => (kind === 'push' ? one.type === TICKET : one.kind === 'message'));
+  const sound = Number(row?.pushes) === expected;
+  return {
+    text:
+      `${name}: ${expected} answered, ${row?.pushes} in the database after SIGKILL: ` +
+      `${sound ? 'all stored' : '**NOT ALL STORED**'}; ${noted}`,
+    sound,
+  };
+}
+
+function tableOf(rounds, floor, peer) {
+  const head = ['server', 'requests/s', 'lowest–highest', 'p50 ms', 'p99 ms'];
+  head.push('CPU µs/request', 'generator busy', 'to floor', ...(peer ? ['to nest-wechat'] : []));
+  const rows = [...rounds].map(([{ name }, own]) => {
+    const rates = own.map(({ perSecond }) => perSecond);
+    return [
+      name,
+      whole(median(rates)),
+      `${whole(Math.min(...rates))}–${whole(Math.max(...rates))}`,
+      number(medianOf(own, 'p50')),
+      number(medianOf(own, 'p99')),
+      whole(medianOf(own, 'cpuMicros')),
+      `${Math.round(medianOf(own, 'generatorCpu') * 100)} %`,
+      times(ratio(own, floor)),
+      ...(peer ? [times(ratio(own, peer))] : []),
+    ];
+  });
+  return table([head, ...rows]);
+}
+
+function goals(name, own, floor, peer) {
+  const toFloor = ratio(own, floor);
+  const p99 = medianOf(own, 'p99');
+  const lines = [
+    goal(`${name}: at least half the floor`, toFloor >= FLOOR_GOAL, times(toFloor)),
+    goal(`${name}: p99 under ${P99_GOAL_MS} ms`, p99 < P99_GOAL_MS, `${number(p99)} ms`),
+  ];
+  if (!peer) return lines;
+  const toPeer = ratio(own, peer);
+  const wanted = `${name}: at least ${PEER_GOAL} times nest-wechat`;
+  return [...lines, goal(wanted, toPeer >= PEER_GOAL, times(toPeer))];
+}
+
+/**
+ * Median of the rounds' ratios. The two sides of each were measured within seconds, so that a slow
+ * spell of the machine does less to it than to the ratio of two medians.
+ */
+function ratio(rounds, others) {
+  return median(rounds.map(({ perSecond }, round) => perSecond / others[round].perSecond));
+}
+
+function medianOf(rounds, field) {
+  return median(rounds.map((round) => round[field]));
+}
+
+function times(value) {
+  return `${value.toFixed(2)}×`;
+}
