@@ -254,12 +254,12 @@ export class PushStore {
     size: number,
     columns: readonly (C | 'id' | 'receivedAt')[],
   ): AsyncGenerator<Pick<ListedPush, C | 'id' | 'receivedAt'>[]> {
-    let after: Pick<ListedPush, 'id' | 'receivedAt'> = { id: '', receivedAt: 0 };
+    let [id, receivedAt] = ['', 0];
     for (;;) {
       const page = await this.database.read((manager) =>
         selectOf(manager, search, columns)
-          .andWhere('push.receivedAt >= :receivedAt', after)
-          .andWhere('(push.receivedAt > :receivedAt OR push.id > :id)', after)
+          .andWhere('push.receivedAt >= :receivedAt', { receivedAt })
+          .andWhere('(push.receivedAt > :receivedAt OR push.id > :id)', { id })
           .orderBy('push.receivedAt', 'ASC')
           .addOrderBy('push.id', 'ASC')
           .limit(size)
@@ -267,7 +267,7 @@ export class PushStore {
       );
       if (page.length > 0) yield page;
       if (page.length < size) return;
-      after = page.at(-1) ?? after;
+      ({ id, receivedAt } = page.at(-1) ?? { id, receivedAt });
     }
   }
 
