@@ -1,10 +1,11 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AuthModule } from './auth/auth.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { AuthorizerModule } from './authorizer/authorizer.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { CommonModule } from './common/common.module.js';
+import { Stopping } from './common/stopping.js';
 import { ComponentModule } from './component/component.module.js';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -20,7 +21,9 @@ import { TokenModule } from './token/token.module.js';
 
 /** The composition root. */
 @Module({})
-export class AppModule {
+export class AppModule implements OnModuleDestroy {
+  constructor(private readonly stopping: Stopping) {}
+
   /** @param options `timers: false` leaves the timers to the caller, for tests. */
   static register(config: AppConfig, { timers }: { timers: boolean }): DynamicModule {
     return {
@@ -45,5 +48,10 @@ export class AppModule {
         MetricsModule,
       ],
     };
+  }
+
+  /** Waits that are not worth a stop end before the other modules finish what they have begun. */
+  onModuleDestroy(): void {
+    this.stopping.begin();
   }
 }

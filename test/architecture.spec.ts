@@ -78,7 +78,7 @@ const ROLES = new Set(
   (
     'attempts claims client controller engine entity filter guard interceptor job lanes log ' +
     'module reader recorder refresher replay results retention service source store ' +
-    'transitions worker'
+    'worker'
   ).split(' '),
 );
 /** Roles of files that hold no class. */
@@ -123,14 +123,9 @@ const BESIDE_THE_STORE = [
   // Reading, removing and writing the audit trail are three classes without a common thought.
   'src/auth/audit.log.ts',
   'src/auth/audit.retention.ts',
-  // The token engine's class has its own columns of the account's row; the rest reads.
-  'src/authorizer/authorizer-info.service.ts',
-  'src/authorizer/authorizer-resync.store.ts',
-  'src/authorizer/authorizer-statistics.ts',
+  // The token engine's store has its own columns of the account's row.
   'src/authorizer/authorizer-token.service.ts',
-  'src/authorizer/authorizer.service.ts',
-  // A code is for one link: both are written in one statement.
-  'src/authorization/authorization-request.store.ts',
+  // Removes what is old in both tables of its folder.
   'src/authorization/authorization.retention.ts',
   // Lists, outcomes by the hundred, and whether a subscription is given up.
   'src/delivery/delivery.log.ts',

@@ -33,7 +33,7 @@ export class AuthorizationCode {
 
   /**
    * The request that the browser brought it back for, empty for none; null while only WeChat has
-   * told of it. It counts for no other.
+   * pushed it. It counts for no other.
    */
   @Column({ name: 'request_id', type: 'varchar', length: 36, nullable: true })
   requestId!: string | null;

@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Cron, CronExpression } from '@nestjs/schedule';
 import { v4 as uuidv4 } from 'uuid';
+import { AuthorizerResyncService } from '../authorizer/authorizer-resync.service.js';
+import { AuthorizerTokenService, REFRESH_SPREAD } from '../authorizer/authorizer-token.service.js';
+import { codeRefused, granted } from '../authorizer/authorizer-transitions.js';
+import type { AuthorizerId } from '../authorizer/authorizer.js';
+import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
@@ -17,7 +23,6 @@ import { TokenService } from '../token/token.service.js';
 import { ComponentApi, type Authorization } from '../wechat-api/component-api.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
-import { codeInProgress, foreignCode } from './authorization-code-errors.js';
 import {
   AuthorizationCodeStore,
   CODE_LEASE_MS,
@@ -25,10 +30,8 @@ import {
   isPutOff,
   type ArrivedCode,
 } from './authorization-code.store.js';
-import type { AuthorizerId } from '../authorizer/authorizer.js';
-import { AuthorizationOutcomes } from './authorization-outcomes.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
-import { CodeVisitors } from './code-visitors.js';
+import { codeInProgress, CodeVisitors, type Visitor } from './code-visitors.js';
 
 /** How often the second way looks whether the first has finished: ever more patiently. */
 const FIRST_POLL_MS = 50;
@@ -36,7 +39,7 @@ const POLL_GROWTH = 1.5;
 const LAST_POLL_MS = 1000;
 /** Longest that one way waits for the other, in milliseconds; visitors wait shorter. */
 const MAX_WAIT_MS = 15_000;
-/** Codes that one turn of the timer takes up. */
+/** Codes that one turn of the timer exchanges. */
 const DUE_BATCH = 50;
 /** No code lives nearly as long; WeChat's record of the account is asked instead. */
 const HOPELESS_AFTER_MS = 24 * 3_600_000;
@@ -52,18 +55,21 @@ const HOPELESS_AFTER_MS = 24 * 3_600_000;
  *                     └───────────────────┘
  * ```
  *
- * A code whose exchange failed is tried again when its back-off is over, and no sooner, no matter who asks:
- * anybody can make a code up and bring it a thousand times.
+ * A code whose exchange failed is tried again when its back-off is over, and no sooner, no matter who
+ * asks: anybody can make a code up and bring it a thousand times.
  */
 @Injectable()
 export class AuthorizationCodeService implements OnModuleDestroy {
+  private readonly logger = new Logger(AuthorizationCodeService.name);
   private readonly owner = uuidv4();
   private readonly flights = new SingleFlight<AuthorizationCode>();
 
   constructor(
     private readonly codes: AuthorizationCodeStore,
     private readonly requests: AuthorizationRequestStore,
-    private readonly outcomes: AuthorizationOutcomes,
+    private readonly accounts: AuthorizerStore,
+    private readonly tokens: AuthorizerTokenService,
+    private readonly resyncs: AuthorizerResyncService,
     private readonly components: ComponentService,
     private readonly componentTokens: TokenService,
     private readonly calls: ComponentCall,
@@ -78,15 +84,15 @@ export class AuthorizationCodeService implements OnModuleDestroy {
 
   /**
    * Records a code durably and exchanges it.
-   * @param visitor address of the visitor who waits for that, if it is one.
+   * @param visitor who waits for that, where a browser brought it.
    * @throws {HubError} 409 `authorization_code_refused`, 409 `authorization_code_foreign` where it
-   * counts for another request, 503 `authorization_in_progress` where it is tried again, or what
-   * kept it from being recorded.
+   * counts for another request, 503 `authorization_in_progress` where it is tried again, 429
+   * `too_many_authorizations` where too many codes were made up, or what kept it from being recorded.
    */
-  async consume(arrived: ArrivedCode, visitor?: string): Promise<AuthorizerId> {
+  async consume(arrived: ArrivedCode, visitor?: Visitor): Promise<AuthorizerId> {
     await this.components.getEnabled(arrived.componentAppId);
-    const kept = await this.keep(arrived);
-    const row = kept.state === 'pending' ? await this.result(kept.codeHash, visitor) : kept;
+    const kept = await this.keep(arrived, visitor);
+    const row = kept.state === 'pending' ? await this.result(kept, visitor) : kept;
     this.visitors.ended(row);
     if (row.state === 'done' && row.authorizerAppId !== null) {
       return { componentAppId: row.componentAppId, authorizerAppId: row.authorizerAppId };
@@ -97,28 +103,38 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     });
   }
 
-  /** Exchanges a recorded code, or waits for whoever is doing it. @throws {HubError} */
-  process(codeHash: string): Promise<AuthorizationCode> {
-    return this.flights.run(codeHash, () => this.processOnce(codeHash));
+  /**
+   * Exchanges a recorded code, or waits for the caller or host that does.
+   * @param known its row, where the caller has just read it.
+   * @throws {HubError}
+   */
+  process(codeHash: string, known?: AuthorizationCode): Promise<AuthorizationCode> {
+    return this.flights.run(codeHash, () => this.processOnce(codeHash, known));
   }
 
-  /** Takes up codes whose exchange failed or was interrupted. */
-  async processDue(): Promise<void> {
-    const due = await this.codes.due(DUE_BATCH);
-    await Promise.all(due.map((codeHash) => this.process(codeHash).catch(() => undefined)));
-    await this.visitors.settle();
+  /** Exchanges codes again whose exchange failed or was interrupted. */
+  @Cron(CronExpression.EVERY_5_SECONDS, { name: 'authorization-codes', waitForCompletion: true })
+  async exchangeDue(): Promise<void> {
+    try {
+      const due = await this.codes.due(DUE_BATCH);
+      await Promise.all(due.map((codeHash) => this.process(codeHash).catch(() => undefined)));
+      await this.visitors.settle();
+    } catch (error) {
+      this.logger.warn('Due authorization codes could not be exchanged; tried again soon', error);
+    }
   }
 
   /** An exchange that has begun is finished: the account would be lost with WeChat's answer. */
   async onModuleDestroy(): Promise<void> {
-    this.stopping.begin();
     await this.flights.idle();
   }
 
   /** The code's row; what is there already is not written again. */
-  private async keep(arrived: ArrivedCode): Promise<AuthorizationCode> {
+  private async keep(arrived: ArrivedCode, visitor?: Visitor): Promise<AuthorizationCode> {
     const { componentAppId, code, request } = arrived;
-    const known = await this.codes.find(codeHashOf(componentAppId, code));
+    const codeHash = codeHashOf(componentAppId, code);
+    const known = await this.codes.find(codeHash);
+    if (!known && visitor) this.visitors.admit(componentAppId, codeHash, visitor);
     const knownToCount = known && (request === undefined || this.requests.isBound(known, request));
     if (knownToCount === false) throw foreignCode();
     if (known && knownToCount) return known;
@@ -130,18 +146,22 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     });
   }
 
-  private result(codeHash: string, visitor: string | undefined): Promise<AuthorizationCode> {
-    const result = this.process(codeHash).catch((error: unknown) => {
+  private result(row: AuthorizationCode, visitor?: Visitor): Promise<AuthorizationCode> {
+    const { codeHash } = row;
+    const result = this.process(codeHash, row).catch((error: unknown) => {
       throw codeInProgress(error);
     });
     return visitor === undefined ? result : this.visitors.wait(codeHash, visitor, result);
   }
 
-  private async processOnce(codeHash: string): Promise<AuthorizationCode> {
+  private async processOnce(
+    codeHash: string,
+    known?: AuthorizationCode,
+  ): Promise<AuthorizationCode> {
     const started = performance.now();
     let poll = FIRST_POLL_MS;
-    while (performance.now() - started < MAX_WAIT_MS) {
-      const row = await this.codes.find(codeHash);
+    for (let read = known; performance.now() - started < MAX_WAIT_MS; read = undefined) {
+      const row = read ?? (await this.codes.find(codeHash));
       if (!row) throw new Error('A code that was recorded is gone');
       if (row.state !== 'pending') return row;
       if (this.stopping.begun) break;
@@ -174,11 +194,11 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     const { codeHash } = row;
     try {
       const obtainedAt = this.clock.now();
-      const granted = await this.query(row);
-      await this.outcomes.granted(codeHash, granted, obtainedAt);
+      const authorization = await this.query(row);
+      await this.keepGrant(codeHash, authorization, obtainedAt);
     } catch (error) {
       if (this.isFinal(row, error)) {
-        await this.outcomes.refused(codeHash, this.owner, error);
+        await this.keepRefusal(codeHash, error);
         return;
       }
       await this.postpone(row, error);
@@ -195,6 +215,52 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     );
   }
 
+  /** WeChat took the code: this counts, whichever host has tried it meanwhile. */
+  private async keepGrant(
+    codeHash: string,
+    authorization: Authorization,
+    obtainedAt: number,
+  ): Promise<void> {
+    const early = Math.random() * REFRESH_SPREAD;
+    const id = await this.database.transaction(async (manager) => {
+      // As it is now: the event may have come after the exchange began.
+      const row = await this.codes.lock(codeHash, manager);
+      const authorizerAppId = authorization.authorizerAppId ?? row.authorizerAppId;
+      if (authorizerAppId === null) throw namelessAnswer();
+      const { componentAppId, eventTime, source } = row;
+      const grant = { authorization, obtainedAt, eventTime, source, early };
+      const account = { componentAppId, authorizerAppId };
+      await this.accounts.change(account, (one, now) => granted(one, grant, now), manager);
+      await this.codes.end(codeHash, { state: 'done', authorizerAppId, lastError: null }, manager);
+      return account;
+    });
+    this.tokens.forget(id);
+  }
+
+  /**
+   * WeChat says used (61009) or expired (61010). Either it was never good, or this hub exchanged
+   * it and crashed before the answer was saved, or it came too late: WeChat's record of the
+   * account has the refresh token and the permission sets all the same. Where it is not known
+   * which account it was, the list of all accounts has it.
+   */
+  private async keepRefusal(codeHash: string, error: unknown): Promise<void> {
+    const errcode = error instanceof WechatApiError ? error.errcode : undefined;
+    const row = await this.database.transaction(async (manager) => {
+      const locked = await this.codes.lock(codeHash, manager);
+      if (locked.state !== 'pending' || locked.leaseOwner !== this.owner) return undefined;
+      await this.codes.end(codeHash, { state: 'failed', lastError: messageOf(error) }, manager);
+      const account = accountOf(locked);
+      if (account) {
+        await this.accounts.change(account, (one, now) => codeRefused(one, errcode, now), manager);
+      }
+      return locked;
+    });
+    if (!row) return;
+    const account = accountOf(row);
+    if (account) this.tokens.forget(account);
+    else if (row.attempts > 1) await this.resyncs.begin(row.componentAppId);
+  }
+
   private isFinal({ receivedAt }: AuthorizationCode, error: unknown): boolean {
     if (error instanceof WechatApiError && error.kind === 'code') return true;
     return receivedAt < this.time.now() - HOPELESS_AFTER_MS;
@@ -203,8 +269,8 @@ export class AuthorizationCodeService implements OnModuleDestroy {
   private async postpone(row: AuthorizationCode, error: unknown): Promise<void> {
     const now = this.clock.now();
     const next = nextAttemptAt(failureKind(error), row.attempts + 1, now, Math.random());
-    const lastError = error instanceof HubError ? error.message : 'The exchange failed';
-    await this.codes.postpone(row.codeHash, this.owner, { nextAttemptAt: next, lastError });
+    const failure = { nextAttemptAt: next, lastError: messageOf(error) };
+    await this.codes.postpone(row.codeHash, this.owner, failure);
     // Anybody can make codes up.
     this.brake.log(`code of ${row.componentAppId}`, 'unknown', {
       level: 'warn',
@@ -213,4 +279,30 @@ export class AuthorizationCodeService implements OnModuleDestroy {
       error,
     });
   }
+}
+
+/** The account that a code is of, where its event has named it. */
+function accountOf({
+  componentAppId,
+  authorizerAppId,
+}: AuthorizationCode): AuthorizerId | undefined {
+  return authorizerAppId === null ? undefined : { componentAppId, authorizerAppId };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof HubError ? error.message : 'The exchange failed';
+}
+
+/** The code counts for another request than the one it came with. */
+function foreignCode(): HubError {
+  return new HubError('authorization_code_foreign', 'This authorization belongs to another link', {
+    status: 409,
+    level: 'warn',
+  });
+}
+
+function namelessAnswer(): HubError {
+  return new HubError('authorization_unreadable', 'WeChat did not say which account it is', {
+    status: 502,
+  });
 }

@@ -86,7 +86,7 @@ export class AuthorizationCodeStore {
     });
   }
 
-  /** Hashes of codes that are to be exchanged (again) now and that nobody has in work. */
+  /** Hashes of codes that are to be exchanged (again) now and that no host has leased. */
   async due(limit: number): Promise<string[]> {
     const now = this.clock.now();
     const rows = await this.database.read((manager) =>
@@ -119,6 +119,11 @@ export class AuthorizationCodeStore {
         .execute(),
     );
     return result.affected === 1;
+  }
+
+  /** A browser has brought the code: it counts for the request `requestId`, empty for none. */
+  async bind(codeHash: string, requestId: string, manager: EntityManager): Promise<void> {
+    await manager.update(AuthorizationCode, { codeHash }, { requestId });
   }
 
   /** The code was exchanged, or never will be: it is not kept any longer. */

@@ -8,7 +8,8 @@ import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
 import type { AuthorizerId, CodeSource } from '../authorizer/authorizer.js';
 import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
-import { AuthorizerTransitions } from '../authorizer/authorizer.transitions.js';
+import { confirmed, withdrawn } from '../authorizer/authorizer-transitions.js';
+import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 
 /** Length of the columns for appids. */
 const APPID_LENGTH = 64;
@@ -24,7 +25,7 @@ export class AuthorizationEvents {
   constructor(
     private readonly codes: AuthorizationCodeStore,
     private readonly exchanges: AuthorizationCodeService,
-    private readonly transitions: AuthorizerTransitions,
+    private readonly accounts: AuthorizerStore,
     private readonly tokens: AuthorizerTokenService,
   ) {}
 
@@ -47,7 +48,8 @@ export class AuthorizationEvents {
   private async revoke(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'AuthorizerAppid');
     if (!id) return this.unreadable(event);
-    await this.transitions.revoke(id, eventTimeOf(event), manager);
+    const eventTime = eventTimeOf(event);
+    await this.accounts.change(id, (account) => withdrawn(account, eventTime), manager);
     return async () => this.tokens.forget(id);
   }
 
@@ -60,7 +62,7 @@ export class AuthorizationEvents {
   private async keepRegistered(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'appid');
     const code = fieldOf(event, 'auth_code');
-    // One that failed has no code; what came is on record.
+    // One that failed has no code; what came is recorded.
     if (!id || !code || fieldOf(event, 'status') !== '0') return async () => undefined;
     return this.keep(id, code, event, manager);
   }
@@ -88,8 +90,8 @@ export class AuthorizationEvents {
     const arrived = { ...id, code: new Secret(code), source, eventTime };
     const { codeHash, state } = await this.codes.keep(arrived, manager);
     if (state === 'pending') return () => this.exchanges.process(codeHash);
-    const exchanged = state === 'done';
-    await this.transitions.confirm(id, { eventTime, exchanged }, manager);
+    const fact = { eventTime, exchanged: state === 'done' };
+    await this.accounts.change(id, (account, now) => confirmed(account, fact, now), manager);
     return async () => this.tokens.forget(id);
   }
 }

@@ -43,8 +43,8 @@ interface Allowance {
 }
 
 /**
- * Counts what visitors cost a platform: by address first, so that one who exceeds it stops nobody
- * but himself, then all together.
+ * Counts what visitors cost a platform: by address first, so that one who exceeds it stops only
+ * himself, then all together.
  */
 export class VisitorLimit {
   private readonly allowances = new LRUCache<string, Allowance>({ max: ADDRESSES });

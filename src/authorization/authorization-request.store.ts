@@ -5,7 +5,8 @@ import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS, isYetToCome } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
-import { AuthorizationCode } from './authorization-code.entity.js';
+import type { AuthorizationCode } from './authorization-code.entity.js';
+import { AuthorizationCodeStore } from './authorization-code.store.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 
 /** Stored in the row of a code that a browser brought for no request of the hub. */
@@ -18,6 +19,7 @@ const CODE_LIFE_MS = 3_600_000;
 export class AuthorizationRequestStore {
   constructor(
     private readonly database: Database,
+    private readonly codes: AuthorizationCodeStore,
     private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {}
@@ -65,10 +67,7 @@ export class AuthorizationRequestStore {
         await manager.update(AuthorizationRequest, where, change);
       }
     }
-    if (isFirst) {
-      const { codeHash } = code;
-      await manager.update(AuthorizationCode, { codeHash }, { requestId: bringer });
-    }
+    if (isFirst) await this.codes.bind(code.codeHash, bringer, manager);
     return true;
   }
 

@@ -6,14 +6,12 @@ import { ComponentModule } from '../component/component.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
-import { AuthorizationCodeRefresher } from './authorization-code.refresher.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
 import { AuthorizationEventController } from './authorization-event.controller.js';
 import { AuthorizationEvents } from './authorization-events.js';
 import { AuthorizationLinkController } from './authorization-link.controller.js';
 import { AuthorizationLinkService } from './authorization-link.service.js';
-import { AuthorizationOutcomes } from './authorization-outcomes.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
 import { AuthorizationResultController } from './authorization-result.controller.js';
@@ -21,7 +19,6 @@ import { AuthorizationResultService } from './authorization-result.service.js';
 import { AuthorizationRetention } from './authorization.retention.js';
 import { AuthorizeController } from './authorize.controller.js';
 import { CodeVisitors } from './code-visitors.js';
-import { PageToken } from './page-token.js';
 
 /** How an account comes in: page, link, code, event, and the result for the platform's own service. */
 @Module({
@@ -43,14 +40,11 @@ import { PageToken } from './page-token.js';
     AuthorizationCodeStore,
     CodeVisitors,
     AuthorizationCodeService,
-    AuthorizationCodeRefresher,
-    AuthorizationOutcomes,
     AuthorizationEvents,
     AuthorizationRequestStore,
     AuthorizationResultService,
     AuthorizationRetention,
     AuthorizationLinkService,
-    PageToken,
   ],
   exports: [AuthorizationCodeService],
 })

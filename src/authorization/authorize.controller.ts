@@ -2,7 +2,8 @@ import { Controller, Get, Headers, Inject, Ip, Param, Query, Res } from '@nestjs
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { preferredLanguage, sendPage, type Language } from '../http/html-page.js';
+import { Clock } from '../common/clock.js';
+import { isPending } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
@@ -10,12 +11,16 @@ import { Secret } from '../common/secret.js';
 import { senderOf } from '../common/source-address.js';
 import { componentAppIdParam } from '../component/component-app-id.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { preferredLanguage, sendPage, type Language } from '../http/html-page.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
+import type { ArrivedCode } from './authorization-code.store.js';
 import {
   AuthorizationLinkService,
   LINK_KINDS,
   type LinkWish,
 } from './authorization-link.service.js';
+import { linkFields } from './authorization-link.views.js';
 import type { AuthorizationRequest } from './authorization-request.entity.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
 import { AuthorizationResultService } from './authorization-result.service.js';
@@ -26,9 +31,7 @@ import {
   strayPage,
   unfinishedPage,
 } from './authorize-page.js';
-import { linkFields } from './authorization-link.views.js';
-import { CodeVisitors } from './code-visitors.js';
-import { PageToken } from './page-token.js';
+import type { Visitor } from './code-visitors.js';
 
 const pageQuery = z.object({
   auth_type: linkFields.authType,
@@ -47,6 +50,10 @@ const callbackQuery = z.object({
   request: z.string().max(36).optional(),
 });
 
+/** How long the links of a page work after it was shown, in milliseconds. */
+const PAGE_LIFE_MS = 15 * 60_000;
+const PAGE_PURPOSE = 'authorization page';
+
 /** The headers of a browser that matter. */
 interface BrowserHeaders {
   'accept-language'?: string;
@@ -59,7 +66,7 @@ type Outcome =
   | { result: 'authorized'; authorizerAppId: string }
   | { result: 'pending' | 'failed'; error: string };
 
-/** Errors of codes that are on record: one is tried again until WeChat has answered. */
+/** Errors of codes that are recorded: one is tried again until WeChat has answered. */
 const UNFINISHED: Record<string, 'pending' | 'failed'> = {
   authorization_in_progress: 'pending',
   authorization_code_refused: 'failed',
@@ -76,10 +83,10 @@ export class AuthorizeController {
   constructor(
     private readonly links: AuthorizationLinkService,
     private readonly codes: AuthorizationCodeService,
-    private readonly visitors: CodeVisitors,
     private readonly requests: AuthorizationRequestStore,
     private readonly results: AuthorizationResultService,
-    private readonly pages: PageToken,
+    private readonly box: SecretBox,
+    private readonly clock: Clock,
     private readonly brake: LogBrake,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
@@ -93,7 +100,7 @@ export class AuthorizeController {
   ): Promise<void> {
     await this.links.check(toWish(componentAppId, query));
     // Relative, so that the browser names the host of this page as the one it comes from.
-    const page = this.pages.make(componentAppId);
+    const page = this.pageToken(componentAppId);
     const href = (kind: string): string =>
       `./${componentAppId}/go?${toSearch({ kind, ...query, page })}`;
     const hrefs = { pc: href('pc'), h5: href('h5') };
@@ -140,9 +147,12 @@ export class AuthorizeController {
       await this.giveUp(request, language, reply);
       return;
     }
-    const code = new Secret(query.auth_code);
-    await this.visitors.admit(componentAppId, code, request, address);
-    const outcome = await this.consume(componentAppId, code, request?.id ?? null, address);
+    const code = {
+      componentAppId,
+      code: new Secret(query.auth_code),
+      request: request?.id ?? null,
+    };
+    const outcome = await this.consume(code, { address, isCounted: request?.codeHash === null });
     if (request && this.sendOn(request, 'code', reply)) return;
     const html =
       outcome.result === 'authorized'
@@ -157,7 +167,24 @@ export class AuthorizeController {
     headers: BrowserHeaders,
   ): boolean {
     const { 'sec-fetch-site': site = 'same-origin' } = headers;
-    return site === 'same-origin' && page !== undefined && this.pages.isValid(componentAppId, page);
+    return site === 'same-origin' && page !== undefined && this.isPageToken(componentAppId, page);
+  }
+
+  /**
+   * What the links of the page carry: that the page was shown a short while ago, by any host. Without
+   * it a click costs nothing.
+   */
+  private pageToken(componentAppId: string): string {
+    const shownAt = this.clock.now();
+    const signature = this.box.sign(`${componentAppId} ${shownAt}`, PAGE_PURPOSE);
+    return `${shownAt.toString(36)}.${signature}`;
+  }
+
+  private isPageToken(componentAppId: string, token: string): boolean {
+    const [, time = '', signature = ''] = /^([0-9a-z]{1,10})\.([\w-]{43})$/.exec(token) ?? [];
+    const shownAt = Number.parseInt(time, 36);
+    if (!isPending(shownAt + PAGE_LIFE_MS, PAGE_LIFE_MS, this.clock.now())) return false;
+    return this.box.isSigned(`${componentAppId} ${shownAt}`, PAGE_PURPOSE, signature);
   }
 
   /** WeChat's page was left without consent. */
@@ -187,23 +214,23 @@ export class AuthorizeController {
 
   /** @throws {HubError} where the code does not count here, or could not be recorded. */
   private async consume(
-    componentAppId: string,
-    code: Secret,
-    request: string | null,
-    sourceAddress: string,
+    code: Pick<ArrivedCode, 'componentAppId' | 'code' | 'request'>,
+    visitor: Visitor,
   ): Promise<Outcome> {
     try {
-      const arrived = { componentAppId, code, source: 'redirect' as const, request };
-      const { authorizerAppId } = await this.codes.consume(arrived, sourceAddress);
+      const { authorizerAppId } = await this.codes.consume(
+        { ...code, source: 'redirect' },
+        visitor,
+      );
       return { result: 'authorized', authorizerAppId };
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       const result = UNFINISHED[error.code];
       if (!result) throw error;
-      this.brake.log(`return ${error.code}`, senderOf(sourceAddress), {
+      this.brake.log(`return ${error.code}`, senderOf(visitor.address), {
         level: 'warn',
         message: 'A return from the authorization page had no result',
-        fields: { componentAppId, code: error.code },
+        fields: { componentAppId: code.componentAppId, code: error.code },
         error,
       });
       return { result, error: error.code };

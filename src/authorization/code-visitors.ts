@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
-import type { Secret } from '../common/secret.js';
+import { HubError } from '../common/hub-error.js';
 import { senderOf } from '../common/source-address.js';
 import { Tally } from '../common/tally.js';
 import { within } from '../common/time-limit.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
-import { codeInProgress } from './authorization-code-errors.js';
-import { AuthorizationCodeStore, codeHashOf } from './authorization-code.store.js';
+import { AuthorizationCodeStore } from './authorization-code.store.js';
 import { VisitorLimit } from './authorization-limit.js';
-import type { AuthorizationRequest } from './authorization-request.entity.js';
 
 /** How visitors may wait for WeChat: each takes the room of a request meanwhile. */
 export const VISITOR_WAITS = {
@@ -20,6 +18,22 @@ export const VISITOR_WAITS = {
   /** From one address: people sit behind one. */
   perAddress: 32,
 } as const;
+
+/** A person whose browser brings a code. */
+export interface Visitor {
+  /** As the connection or a trusted proxy names it. */
+  address: string;
+  /** Whether the click that led here was counted for this code: it is the first of its request. */
+  isCounted: boolean;
+}
+
+/** There is no result yet; the timer goes on. */
+export function codeInProgress(cause?: unknown): HubError {
+  return new HubError('authorization_in_progress', 'The authorization is still being processed', {
+    status: 503,
+    cause,
+  });
+}
 
 /** Codes that are remembered as counted. */
 const COUNTED = 1000;
@@ -40,21 +54,13 @@ export class CodeVisitors {
   }
 
   /**
-   * Counts a code that nobody knows: it costs a call of WeChat. The first code of a request costs no
-   * more than the click that the request was made for; one that is known is tried when it is due.
+   * Counts a code that is not known yet: it costs a call of WeChat. One that is known is tried when
+   * it is due.
    * @throws {TooManyAuthorizationsError} when too many were made up.
    */
-  async admit(
-    componentAppId: string,
-    code: Secret,
-    request: AuthorizationRequest | undefined,
-    address: string,
-  ): Promise<void> {
-    if (request?.codeHash === null) return;
-    const codeHash = codeHashOf(componentAppId, code);
-    if (await this.codes.find(codeHash)) return;
-    // Somebody else may have brought it meanwhile.
-    if (this.counted.has(codeHash)) return;
+  admit(componentAppId: string, codeHash: string, { address, isCounted }: Visitor): void {
+    // Another visitor may have brought it a moment ago.
+    if (isCounted || this.counted.has(codeHash)) return;
     this.counted.set(codeHash, this.limit.count(componentAppId, address));
   }
 
@@ -62,7 +68,7 @@ export class CodeVisitors {
    * Waits for a result as long as a visitor may, if there is room for one more.
    * @throws {HubError} 503 `authorization_in_progress` otherwise.
    */
-  async wait<T>(codeHash: string, address: string, result: Promise<T>): Promise<T> {
+  async wait<T>(codeHash: string, { address }: Visitor, result: Promise<T>): Promise<T> {
     const keys = { code: `code ${codeHash}`, sender: `sender ${senderOf(address)}` };
     const { ms, perCode, perAddress } = VISITOR_WAITS;
     const isFull =

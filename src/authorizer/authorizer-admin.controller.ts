@@ -16,7 +16,6 @@ import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
-import { exportCsv } from './authorizer-export.js';
 import { AuthorizerService } from './authorizer.service.js';
 import {
   authorizerDetailView,
@@ -24,6 +23,7 @@ import {
   authorizerListView,
   authorizerView,
   authorizerViewExample,
+  exportCsv,
   toAuthorizerView,
   toDetailView,
   type AuthorizerListQuery,
@@ -92,10 +92,7 @@ export class AuthorizerAdminController {
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,
     @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
   ): Promise<z.infer<typeof authorizerDetailView>> {
-    const id = { componentAppId, authorizerAppId };
-    const row = await this.authorizers.get(id);
-    const info = await this.authorizers.infoOf(id);
-    return toDetailView(row, info, await this.authorizers.history(id));
+    return toDetailView(await this.authorizers.detail({ componentAppId, authorizerAppId }));
   }
 
   @Post(':componentAppId/:authorizerAppId/refresh')

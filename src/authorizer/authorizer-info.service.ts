@@ -1,23 +1,20 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { MoreThan } from 'typeorm';
+import { z } from 'zod';
 import { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
-import { Database } from '../database/database.js';
 import { ComponentCall } from '../token/component-call.js';
-import { failureKind, LONGEST_WAIT_MS, nextAttemptAt } from '../token-engine/failure-policy.js';
+import { failureKind, nextAttemptAt } from '../token-engine/failure-policy.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
-import { Authorizer } from './authorizer.entity.js';
-import { authorizerIdOf } from './authorizer.js';
-import { AuthorizerFindings } from './authorizer-findings.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
-import { AuthorizerTransitions } from './authorizer.transitions.js';
+import { informed, stopped, type InfoColumns } from './authorizer-transitions.js';
+import type { Authorizer } from './authorizer.entity.js';
+import { AuthorizerStore } from './authorizer.store.js';
 
 /** Accounts that are asked about at once. */
 const BATCH = 20;
 /** Batches of one turn of the timer. */
 const MAX_BATCHES = 10;
-/** An account that a host took up is left to it for so long, in milliseconds. */
+/** An account that a host has claimed is left to it for so long, in milliseconds. */
 const CLAIM_MS = 60_000;
 /** Failures are as good as the fourth one: there is no hurry. */
 const PATIENT_ATTEMPT = 4;
@@ -28,72 +25,37 @@ export class AuthorizerInfoService {
   private readonly logger = new Logger(AuthorizerInfoService.name);
 
   constructor(
-    private readonly findings: AuthorizerFindings,
-    private readonly transitions: AuthorizerTransitions,
+    private readonly store: AuthorizerStore,
     private readonly tokens: AuthorizerTokenService,
     private readonly pauses: AuthorizerPauses,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
-    private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 
-  /** Takes up the accounts whose information is due. */
+  /** Fetches the information that is due. */
   async fetchDue(): Promise<void> {
-    await this.recall();
+    await this.store.recallInfos();
     for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
-      const due = await this.claim();
+      const due = await this.store.claimInfos(BATCH, CLAIM_MS);
       await Promise.all(due.map((row) => this.fetch(row)));
       if (due.length < BATCH) return;
     }
-  }
-
-  /**
-   * Makes due what is due further ahead than any wait: a clock that was ahead wrote it. Apart from
-   * the claim, whose locks would then reach to the end of the index and hold up other hosts.
-   */
-  private async recall(): Promise<void> {
-    const now = this.clock.now();
-    const infoDueAt = MoreThan(now + LONGEST_WAIT_MS + CLOCK_SLACK_MS);
-    const far = await this.database.read((manager) => manager.existsBy(Authorizer, { infoDueAt }));
-    if (!far) return;
-    await this.database.write((manager) =>
-      manager.update(Authorizer, { infoDueAt }, { infoDueAt: now }),
-    );
-  }
-
-  private claim(): Promise<Authorizer[]> {
-    const now = this.clock.now();
-    return this.database.transaction(async (manager) => {
-      const query = manager
-        .createQueryBuilder(Authorizer, 'authorizer')
-        .where('authorizer.infoDueAt <= :now', { now })
-        .orderBy('authorizer.infoDueAt', 'ASC')
-        .limit(BATCH);
-      if (this.database.dialect === 'mysql') {
-        query.setLock('pessimistic_write').setOnLocked('skip_locked');
-      }
-      const rows = await query.getMany();
-      const infoDueAt = now + CLAIM_MS;
-      for (const row of rows) {
-        await manager.update(Authorizer, authorizerIdOf(row), { infoDueAt });
-      }
-      return rows.map((row) => Object.assign(row, { infoDueAt }));
-    });
   }
 
   private async fetch(row: Authorizer): Promise<void> {
     const { componentAppId, authorizerAppId } = row;
     const pausedUntil = this.pauses.until(componentAppId);
     if (pausedUntil !== undefined) {
-      await this.postpone(row, pausedUntil);
+      await this.store.postponeInfo(row, pausedUntil);
       return;
     }
     try {
-      const answer = await this.calls.run(componentAppId, (token) =>
+      const { info, authorization } = await this.calls.run(componentAppId, (token) =>
         this.api.authorizerInfo(componentAppId, token, authorizerAppId),
       );
-      await this.findings.keepInfo(row, answer);
+      const answer = { asked: row, ...readInfo(info), authorization };
+      await this.store.change(row, (account, now) => informed(account, answer, now));
       this.tokens.forget(row);
     } catch (error) {
       await this.failed(row, error);
@@ -104,23 +66,60 @@ export class AuthorizerInfoService {
     this.pauses.notice(row.componentAppId, error);
     const kind = failureKind(error);
     if (kind === 'withdrawn') {
-      await this.transitions.stop(row, row.generation, 'revoked', { what: 'found_withdrawn' });
-      await this.postpone(row, null);
+      const { generation } = row;
+      const stop = { generation, status: 'revoked', what: 'found_withdrawn' } as const;
+      await this.store.change(row, (account, now) => stopped(account, stop, now));
+      await this.store.postponeInfo(row, null);
       this.tokens.forget(row);
       return;
     }
-    await this.postpone(row, nextAttemptAt(kind, PATIENT_ATTEMPT, this.clock.now(), Math.random()));
+    const next = nextAttemptAt(kind, PATIENT_ATTEMPT, this.clock.now(), Math.random());
+    await this.store.postponeInfo(row, next);
     this.logger.warn('The information of an account could not be fetched', error);
   }
+}
 
-  /** Moves the next try, unless somebody has asked for it anew since. */
-  private async postpone(row: Authorizer, infoDueAt: number | null): Promise<void> {
-    await this.database.write((manager) =>
-      manager.update(
-        Authorizer,
-        { ...authorizerIdOf(row), infoDueAt: row.infoDueAt as number },
-        { infoDueAt },
-      ),
-    );
-  }
+/** WeChat's types are unreliable: a field of a wrong type counts as missing. */
+const text = z.string().optional().catch(undefined);
+const number = z.coerce.number().int().optional().catch(undefined);
+const infoAnswer = z.looseObject({
+  nick_name: text,
+  user_name: text,
+  principal_name: text,
+  head_img: text,
+  verify_type_info: z.object({ id: number }).optional().catch(undefined),
+  account_status: number,
+  MiniProgramInfo: z.unknown().optional(),
+});
+
+/** account_status values with which WeChat gives no working tokens: cancelled, banned, frozen. */
+const SUSPENDED_ACCOUNT_STATUSES = new Set([14, 16, 19]);
+/** Longest text that the columns for names hold. */
+const NAME_LENGTH = 191;
+const USER_NAME_LENGTH = 64;
+
+/**
+ * What an answer of api_get_authorizer_info says: the columns that it fills, without those that it
+ * does not name, and its account_status where that is one without working tokens.
+ */
+export function readInfo(answer: Record<string, unknown>): {
+  columns: InfoColumns;
+  suspension: number | undefined;
+} {
+  const fields = infoAnswer.parse(answer);
+  const { account_status: status } = fields;
+  const columns: InfoColumns = {
+    nickName: fields.nick_name?.slice(0, NAME_LENGTH),
+    userName: fields.user_name?.slice(0, USER_NAME_LENGTH),
+    principalName: fields.principal_name?.slice(0, NAME_LENGTH),
+    headImg: fields.head_img,
+    verifyType: fields.verify_type_info?.id,
+    type: fields.MiniProgramInfo === undefined ? 'official_account' : 'mini_program',
+    info: JSON.stringify(answer),
+  };
+  const named = Object.entries(columns).filter(([, value]) => value !== undefined);
+  return {
+    columns: Object.fromEntries(named),
+    suspension: status !== undefined && SUSPENDED_ACCOUNT_STATUSES.has(status) ? status : undefined,
+  };
 }

@@ -3,7 +3,7 @@ import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
 import { failureKind, type ExchangeFailureKind } from '../token-engine/failure-policy.js';
 
-/** How long the work for a platform rests after WeChat said that it is too much, or not from here. */
+/** How long the work for a platform pauses after WeChat said that it is too much, or not from here. */
 const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {
   rate: 60_000,
   quota: 15 * 60_000,
@@ -11,14 +11,14 @@ const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {
 };
 
 /**
- * Rests of the background work, by third-party platform: after a failure of kind quota, rate or ip every further
- * call would fail the same way. Each host keeps its own, in memory: an address is refused to one
- * host, and a limit that others have not met yet costs them the few calls that they have under
- * way. What a service waits for is still tried.
+ * Pauses of the background work, by third-party platform: after a failure of kind quota, rate or
+ * ip every further call would fail the same way. Each host keeps its own, in memory: an address is
+ * refused to one host, and a limit that others have not met yet costs them the few calls that they
+ * have under way. What a service waits for is still tried.
  */
 @Injectable()
 export class AuthorizerPauses {
-  private readonly rests = new Map<string, { end: number; lengthMs: number }>();
+  private readonly pauses = new Map<string, { end: number; lengthMs: number }>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -27,12 +27,12 @@ export class AuthorizerPauses {
     const lengthMs = PAUSE_MS[failureKind(error)];
     if (lengthMs === undefined) return;
     const end = this.clock.now() + lengthMs;
-    if ((this.until(componentAppId) ?? 0) < end) this.rests.set(componentAppId, { end, lengthMs });
+    if ((this.until(componentAppId) ?? 0) < end) this.pauses.set(componentAppId, { end, lengthMs });
   }
 
-  /** When the platform's rest ends, in Unix milliseconds; undefined while there is none. */
+  /** When the platform's pause ends, in Unix milliseconds; undefined while there is none. */
   until(componentAppId: string): number | undefined {
-    const { end = null, lengthMs = 0 } = this.rests.get(componentAppId) ?? {};
+    const { end = null, lengthMs = 0 } = this.pauses.get(componentAppId) ?? {};
     return isPending(end, lengthMs, this.clock.now()) ? end : undefined;
   }
 }

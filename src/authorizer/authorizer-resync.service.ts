@@ -2,15 +2,16 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
 import { isPending } from '../common/clock-trust.js';
+import { DAY_MS } from '../common/times.js';
 import { ComponentService } from '../component/component.service.js';
 import { TicketMissingError } from '../ticket/ticket.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi, type ListedAuthorizer } from '../wechat-api/component-api.js';
-import { AuthorizerFindings } from './authorizer-findings.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncStore } from './authorizer-resync.store.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
-import { DAY_MS } from '../common/times.js';
+import { isListedAsKnown, listed } from './authorizer-transitions.js';
+import { AuthorizerStore } from './authorizer.store.js';
 
 /** WeChat gives 500 accounts a page at the most. */
 const PAGE = 500;
@@ -19,7 +20,7 @@ const BATCH = 25;
 
 /**
  * Compares the records with WeChat's list of accounts: adds what is missing, repairs lost refresh
- * tokens, has what is gone looked up and marked, deletes nothing. The progress stands in a row, so
+ * tokens, has what is gone looked up and marked, deletes nothing. The progress is kept in a row, so
  * it goes on where it was after a crash.
  */
 @Injectable()
@@ -27,8 +28,8 @@ export class AuthorizerResyncService {
   private readonly logger = new Logger(AuthorizerResyncService.name);
 
   constructor(
-    private readonly store: AuthorizerResyncStore,
-    private readonly findings: AuthorizerFindings,
+    private readonly resyncs: AuthorizerResyncStore,
+    private readonly accounts: AuthorizerStore,
     private readonly tokens: AuthorizerTokenService,
     private readonly components: ComponentService,
     private readonly calls: ComponentCall,
@@ -39,16 +40,16 @@ export class AuthorizerResyncService {
   /** Begins a resync, unless one is under way; its progress. @throws {ComponentUnknownError} */
   async begin(componentAppId: string): Promise<AuthorizerResync> {
     await this.components.getEnabled(componentAppId);
-    return this.store.begin(componentAppId);
+    return this.resyncs.begin(componentAppId);
   }
 
   /** The last resync of a platform. */
   async progress(componentAppId: string): Promise<AuthorizerResync | null> {
     await this.components.get(componentAppId);
-    return this.store.find(componentAppId);
+    return this.resyncs.find(componentAppId);
   }
 
-  /** Begins the daily ones, and goes on with those that nobody is working on. */
+  /** Begins the daily ones, and goes on with those that no host is working on. */
   @Cron(CronExpression.EVERY_30_SECONDS, { name: 'authorizer-resync', waitForCompletion: true })
   async tick(): Promise<void> {
     const components = await this.components.enabled().catch(() => []);
@@ -58,7 +59,7 @@ export class AuthorizerResyncService {
   /** Works on the platform's resync until it is finished; returns at once if another host does. */
   async goOn(componentAppId: string): Promise<void> {
     for (;;) {
-      const resync = await this.store.claim(componentAppId);
+      const resync = await this.resyncs.claim(componentAppId);
       if (!resync) return;
       await this.takePage(resync);
     }
@@ -66,7 +67,7 @@ export class AuthorizerResyncService {
 
   private async tickOf(componentAppId: string): Promise<void> {
     try {
-      const last = await this.store.find(componentAppId);
+      const last = await this.resyncs.find(componentAppId);
       const next = last && last.startedAt + DAY_MS;
       if (!isPending(next, DAY_MS, this.clock.now())) await this.begin(componentAppId);
       await this.goOn(componentAppId);
@@ -86,8 +87,8 @@ export class AuthorizerResyncService {
     await this.compare(resync, page.list, asOf);
     const seen = done + page.received;
     const finished = page.received === 0 || seen >= page.total;
-    if (finished) await this.store.askAboutUnseen(resync);
-    await this.store.advance(resync, { done: seen, total: page.total, finished });
+    if (finished) await this.accounts.askAboutUnlisted(resync);
+    await this.resyncs.advance(resync, { done: seen, total: page.total, finished });
   }
 
   private async compare(
@@ -97,17 +98,22 @@ export class AuthorizerResyncService {
   ): Promise<void> {
     const { componentAppId } = resync;
     const appIds = list.map(({ authorizerAppId }) => authorizerAppId);
-    const records = await this.store.records(componentAppId, appIds);
-    const known = new Map(records.map((row) => [row.authorizerAppId, row]));
+    const known = await this.accounts.accounts(componentAppId, appIds);
     const others = list.filter(({ authorizerAppId, refreshToken }) => {
-      const row = known.get(authorizerAppId);
-      return !row || !this.findings.isKnown(row, refreshToken);
+      const account = known.get(authorizerAppId);
+      return !account || !isListedAsKnown(account, refreshToken);
     });
     for (let from = 0; from < others.length; from += BATCH) {
       const lines = others.slice(from, from + BATCH);
-      const news = await this.findings.keepListed(componentAppId, lines, asOf);
-      for (const id of news) this.tokens.forget(id);
+      const tokens = new Map(lines.map((line) => [line.authorizerAppId, line.refreshToken]));
+      const changed = await this.accounts.changeAll(
+        componentAppId,
+        [...tokens.keys()],
+        (account, now) =>
+          listed(account, { refreshToken: tokens.get(account.authorizerAppId), asOf }, now),
+      );
+      for (const id of changed) this.tokens.forget(id);
     }
-    await this.store.markSeen(resync, appIds);
+    await this.accounts.markListed(resync, appIds);
   }
 }

@@ -1,16 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
-import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
-import { Authorizer } from './authorizer.entity.js';
+import { isOverSql } from '../common/clock-trust.js';
+import { Database } from '../database/database.js';
 import { AuthorizerResync } from './authorizer-resync.entity.js';
 
 /** A host that shows no progress for this long is taken to be gone, in milliseconds. */
 const LEASE_MS = 60_000;
 
-/** Rows of `authorizer_resync`, and the marks that a resync leaves on `authorizer`. */
+/** Rows of `authorizer_resync`. */
 @Injectable()
 export class AuthorizerResyncStore {
   constructor(
@@ -75,48 +73,6 @@ export class AuthorizerResyncStore {
         { componentAppId, resyncId },
         { done, total, finishedAt, leaseUntil: null },
       ),
-    );
-  }
-
-  /** The records of a page of WeChat's list. */
-  records(componentAppId: string, authorizerAppIds: string[]): Promise<Authorizer[]> {
-    const where = { componentAppId, authorizerAppId: In(authorizerAppIds) };
-    return this.database.read((manager) => manager.find(Authorizer, { where }));
-  }
-
-  /** Notes that WeChat listed these accounts. */
-  async markSeen(
-    { componentAppId, resyncId }: AuthorizerResync,
-    authorizerAppIds: string[],
-  ): Promise<void> {
-    if (authorizerAppIds.length === 0) return;
-    const which = { componentAppId, authorizerAppId: In(authorizerAppIds) };
-    await this.database.write((manager) => manager.update(Authorizer, which, { resyncId }));
-  }
-
-  /**
-   * Accounts that WeChat did not list, and that did not authorize since it was asked: their
-   * information is to be fetched, which tells whether they are gone. The list alone does not: it
-   * moves under the paging when an account before withdraws.
-   */
-  async askAboutUnseen({ componentAppId, resyncId, startedAt }: AuthorizerResync): Promise<void> {
-    const now = this.clock.now();
-    await this.database.write(
-      (manager) =>
-        manager
-          .createQueryBuilder()
-          .update(Authorizer)
-          .set({ infoDueAt: now })
-          .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
-          .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
-          // What a clock that was ahead wrote tells nothing of when that was.
-          .andWhere(
-            '(last_authorized_at IS NULL OR last_authorized_at < :startedAt' +
-              ' OR last_authorized_at > :ahead)',
-            { startedAt, ahead: now + CLOCK_SLACK_MS },
-          )
-          .execute(),
-      LONG_WORK_LIMIT_MS,
     );
   }
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
+import { DAY_MS } from '../common/times.js';
 import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -19,8 +20,6 @@ import {
 } from './authorizer.js';
 import { AuthorizerTokenSource, type AuthorizerState } from './authorizer-token.source.js';
 import { AuthorizerStore } from './authorizer.store.js';
-import { REFRESH_SPREAD } from './authorizer.transitions.js';
-import { DAY_MS } from '../common/times.js';
 
 /** Refreshes that one host has under way at once, shared by its platforms. */
 const CONCURRENCY = 100;
@@ -28,6 +27,8 @@ const CONCURRENCY = 100;
 const MIN_CONCURRENCY = 10;
 /** A use is written down at most this often per account, in milliseconds. */
 const USED_INTERVAL_MS = 3_600_000;
+/** Refreshes are spread over this share of a token's life. */
+export const REFRESH_SPREAD = 0.25;
 /** How long it is remembered which platforms an account belongs to, in milliseconds. */
 const OWNERS_TTL_MS = 4000;
 /** Accounts of which such things are held in memory. */
@@ -50,7 +51,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     source: AuthorizerTokenSource,
     private readonly store: AuthorizerStore,
     private readonly components: ComponentService,
-    private readonly database: Database,
+    database: Database,
     box: SecretBox,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
@@ -180,8 +181,8 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     if (this.isUseNoted(key, state)) return;
     const now = this.clock.now();
     this.used.set(key, now);
-    void this.database
-      .transaction((manager) => manager.update(Authorizer, authorizerOfKey(key), { usedAt: now }))
+    void this.store
+      .noteUse(authorizerOfKey(key), now)
       // Only a hint about which accounts are in use: the next hour's use writes it again.
       .catch(() => undefined);
   }

@@ -20,8 +20,8 @@ import {
   type AuthorizerId,
 } from './authorizer.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
-import { AuthorizerStore, type Change } from './authorizer.store.js';
-import { AuthorizerTransitions } from './authorizer.transitions.js';
+import { stopped, type Account, type Change } from './authorizer-transitions.js';
+import { AuthorizerStore } from './authorizer.store.js';
 
 /** The engine's state with the columns of an authorizer's row. */
 export type AuthorizerState = TokenState & Partial<Authorizer>;
@@ -36,7 +36,7 @@ interface Begun {
 
 /**
  * Gets an authorizer_access_token for a refresh token. Where WeChat calls the refresh token void
- * (61023), or the stored one can't be read, the one that WeChat has on record is tried once; then
+ * (61023), or the stored one cannot be read, the one that WeChat has on record is tried once; then
  * the account has to authorize again.
  * A withdrawn authorization (61003) is marked as such.
  */
@@ -46,7 +46,6 @@ export class AuthorizerTokenSource implements TokenSource {
 
   constructor(
     private readonly store: AuthorizerStore,
-    private readonly transitions: AuthorizerTransitions,
     private readonly pauses: AuthorizerPauses,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
@@ -91,7 +90,7 @@ export class AuthorizerTokenSource implements TokenSource {
     }
   }
 
-  /** @param refusal WeChat's of the stored refresh token; none where that can't be read. */
+  /** @param refusal WeChat's of the stored refresh token; none where that cannot be read. */
   private async refreshWithRecorded(begun: Begun, refusal?: WechatApiError): Promise<FreshToken> {
     const { id, refreshToken } = begun;
     let last = refusal;
@@ -113,8 +112,8 @@ export class AuthorizerTokenSource implements TokenSource {
   }
 
   private async withdrawn(begun: Begun, refusal: WechatApiError): Promise<never> {
-    const at = await this.stop(begun, 'revoked', { what: 'found_withdrawn' }, refusal);
-    throw new AuthorizerRevokedError(begun.id, at);
+    const after = await this.stop(begun, 'revoked', { what: 'found_withdrawn' }, refusal);
+    throw new AuthorizerRevokedError(begun.id, after.revokedAt);
   }
 
   /** @throws the refusal, where the authorization was changed since: it says nothing about that. */
@@ -123,10 +122,12 @@ export class AuthorizerTokenSource implements TokenSource {
     status: 'revoked' | 'needs_reauthorization',
     change: Change,
     refusal: HubError,
-  ): Promise<number> {
-    const at = await this.transitions.stop(id, generation, status, change);
-    if (at === undefined) throw refusal;
-    return at;
+  ): Promise<Account> {
+    const after = await this.store.change(id, (account, now) =>
+      stopped(account, { generation, status, ...change }, now),
+    );
+    if (!after) throw refusal;
+    return after;
   }
 
   /**

@@ -74,7 +74,7 @@ export class Authorizer extends TokenColumns {
   @BigIntColumn({ name: 'event_time', nullable: true })
   eventTime!: number | null;
 
-  /** When a service last read the token; accounts that nobody uses are not kept warm. */
+  /** When a service last read the token; accounts that no service uses are not kept warm. */
   @BigIntColumn({ name: 'used_at', nullable: true })
   usedAt!: number | null;
 

@@ -5,7 +5,6 @@ import { TokenModule } from '../token/token.module.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
 import { AuthorizerAdminController } from './authorizer-admin.controller.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
-import { AuthorizerFindings } from './authorizer-findings.js';
 import { AuthorizerInfoService } from './authorizer-info.service.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
 import { AuthorizerResyncController } from './authorizer-resync.controller.js';
@@ -18,9 +17,7 @@ import { AuthorizerTokenSource } from './authorizer-token.source.js';
 import { Authorizer } from './authorizer.entity.js';
 import { AuthorizerRefresher } from './authorizer.refresher.js';
 import { AuthorizerService } from './authorizer.service.js';
-import { AuthorizerStatistics } from './authorizer-statistics.js';
 import { AuthorizerStore } from './authorizer.store.js';
-import { AuthorizerTransitions } from './authorizer.transitions.js';
 
 /** The accounts that have authorized a platform, and their tokens, which stay alive. */
 @Module({
@@ -33,9 +30,6 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
   controllers: [AuthorizerAdminController, AuthorizerResyncController, AuthorizerTokenController],
   providers: [
     AuthorizerStore,
-    AuthorizerStatistics,
-    AuthorizerTransitions,
-    AuthorizerFindings,
     AuthorizerPauses,
     AuthorizerService,
     AuthorizerTokenSource,
@@ -45,12 +39,6 @@ import { AuthorizerTransitions } from './authorizer.transitions.js';
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
-  exports: [
-    AuthorizerTransitions,
-    AuthorizerTokenService,
-    AuthorizerService,
-    AuthorizerResyncService,
-    AuthorizerStatistics,
-  ],
+  exports: [AuthorizerStore, AuthorizerTokenService, AuthorizerResyncService],
 })
 export class AuthorizerModule {}

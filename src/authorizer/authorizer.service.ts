@@ -1,19 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import type { SelectQueryBuilder } from 'typeorm';
-import { Database } from '../database/database.js';
+import { lastOfFullPage } from '../http/list-query.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
-import { Authorizer } from './authorizer.entity.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
-import {
-  authorizerKey,
-  authorizerOfKey,
-  AuthorizerUnknownError,
-  type AuthorizerId,
-} from './authorizer.js';
+import type { Authorizer } from './authorizer.entity.js';
+import { authorizerKey, AuthorizerUnknownError, type AuthorizerId } from './authorizer.js';
 import { AuthorizerStore } from './authorizer.store.js';
 import type { AuthorizerListQuery } from './authorizer.views.js';
-import { lastOfFullPage } from '../http/list-query.js';
 
 /** Lines of an account's history that its detail shows. */
 const HISTORY = 200;
@@ -25,31 +18,22 @@ const EXPORT_PAGE = 500;
 export class AuthorizerService {
   constructor(
     private readonly store: AuthorizerStore,
-    private readonly database: Database,
     private readonly calls: ComponentCall,
     private readonly api: ComponentApi,
   ) {}
 
   /** A page in the order of (component, account), which no change moves. */
-  async list(query: AuthorizerListQuery): Promise<{ rows: Authorizer[]; next: string | null }> {
-    const rows = await this.database.read((manager) => {
-      const select = manager.createQueryBuilder(Authorizer, 'a');
-      applyFilter(select, query);
-      return select
-        .orderBy('a.componentAppId', 'ASC')
-        .addOrderBy('a.authorizerAppId', 'ASC')
-        .limit(query.limit)
-        .getMany();
-    });
-    const last = lastOfFullPage(rows, query.limit);
+  async list(filter: AuthorizerListQuery): Promise<{ rows: Authorizer[]; next: string | null }> {
+    const rows = await this.store.page(filter);
+    const last = lastOfFullPage(rows, filter.limit);
     return { rows, next: last ? authorizerKey(last) : null };
   }
 
   /** All accounts of a filter, page by page. */
-  async *all(query: Omit<AuthorizerListQuery, 'limit' | 'after'>): AsyncGenerator<Authorizer> {
+  async *all(filter: Omit<AuthorizerListQuery, 'limit' | 'after'>): AsyncGenerator<Authorizer> {
     let after: string | undefined;
     do {
-      const { rows, next } = await this.list({ ...query, limit: EXPORT_PAGE, after });
+      const { rows, next } = await this.list({ ...filter, limit: EXPORT_PAGE, after });
       yield* rows;
       after = next ?? undefined;
     } while (after !== undefined);
@@ -67,13 +51,16 @@ export class AuthorizerService {
     return new Set((await this.store.known(authorizerAppIds)).map(authorizerKey));
   }
 
-  /** WeChat's last answer about the account, as JSON. */
-  infoOf(id: AuthorizerId): Promise<string | null> {
-    return this.store.infoOf(id);
-  }
-
-  history(id: AuthorizerId): Promise<AuthorizerChange[]> {
-    return this.store.history(id, HISTORY);
+  /**
+   * An account with WeChat's last answer about it, as JSON, and its history, newest first.
+   * @throws {AuthorizerUnknownError}
+   */
+  async detail(
+    id: AuthorizerId,
+  ): Promise<{ row: Authorizer; info: string | null; history: AuthorizerChange[] }> {
+    const row = await this.get(id);
+    const info = await this.store.infoOf(id);
+    return { row, info, history: await this.store.history(id, HISTORY) };
   }
 
   /** An option at WeChat, such as `voice_recognize`. @throws {HubError} */
@@ -89,30 +76,6 @@ export class AuthorizerService {
     await this.get(id);
     await this.calls.run(id.componentAppId, (token) =>
       this.api.setOption(id.componentAppId, token, id.authorizerAppId, option),
-    );
-  }
-}
-
-function applyFilter(
-  select: SelectQueryBuilder<Authorizer>,
-  { component, status, search, after }: AuthorizerListQuery,
-): void {
-  if (component) select.andWhere('a.componentAppId = :component', { component });
-  if (status) select.andWhere('a.status = :status', { status });
-  if (search) {
-    const pattern = `%${search.replace(/[!%_]/g, '!$&')}%`;
-    select.andWhere(
-      "(a.authorizerAppId LIKE :pattern ESCAPE '!' OR a.nickName LIKE :pattern ESCAPE '!' " +
-        "OR a.principalName LIKE :pattern ESCAPE '!' OR a.userName LIKE :pattern ESCAPE '!')",
-      { pattern },
-    );
-  }
-  if (after) {
-    const { componentAppId, authorizerAppId } = authorizerOfKey(after);
-    select.andWhere(
-      '(a.componentAppId > :componentAppId OR ' +
-        '(a.componentAppId = :componentAppId AND a.authorizerAppId > :authorizerAppId))',
-      { componentAppId, authorizerAppId },
     );
   }
 }

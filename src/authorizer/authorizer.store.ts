@@ -1,20 +1,24 @@
 import { Injectable } from '@nestjs/common';
-import { In, type EntityManager } from 'typeorm';
+import { In, MoreThan, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
+import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
-import { Database } from '../database/database.js';
+import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
+import { LONGEST_WAIT_MS } from '../token-engine/failure-policy.js';
 import { AuthorizerChange } from './authorizer-change.entity.js';
+import type { AuthorizerResync } from './authorizer-resync.entity.js';
+import type { Account, AccountPatch, Change, Transition } from './authorizer-transitions.js';
 import { Authorizer } from './authorizer.entity.js';
-import { authorizerIdOf, type AuthorizerId } from './authorizer.js';
-
-/** What happened, for the history of an authorization. */
-export interface Change {
-  what: string;
-  detail?: Record<string, unknown>;
-}
+import {
+  authorizerIdOf,
+  authorizerOfKey,
+  type AuthorizerId,
+  type AuthorizerStatus,
+} from './authorizer.js';
+import type { AuthorizerListQuery } from './authorizer.views.js';
 
 /** An account of which nothing is known, and to which nothing has happened yet. */
 const EMPTY_ROW = {
@@ -25,7 +29,11 @@ const EMPTY_ROW = {
   updatedAt: 0,
 } as const;
 
-/** Rows of `authorizer` and `authorizer_change`: reading, locking, writing. */
+/**
+ * Rows of `authorizer` and `authorizer_change`. An authorization changes by {@link change} alone;
+ * its tokens and their refreshing also by the token engine, whose `TokenStore` writes the engine's
+ * columns of any table by conditional updates.
+ */
 @Injectable()
 export class AuthorizerStore {
   constructor(
@@ -56,6 +64,29 @@ export class AuthorizerStore {
     );
   }
 
+  /** Those of the accounts that are known, by appid. */
+  async accounts(
+    componentAppId: string,
+    authorizerAppIds: string[],
+  ): Promise<Map<string, Account>> {
+    const where = { componentAppId, authorizerAppId: In(authorizerAppIds) };
+    const rows = await this.database.read((manager) => manager.find(Authorizer, { where }));
+    return new Map(rows.map((row) => [row.authorizerAppId, this.toAccount(row)]));
+  }
+
+  /** A page in the order of (component, account), which no change moves. */
+  page(filter: AuthorizerListQuery): Promise<Authorizer[]> {
+    return this.database.read((manager) => {
+      const select = manager.createQueryBuilder(Authorizer, 'a');
+      applyFilter(select, filter);
+      return select
+        .orderBy('a.componentAppId', 'ASC')
+        .addOrderBy('a.authorizerAppId', 'ASC')
+        .limit(filter.limit)
+        .getMany();
+    });
+  }
+
   /** WeChat's last answer about the account, as JSON. */
   async infoOf(id: AuthorizerId): Promise<string | null> {
     const row = await this.database.read((manager) =>
@@ -78,18 +109,178 @@ export class AuthorizerStore {
     );
   }
 
-  /**
-   * The row, locked until the transaction ends, made if it is not there: as an account without a
-   * token, which the caller changes.
-   */
-  async lock(id: AuthorizerId, manager: EntityManager): Promise<Authorizer> {
-    const [row] = await this.lockAll(id.componentAppId, [id.authorizerAppId], manager);
-    if (!row) throw new Error('A row that was locked is gone');
-    return row;
+  /** Accounts by platform and status; comes from an index alone. */
+  async counts(): Promise<{ componentAppId: string; status: AuthorizerStatus; count: number }[]> {
+    const rows = await this.database.read((manager) =>
+      manager
+        .createQueryBuilder(Authorizer, 'a')
+        .select('a.componentAppId', 'componentAppId')
+        .addSelect('a.status', 'status')
+        .addSelect('COUNT(*)', 'count')
+        .groupBy('a.componentAppId')
+        .addGroupBy('a.status')
+        .getRawMany<{ componentAppId: string; status: AuthorizerStatus; count: string | number }>(),
+    );
+    return rows.map((row) => ({ ...row, count: Number(row.count) }));
   }
 
-  /** The same for accounts of one platform, all different. */
-  async lockAll(
+  /**
+   * Seconds by which each platform's oldest refresh that is due is late; 0 where none is. Comes from
+   * an index alone.
+   */
+  async lateness(): Promise<{ componentAppId: string; seconds: number }[]> {
+    const now = this.clock.now();
+    const rows = await this.database.read((manager) =>
+      manager
+        .createQueryBuilder(Authorizer, 'a')
+        .select('a.componentAppId', 'componentAppId')
+        .addSelect('MIN(a.refreshAt)', 'oldest')
+        .groupBy('a.componentAppId')
+        .getRawMany<{ componentAppId: string; oldest: string | number | null }>(),
+    );
+    return rows.map(({ componentAppId, oldest }) => ({
+      componentAppId,
+      seconds: oldest === null ? 0 : Math.max(0, now - Number(oldest)) / 1000,
+    }));
+  }
+
+  /**
+   * Changes an account and its history under its row's lock. An account that is not there is made
+   * first: as one without a token.
+   * @param decide one of the transitions; gives nothing where the fact changes nothing.
+   * @param manager of the transaction that the fact is recorded in; without it, in one of its own.
+   * @returns the account as it is afterwards; undefined where nothing changed.
+   */
+  async change(
+    id: AuthorizerId,
+    decide: (account: Account, now: number) => Transition | undefined,
+    manager?: EntityManager,
+  ): Promise<Account | undefined> {
+    const { componentAppId, authorizerAppId } = id;
+    const [after] = await this.changeAll(componentAppId, [authorizerAppId], decide, manager);
+    return after;
+  }
+
+  /** The same for accounts of one platform, all different; those that changed. */
+  async changeAll(
+    componentAppId: string,
+    authorizerAppIds: string[],
+    decide: (account: Account, now: number) => Transition | undefined,
+    manager?: EntityManager,
+  ): Promise<Account[]> {
+    const change = async (within: EntityManager): Promise<Account[]> => {
+      const rows = await this.lock(componentAppId, authorizerAppIds, within);
+      const now = this.clock.now();
+      const changed: Account[] = [];
+      for (const row of rows) {
+        const account = this.toAccount(row);
+        const transition = decide(account, now);
+        if (!transition) continue;
+        const { patch, history } = transition;
+        if (patch) await this.save(account, patch, now, within);
+        for (const line of history) await this.note(account, line, now, within);
+        changed.push({ ...account, ...patch });
+      }
+      return changed;
+    };
+    return manager ? change(manager) : this.database.transaction(change);
+  }
+
+  /** A service has read the account's token at `usedAt` (Unix milliseconds). */
+  async noteUse(id: AuthorizerId, usedAt: number): Promise<void> {
+    await this.database.transaction((manager) => manager.update(Authorizer, id, { usedAt }));
+  }
+
+  /** Takes up to `limit` accounts whose information is due, oldest first, and leaves them for `forMs`. */
+  claimInfos(limit: number, forMs: number): Promise<Authorizer[]> {
+    const now = this.clock.now();
+    return this.database.transaction(async (manager) => {
+      const query = manager
+        .createQueryBuilder(Authorizer, 'authorizer')
+        .where('authorizer.infoDueAt <= :now', { now })
+        .orderBy('authorizer.infoDueAt', 'ASC')
+        .limit(limit);
+      if (this.database.dialect === 'mysql') {
+        query.setLock('pessimistic_write').setOnLocked('skip_locked');
+      }
+      const rows = await query.getMany();
+      const infoDueAt = now + forMs;
+      for (const row of rows) {
+        await manager.update(Authorizer, authorizerIdOf(row), { infoDueAt });
+      }
+      return rows.map((row) => Object.assign(row, { infoDueAt }));
+    });
+  }
+
+  /**
+   * Makes information due that is due further ahead than any wait: a clock that was ahead wrote it.
+   * Apart from the claim, whose locks would then reach to the end of the index and hold up other
+   * hosts.
+   */
+  async recallInfos(): Promise<void> {
+    const now = this.clock.now();
+    const infoDueAt = MoreThan(now + LONGEST_WAIT_MS + CLOCK_SLACK_MS);
+    const far = await this.database.read((manager) => manager.existsBy(Authorizer, { infoDueAt }));
+    if (!far) return;
+    await this.database.write((manager) =>
+      manager.update(Authorizer, { infoDueAt }, { infoDueAt: now }),
+    );
+  }
+
+  /** Moves the next fetch of a claimed account's information, unless it was asked for again since. */
+  async postponeInfo(claimed: Authorizer, infoDueAt: number | null): Promise<void> {
+    const which = { ...authorizerIdOf(claimed), infoDueAt: claimed.infoDueAt as number };
+    await this.database.write((manager) => manager.update(Authorizer, which, { infoDueAt }));
+  }
+
+  /** Marks accounts as listed by WeChat. */
+  async markListed(
+    { componentAppId, resyncId }: AuthorizerResync,
+    authorizerAppIds: string[],
+  ): Promise<void> {
+    if (authorizerAppIds.length === 0) return;
+    const which = { componentAppId, authorizerAppId: In(authorizerAppIds) };
+    await this.database.write((manager) => manager.update(Authorizer, which, { resyncId }));
+  }
+
+  /**
+   * Accounts that WeChat did not list, and that did not authorize since it was asked: their
+   * information is to be fetched, which says whether they are gone. The list alone does not: it
+   * moves under the paging when an account before withdraws.
+   */
+  async askAboutUnlisted({ componentAppId, resyncId, startedAt }: AuthorizerResync): Promise<void> {
+    const now = this.clock.now();
+    await this.database.write(
+      (manager) =>
+        manager
+          .createQueryBuilder()
+          .update(Authorizer)
+          .set({ infoDueAt: now })
+          .where("component_appid = :componentAppId AND status <> 'revoked'", { componentAppId })
+          .andWhere('(resync_id IS NULL OR resync_id <> :resyncId)', { resyncId })
+          // What a clock that was ahead wrote says nothing of when that was.
+          .andWhere(
+            '(last_authorized_at IS NULL OR last_authorized_at < :startedAt' +
+              ' OR last_authorized_at > :ahead)',
+            { startedAt, ahead: now + CLOCK_SLACK_MS },
+          )
+          .execute(),
+      LONG_WORK_LIMIT_MS,
+    );
+  }
+
+  /** The refresh token of a row; null where WeChat gave none. */
+  refreshTokenOf(row: AuthorizerId & Pick<Authorizer, 'refreshToken'>): Secret | null {
+    if (row.refreshToken === null) return null;
+    return this.box.open(row.refreshToken, location('authorizerRefreshToken', row));
+  }
+
+  sealRefreshToken(id: AuthorizerId, refreshToken: Secret): string {
+    return this.box.seal(refreshToken.reveal(), location('authorizerRefreshToken', id));
+  }
+
+  /** The rows, locked until the transaction ends. */
+  private async lock(
     componentAppId: string,
     authorizerAppIds: string[],
     manager: EntityManager,
@@ -110,47 +301,38 @@ export class AuthorizerStore {
   }
 
   /**
-   * Writes all columns of a locked row, changed or not: what they were is only known from the
-   * locked read, since the transaction's other reads may see an older row.
+   * Writes the columns of a locked row. Not by comparison with what the transaction reads: that may
+   * be an older row than the one that is locked.
    */
-  async save(row: Authorizer, manager: EntityManager): Promise<void> {
-    const { componentAppId, authorizerAppId, ...columns } = row;
-    const updatedAt = this.clock.now();
-    await manager.update(
-      Authorizer,
-      { componentAppId, authorizerAppId },
-      { ...columns, updatedAt },
-    );
-  }
-
-  /** Writes a line of the account's history. */
-  async note(
-    { componentAppId, authorizerAppId }: AuthorizerId,
-    { what, detail }: Change,
+  private async save(
+    id: AuthorizerId,
+    { accessToken, refreshToken, ...columns }: AccountPatch,
+    updatedAt: number,
     manager: EntityManager,
   ): Promise<void> {
-    await manager.insert(AuthorizerChange, {
-      id: uuidv7(),
-      componentAppId,
-      authorizerAppId,
-      at: this.clock.now(),
-      what,
-      detail: detail ? JSON.stringify(detail) : null,
-    });
+    const sealed = {
+      ...(accessToken !== undefined && {
+        accessToken:
+          accessToken && this.box.seal(accessToken.reveal(), location('authorizerAccessToken', id)),
+      }),
+      ...(refreshToken && { refreshToken: this.sealRefreshToken(id, refreshToken) }),
+    };
+    const values = { ...columns, ...sealed, updatedAt };
+    await manager.update(Authorizer, authorizerIdOf(id), values);
   }
 
-  /** The refresh token of a row; undefined where WeChat gave none. */
-  refreshTokenOf(row: AuthorizerId & Pick<Authorizer, 'refreshToken'>): Secret | undefined {
-    if (row.refreshToken === null) return undefined;
-    return this.box.open(row.refreshToken, location('authorizerRefreshToken', row));
+  private async note(
+    id: AuthorizerId,
+    { what, detail }: Change,
+    at: number,
+    manager: EntityManager,
+  ): Promise<void> {
+    const line = { what, detail: detail ? JSON.stringify(detail) : null };
+    await manager.insert(AuthorizerChange, { id: uuidv7(), ...authorizerIdOf(id), at, ...line });
   }
 
-  sealRefreshToken(id: AuthorizerId, refreshToken: Secret): string {
-    return this.box.seal(refreshToken.reveal(), location('authorizerRefreshToken', id));
-  }
-
-  sealAccessToken(id: AuthorizerId, accessToken: Secret): string {
-    return this.box.seal(accessToken.reveal(), location('authorizerAccessToken', id));
+  private toAccount(row: Authorizer): Account {
+    return { ...row, refreshToken: this.refreshTokenOf(row) };
   }
 }
 
@@ -159,4 +341,28 @@ function location(
   { componentAppId, authorizerAppId }: AuthorizerId,
 ): string {
   return secretLocation(encryptedColumns[column], componentAppId, authorizerAppId);
+}
+
+function applyFilter(
+  select: SelectQueryBuilder<Authorizer>,
+  { component, status, search, after }: AuthorizerListQuery,
+): void {
+  if (component) select.andWhere('a.componentAppId = :component', { component });
+  if (status) select.andWhere('a.status = :status', { status });
+  if (search) {
+    const pattern = `%${search.replace(/[!%_]/g, '!$&')}%`;
+    select.andWhere(
+      "(a.authorizerAppId LIKE :pattern ESCAPE '!' OR a.nickName LIKE :pattern ESCAPE '!' " +
+        "OR a.principalName LIKE :pattern ESCAPE '!' OR a.userName LIKE :pattern ESCAPE '!')",
+      { pattern },
+    );
+  }
+  if (after) {
+    const { componentAppId, authorizerAppId } = authorizerOfKey(after);
+    select.andWhere(
+      '(a.componentAppId > :componentAppId OR ' +
+        '(a.componentAppId = :componentAppId AND a.authorizerAppId > :authorizerAppId))',
+      { componentAppId, authorizerAppId },
+    );
+  }
 }

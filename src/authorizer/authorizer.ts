@@ -88,7 +88,7 @@ export class AuthorizerSuspendedError extends HubError {
     super(
       'authorizer_suspended',
       'WeChat has frozen, banned or cancelled the account; it is asked again once a day',
-      { status: 409, details: authorizerIdOf(id) as unknown as Record<string, unknown> },
+      { status: 409, details: { ...authorizerIdOf(id) } },
     );
   }
 }
@@ -99,7 +99,7 @@ export class NoApiRightsError extends HubError {
     super(
       'authorizer_without_api',
       'WeChat gave no tokens for this account: it has no API rights',
-      { status: 409, details: authorizerIdOf(id) as unknown as Record<string, unknown> },
+      { status: 409, details: { ...authorizerIdOf(id) } },
     );
   }
 }

@@ -1,11 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import {
-  authorizerKey,
-  AuthorizerUnknownError,
-  type AuthorizerId,
-} from '../authorizer/authorizer.js';
-import { AuthorizerService } from '../authorizer/authorizer.service.js';
+import { authorizerKey, type AuthorizerId } from '../authorizer/authorizer.js';
+import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
 import { SingleFlight } from '../common/single-flight.js';
 
@@ -22,7 +18,7 @@ export class AccountNames {
   private readonly loads = new SingleFlight<string | null>();
 
   constructor(
-    private readonly authorizers: AuthorizerService,
+    private readonly authorizers: AuthorizerStore,
     clock: Clock,
   ) {
     this.names = new LRUCache({ max: REMEMBERED, perf: clock });
@@ -36,17 +32,8 @@ export class AccountNames {
   }
 
   private async load(id: AuthorizerId, key: string): Promise<string | null> {
-    const userName = await this.read(id);
+    const userName = (await this.authorizers.find(id))?.userName ?? null;
     this.names.set(key, { userName }, { ttl: userName === null ? UNNAMED_MS : NAMED_MS });
     return userName;
-  }
-
-  private async read(id: AuthorizerId): Promise<string | null> {
-    try {
-      return (await this.authorizers.get(id)).userName;
-    } catch (error) {
-      if (error instanceof AuthorizerUnknownError) return null;
-      throw error;
-    }
   }
 }

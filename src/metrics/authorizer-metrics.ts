@@ -1,8 +1,8 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { AuthorizerStatistics } from '../authorizer/authorizer-statistics.js';
+import type { AuthorizerStore } from '../authorizer/authorizer.store.js';
 
 /** Gauges of the accounts, read when Prometheus asks. A database that is down leaves them out. */
-export function observeAuthorizers(registry: Registry, statistics: AuthorizerStatistics): void {
+export function observeAuthorizers(registry: Registry, authorizers: AuthorizerStore): void {
   const registers = [registry];
   const accounts: Gauge<'component' | 'status'> = new Gauge({
     name: 'hub_authorizers',
@@ -10,7 +10,7 @@ export function observeAuthorizers(registry: Registry, statistics: AuthorizerSta
     labelNames: ['component', 'status'],
     registers,
     collect: async () => {
-      const counts = await statistics.counts().catch(() => []);
+      const counts = await authorizers.counts().catch(() => []);
       accounts.reset();
       for (const { componentAppId: component, status, count } of counts) {
         accounts.set({ component, status }, count);
@@ -23,7 +23,7 @@ export function observeAuthorizers(registry: Registry, statistics: AuthorizerSta
     labelNames: ['component'],
     registers,
     collect: async () => {
-      const late = await statistics.lateness().catch(() => []);
+      const late = await authorizers.lateness().catch(() => []);
       lateness.reset();
       for (const { componentAppId: component, seconds } of late)
         lateness.set({ component }, seconds);

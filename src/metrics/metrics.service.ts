@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { AuthorizerStatistics } from '../authorizer/authorizer-statistics.js';
+import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
 import { SharedReading } from '../common/shared-reading.js';
 import { SingleFlight } from '../common/single-flight.js';
@@ -55,7 +55,7 @@ export class MetricsService implements OnApplicationShutdown {
     private readonly components: ComponentService,
     private readonly tickets: TicketService,
     private readonly tokens: TokenService,
-    authorizers: AuthorizerStatistics,
+    authorizers: AuthorizerStore,
     private readonly subscriptions: SubscriptionService,
     private readonly deliveries: DeliveryLog,
     private readonly clock: Clock,

@@ -19,16 +19,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import {
-  addPlatform,
-  eventually,
-  HOUR,
-  issued,
-  mend,
-  MINUTE,
-  prime,
-  sql,
-} from '../support/token-world.js';
+import { addPlatform, eventually, HOUR, mend, MINUTE, prime, sql } from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorization code on %s', (kind) => {
   let test: TestApp;
@@ -194,21 +185,6 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     expect((await comeBack(test, code, 'wxnobody')).status).toBe(404);
     expect(calls(test, QUERY_AUTH)).toBe(0);
     expect(resultOf(await comeBack(test, code))).toBe('authorized');
-  });
-
-  it('that was used elsewhere, by event, changes nothing that is in order', async () => {
-    await authorizeByEvent(test, account);
-    const { code, event } = await consent({ funcInfo: [1, 2] });
-    const query = new URLSearchParams({ component_access_token: issued(test) ?? '' });
-    const body = JSON.stringify({ component_appid: PLATFORM, authorization_code: code });
-    await fetch(`${test.simulator.url}${QUERY_AUTH}?${query}`, { method: 'POST', body });
-    expect((await test.hub.push(event)).text).toBe('success');
-    await eventually('the refusal', async () =>
-      (await historyOf(test, account)).includes('code_refused') ? true : undefined,
-    );
-    await authorizerTick(test);
-    expect(await detailOf(test, account)).toMatchObject({ status: 'active', funcInfo: [1, 2] });
-    expect(await works()).toBe(true);
   });
 
   it('of an account without API rights makes a record without tokens, and reads say why', async () => {

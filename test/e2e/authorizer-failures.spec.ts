@@ -109,34 +109,6 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     expect((await historyOf(test, account)).at(-1)).toBe('found_withdrawn');
   });
 
-  it('by a withdrawal keeps its time when the event comes twice', async () => {
-    const revokedAt = (): Promise<string> => detailOf(test, account).then((d) => d.revokedAt);
-    await test.simulator.accounts.withdraw(PLATFORM, account, { push: true });
-    const first = await revokedAt();
-    test.clock.advance(MINUTE);
-    const again = { AuthorizerAppid: account };
-    const { status } = await test.simulator.accounts.pushEvent(PLATFORM, 'unauthorized', again);
-    expect(status).toBe(200);
-    expect(await revokedAt()).toBe(first);
-    expect((await detailOf(test, account)).history[0].detail).toMatchObject({ effective: false });
-  });
-
-  it('is not ended by a withdrawal that is older than it', async () => {
-    const token = await tokenText(test, account);
-    const createTime = Math.floor(test.clock.now() / 1000) - 60;
-    const fields = { AuthorizerAppid: account };
-    await test.simulator.accounts.pushEvent(PLATFORM, 'unauthorized', fields, { createTime });
-    expect(await tokenText(test, account)).toBe(token);
-    expect(await detailOf(test, account)).toMatchObject({ status: 'active', revokedAt: null });
-  });
-
-  it('of an account that nobody knew is recorded as withdrawn', async () => {
-    const fields = { AuthorizerAppid: `wxstranger${kind}` };
-    const { body } = await test.simulator.accounts.pushEvent(PLATFORM, 'unauthorized', fields);
-    expect(body).toBe('success');
-    expect((await tokenOf(test, fields.AuthorizerAppid)).status).toBe(410);
-  });
-
   it('by a frozen account gives no token until WeChat says that it is well again', async () => {
     account = newAccount(test, { accountStatus: 19 });
     await authorizeByEvent(test, account);

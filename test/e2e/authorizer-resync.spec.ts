@@ -5,7 +5,6 @@ import {
   authorizerHub,
   breakPath,
   calls,
-  detailOf,
   historyOf,
   infoTick,
   newAccount,
@@ -150,18 +149,6 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     );
     // The page after the withdrawal began one account too late; that one was looked up.
     expect(unseen).toEqual([{ status: 'active', info_due_at: null }]);
-  });
-
-  it('adds an account without API rights as well', async () => {
-    const account = newAccount(test, { apiRights: false, authorizedTo: PLATFORM });
-    await pass(test, MINUTE);
-    await resync(test);
-    await infoTick(test);
-    expect(await detailOf(test, account)).toMatchObject({
-      status: 'active',
-      nickName: expect.any(String),
-    });
-    expect((await tokenOf(test, account)).json.error.code).toBe('authorizer_without_api');
   });
 
   it('begins by itself every day, whatever ails another platform', async () => {

@@ -63,14 +63,6 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
     expect(valid(await tokenText(test, account))).toBe(true);
   });
 
-  it('that is a mini program is known as one, and fields that nobody knew are kept', async () => {
-    const mini = newAccount(test, { kind: 'mini_program', extraInfo: { field_of_2031: [1] } });
-    await authorizeByEvent(test, mini);
-    await authorizerTick(test);
-    const detail = await detailOf(test, mini);
-    expect(detail).toMatchObject({ type: 'mini_program', info: { field_of_2031: [1] } });
-  });
-
   it('has its token refreshed before the end, the refresh token kept when none comes back', async () => {
     await authorizeByEvent(test, account);
     for (const refreshTokenAnswer of ['omit', 'rotate', 'omit', 'same'] as const) {

@@ -1,5 +1,5 @@
 import type { FaultSpec } from '../../simulator/fault-plan.js';
-import { AuthorizationCodeRefresher } from '../../src/authorization/authorization-code.refresher.js';
+import { AuthorizationCodeService } from '../../src/authorization/authorization-code.service.js';
 import { AuthorizerRefresher } from '../../src/authorizer/authorizer.refresher.js';
 import { AuthorizerResyncService } from '../../src/authorizer/authorizer-resync.service.js';
 import { COMPONENT } from './fake-settings.js';
@@ -110,7 +110,7 @@ export function resultOf({ text }: Answer): string | undefined {
 /** What the timers of the authorizers do every 5 seconds. */
 export async function authorizerTick({ app }: Pick<TestApp, 'app'>): Promise<void> {
   const timers = app.get(AuthorizerRefresher);
-  await app.get(AuthorizationCodeRefresher).exchangeDue();
+  await app.get(AuthorizationCodeService).exchangeDue();
   await timers.fetchInfos();
   await timers.refreshTokens();
 }
