@@ -46,11 +46,6 @@ export class AuthorizerService {
     return row;
   }
 
-  /** Of these accounts those that are known, by {@link authorizerKey}. */
-  async known(authorizerAppIds: string[]): Promise<Set<string>> {
-    return new Set((await this.store.known(authorizerAppIds)).map(authorizerKey));
-  }
-
   /**
    * An account with WeChat's last answer about it, as JSON, and its history, newest first.
    * @throws {AuthorizerUnknownError}

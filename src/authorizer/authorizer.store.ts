@@ -14,6 +14,7 @@ import type { Account, AccountPatch, Change, Transition } from './authorizer-tra
 import { Authorizer } from './authorizer.entity.js';
 import {
   authorizerIdOf,
+  authorizerKey,
   authorizerOfKey,
   type AuthorizerId,
   type AuthorizerStatus,
@@ -53,15 +54,16 @@ export class AuthorizerStore {
     );
   }
 
-  /** Of these accounts those that are known, on whichever platform. */
-  async known(authorizerAppIds: string[]): Promise<AuthorizerId[]> {
-    if (authorizerAppIds.length === 0) return [];
-    return this.database.read((manager) =>
+  /** Of these accounts those that are known, on whichever platform, by {@link authorizerKey}. */
+  async known(authorizerAppIds: string[]): Promise<Set<string>> {
+    if (authorizerAppIds.length === 0) return new Set();
+    const rows = await this.database.read((manager) =>
       manager.find(Authorizer, {
         where: { authorizerAppId: In([...new Set(authorizerAppIds)]) },
         select: { componentAppId: true, authorizerAppId: true },
       }),
     );
+    return new Set(rows.map(authorizerKey));
   }
 
   /** Those of the accounts that are known, by appid. */

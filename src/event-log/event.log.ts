@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { authorizerKey } from '../authorizer/authorizer.js';
-import { AuthorizerService } from '../authorizer/authorizer.service.js';
+import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import type { CallbackEvent } from '../callback/callback-event.entity.js';
 import { PushStore, type ListedPush, type PushSearch } from '../callback/push.store.js';
 import { HubError } from '../common/hub-error.js';
@@ -43,7 +43,7 @@ export class EventLog {
   constructor(
     private readonly pushes: PushStore,
     private readonly deliveries: DeliveryLog,
-    private readonly authorizers: AuthorizerService,
+    private readonly authorizers: AuthorizerStore,
   ) {}
 
   /** A page, newest first. One that has looked through many may end before it is full. */
