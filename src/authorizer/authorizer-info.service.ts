@@ -37,9 +37,9 @@ export class AuthorizerInfoService {
   async fetchDue(): Promise<void> {
     await this.store.recallInfos();
     for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
-      const due = await this.store.claimInfos(BATCH, CLAIM_MS);
-      await Promise.all(due.map((row) => this.fetch(row)));
-      if (due.length < BATCH) return;
+      const { rows, more } = await this.store.claimInfos(BATCH, CLAIM_MS);
+      await Promise.all(rows.map((row) => this.fetch(row)));
+      if (!more) return;
     }
   }
 

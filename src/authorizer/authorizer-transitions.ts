@@ -1,6 +1,5 @@
 import type { Secret } from '../common/secret.js';
-import { refreshTime } from '../token-engine/refresh-decision.js';
-import { FORCE_INTERVAL_MS } from '../token-engine/token-limits.js';
+import { FORCE_INTERVAL_MS, refreshTime } from '../token-engine/refresh-decision.js';
 import type { Authorization } from '../wechat-api/component-api.js';
 import type { Authorizer } from './authorizer.entity.js';
 import type { AuthorizerStatus, CodeSource } from './authorizer.js';

@@ -1,6 +1,6 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
-import type { Component } from '../component/component.js';
+import { Background } from '../common/background.js';
 import { ComponentService } from '../component/component.service.js';
 import { TicketMissingError } from '../ticket/ticket.js';
 import { TokenService } from '../token/token.service.js';
@@ -11,50 +11,50 @@ import { AuthorizerTokenService } from './authorizer-token.service.js';
 /** The timers of the authorizers; two, so that none of the work waits for the other. */
 @Injectable()
 export class AuthorizerRefresher {
-  private readonly logger = new Logger(AuthorizerRefresher.name);
-
   constructor(
     private readonly tokens: AuthorizerTokenService,
     private readonly infos: AuthorizerInfoService,
     private readonly pauses: AuthorizerPauses,
     private readonly components: ComponentService,
     private readonly componentTokens: TokenService,
+    private readonly background: Background,
   ) {}
 
   /** Fetches the information that is due. */
   @Cron(CronExpression.EVERY_5_SECONDS, { name: 'authorizer-infos', waitForCompletion: true })
-  async fetchInfos(): Promise<void> {
-    await this.quietly(() => this.infos.fetchDue());
+  fetchInfos(): Promise<void> {
+    return this.tick('authorizer-infos', () => this.infos.fetchDue());
   }
 
   /** Refreshes the tokens that are due, each platform for itself. */
   @Cron(CronExpression.EVERY_5_SECONDS, { name: 'authorizer-refresh', waitForCompletion: true })
-  async refreshTokens(): Promise<void> {
-    await this.quietly(async () => {
+  refreshTokens(): Promise<void> {
+    return this.tick('authorizer-refresh', async () => {
       const components = await this.components.enabled();
       await Promise.all(
-        components.map((component) => this.refreshOf(component, components.length)),
+        components.map(({ appid }) =>
+          this.tick(`authorizer-refresh ${appid}`, () => this.refreshOf(appid, components.length)),
+        ),
       );
     });
   }
 
-  private async refreshOf({ appid }: Component, platforms: number): Promise<void> {
-    await this.quietly(async () => {
-      if (this.pauses.until(appid) !== undefined) return;
-      // Without the platform's own token each of its accounts would fail, and be put off.
-      await this.componentTokens.current(appid);
-      const mayGoOn = (): boolean => this.pauses.until(appid) === undefined;
-      await this.tokens.refreshDue(appid, platforms, mayGoOn);
-    });
+  private async refreshOf(appid: string, platforms: number): Promise<void> {
+    if (this.pauses.until(appid) !== undefined) return;
+    // Without the platform's own token each of its accounts would fail, and be put off.
+    await this.componentTokens.current(appid);
+    const mayGoOn = (): boolean => this.pauses.until(appid) === undefined;
+    await this.tokens.refreshDue(appid, platforms, mayGoOn);
   }
 
-  private async quietly(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      // Before the first ticket nothing can be done, and the watch over tickets says so.
-      const level = error instanceof TicketMissingError ? 'debug' : 'warn';
-      this.logger[level]('Due authorizers could not be worked on; tried again in seconds', error);
-    }
+  private tick(name: string, work: () => Promise<unknown>): Promise<void> {
+    const failure = 'Due authorizers could not be worked on; tried again in seconds';
+    // Before the first ticket nothing can be done, and the watch over tickets says so.
+    return this.background.tick(
+      name,
+      failure,
+      work,
+      (error) => error instanceof TicketMissingError,
+    );
   }
 }

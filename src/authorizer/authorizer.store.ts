@@ -1,9 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { In, MoreThan, type EntityManager, type SelectQueryBuilder } from 'typeorm';
+import {
+  In,
+  LessThanOrEqual,
+  MoreThan,
+  type EntityManager,
+  type SelectQueryBuilder,
+} from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
+import { claimDue, type Claimed } from '../database/claim.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
@@ -194,24 +201,13 @@ export class AuthorizerStore {
   }
 
   /** Takes up to `limit` accounts whose information is due, oldest first, and leaves them for `forMs`. */
-  claimInfos(limit: number, forMs: number): Promise<Authorizer[]> {
+  async claimInfos(limit: number, forMs: number): Promise<Claimed<Authorizer>> {
     const now = this.clock.now();
-    return this.database.transaction(async (manager) => {
-      const query = manager
-        .createQueryBuilder(Authorizer, 'authorizer')
-        .where('authorizer.infoDueAt <= :now', { now })
-        .orderBy('authorizer.infoDueAt', 'ASC')
-        .limit(limit);
-      if (this.database.dialect === 'mysql') {
-        query.setLock('pessimistic_write').setOnLocked('skip_locked');
-      }
-      const rows = await query.getMany();
-      const infoDueAt = now + forMs;
-      for (const row of rows) {
-        await manager.update(Authorizer, authorizerIdOf(row), { infoDueAt });
-      }
-      return rows.map((row) => Object.assign(row, { infoDueAt }));
-    });
+    const lease = { infoDueAt: now + forMs };
+    const where = { infoDueAt: LessThanOrEqual(now) };
+    const due = { entity: Authorizer, where, order: 'infoDueAt', limit, lease } as const;
+    const { rows, more } = await this.database.transaction((manager) => claimDue(manager, due));
+    return { rows: rows.map((row) => Object.assign(row, lease)), more };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import { sha256Hex } from '../common/secret.js';
 import { ROTATING_FIELDS, type EndedCredential, type UsedCredentials } from './component.js';
@@ -16,7 +17,7 @@ const REMEMBERED = 10_000;
 export class CredentialUses implements OnModuleDestroy {
   private readonly logger = new Logger(CredentialUses.name);
   private readonly writtenAt = new LRUCache<string, number>({ max: REMEMBERED });
-  private readonly writes = new Set<Promise<void>>();
+  private readonly writes = new WorkUnderWay();
 
   constructor(
     private readonly store: ComponentStore,
@@ -35,13 +36,12 @@ export class CredentialUses implements OnModuleDestroy {
       if (value && this.isTurn(nameOf(appid, field, value.reveal()), now)) fresh[field] = value;
     }
     if (Object.keys(fresh).length === 0) return;
-    const write = this.write(appid, fresh, now, onEnded).finally(() => this.writes.delete(write));
-    this.writes.add(write);
+    this.writes.add(this.write(appid, fresh, now, onEnded));
   }
 
   /** Resolves when what was noted is written. */
-  async idle(): Promise<void> {
-    await Promise.all(this.writes);
+  idle(): Promise<void> {
+    return this.writes.idle();
   }
 
   onModuleDestroy(): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Push } from '../callback/push.js';
+import type { Push, PushKind } from '../callback/push.js';
 import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
@@ -14,10 +14,11 @@ import { signedHeaders } from '../subscription/webhook-signature.js';
 import { TargetRefusedError } from '../webhook/target-address.js';
 import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/target.client.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
-import type { DeliveryJob, Sending, Sent } from './delivery.job.js';
+import type { Attempt, DeliveryJob, Sending } from './delivery.job.js';
 import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
-import { DeliveryResults, type Ending } from './delivery.results.js';
+import { DeliveryResults, type Outcome } from './delivery.results.js';
 import { pushBody } from './push-body.js';
+import { samplePush } from './sample-push.js';
 import { SubscriptionHealth } from './subscription-health.js';
 
 /** What WeChat needs to show a reply before it gets the next message, in milliseconds. */
@@ -37,9 +38,10 @@ export interface RunCause {
   answerLeft?: Promise<void>;
 }
 
-/** How often a delivery was attempted before, and since when. */
-type Attempted = Pick<DeliveryJob, 'attempts' | 'begunAt'>;
-type Judged = Omit<Sent, 'at' | 'durationMs'>;
+/** What a delivery has behind it. */
+type Before = Pick<DeliveryJob, 'attempts' | 'begunAt'>;
+/** An attempt but for its times. */
+type Judged = Omit<Attempt, 'at' | 'durationMs'>;
 
 /**
  * One attempt of a delivery, from the push to its record:
@@ -94,7 +96,7 @@ export class AttemptService {
   }
 
   /** Builds, signs, calls and judges; records nothing. Never throws: what goes wrong is how it went. */
-  async send(sending: Sending): Promise<Sent> {
+  async send(sending: Sending): Promise<Attempt> {
     const at = this.clock.now();
     const started = performance.now();
     const judged = await this.judged(sending, at);
@@ -106,6 +108,13 @@ export class AttemptService {
       seconds: durationMs / 1000,
     });
     return { at, durationMs, ...judged };
+  }
+
+  /** Sends a push such as WeChat sends to a subscription now, for trying it out; stores nothing. */
+  sendSample(subscription: Subscription, kind?: PushKind): Promise<Attempt> {
+    const wanted = kind ?? subscription.kinds?.[0] ?? 'message';
+    const push = samplePush(wanted, subscription, this.clock.now());
+    return this.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
   }
 
   private async judged(sending: Sending, at: number): Promise<Judged> {
@@ -149,7 +158,7 @@ export class AttemptService {
   }
 
   /**
-   * What becomes of an answer that nobody waits for any more. A text is sent as a customer-service
+   * What becomes of an answer that is no longer waited for. A text is sent as a customer-service
    * message where that is set; the user of a push that is replayed, or that has had its reply, is
    * sent nothing, and misses nothing. A result is stored: WeChat pushes again what it has no result
    * for.
@@ -205,28 +214,28 @@ export class AttemptService {
    */
   private async record(
     job: DeliveryJob,
-    sent: Sent,
+    sent: Attempt,
     cause: AttemptCause,
     remark?: string,
   ): Promise<boolean> {
     const { deliveryId, subscriptionId } = job;
-    const ending: Ending = sent.taken
+    const outcome: Outcome = sent.taken
       ? { status: 'delivered', at: this.clock.now() }
       : this.afterFailure(job, sent.retryAfterMs);
     const { at, durationMs, status } = sent;
     const attempt = { at, durationMs, cause, status, error: sent.error ?? remark ?? null };
-    await this.results.save({ deliveryId, ending, attempt });
-    if (ending.status === 'dead') {
+    await this.results.save({ deliveryId, outcome, attempt });
+    if (outcome.status === 'dead') {
       const facts = { deliveryId, subscriptionId };
       this.logger.warn('A delivery was given up after its last attempt', facts);
       emitTelemetry('delivery.dead', { subscriptionId });
     }
     await this.health.note(subscriptionId, sent);
-    return ending.status !== 'pending';
+    return outcome.status !== 'pending';
   }
 
   /** Attempts that a clock which jumps has drawn together do not end a delivery before its time. */
-  private afterFailure({ attempts, begunAt }: Attempted, retryAfterMs?: number): Ending {
+  private afterFailure({ attempts, begunAt }: Before, retryAfterMs?: number): Outcome {
     const now = this.clock.now();
     const wait = retryDelayMs(attempts + 1, Math.random(), retryAfterMs);
     const mayEnd = this.time.now() - begunAt >= DELIVERY_POLICY.giveUpAfter;
@@ -238,25 +247,25 @@ export class AttemptService {
    * The push can't be read: tried again like a failed attempt, a key may come back.
    * @returns whether the delivery has ended.
    */
-  async unreadable(deliveryId: string, before: Attempted): Promise<boolean> {
+  async unreadable(deliveryId: string, before: Before): Promise<boolean> {
     const error = "The stored push can't be decrypted";
     const at = this.clock.now();
     const attempt = { at, durationMs: 0, cause: 'schedule', status: null, error } as const;
-    const ending = this.afterFailure(before);
-    await this.results.save({ deliveryId, ending, attempt });
-    return ending.status !== 'pending';
+    const outcome = this.afterFailure(before);
+    await this.results.save({ deliveryId, outcome, attempt });
+    return outcome.status !== 'pending';
   }
 
   /** No attempt was made: the next process with room claims it, at once. */
   async giveBack({ deliveryId }: DeliveryJob): Promise<void> {
-    const ending: Ending = { status: 'pending', nextAttemptAt: this.clock.now() };
-    await this.results.save({ deliveryId, ending });
+    const outcome: Outcome = { status: 'pending', nextAttemptAt: this.clock.now() };
+    await this.results.save({ deliveryId, outcome });
   }
 
   /** There is nothing to deliver, or nobody to deliver it to. */
   async cancel(deliveryId: string, lastError: string): Promise<void> {
-    const ending: Ending = { status: 'cancelled', at: this.clock.now() };
-    await this.results.save({ deliveryId, ending, lastError });
+    const outcome: Outcome = { status: 'cancelled', at: this.clock.now() };
+    await this.results.save({ deliveryId, outcome, lastError });
   }
 }
 

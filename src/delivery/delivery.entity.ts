@@ -35,14 +35,14 @@ export class DeliveryRow {
   attempts!: number;
 
   /**
-   * From then on anyone may take it up: when its next attempt is due or, while a process has it in
-   * hand, when that process's lease ends. One column for both, so that a search for what is due
-   * does not come by what is in hand. Null when nothing more is to be done.
+   * From then on any process may claim it: when its next attempt is due or, while a process has
+   * leased it, when that process's lease ends. One column for both, so that a search for what is due
+   * does not come by what is leased. Null when nothing more is to be done.
    */
   @BigIntColumn({ name: 'next_attempt_at', nullable: true })
   nextAttemptAt!: number | null;
 
-  /** The process that has it in hand. */
+  /** The process that has leased it. */
   @Column({ name: 'lease_owner', type: 'varchar', length: 36, nullable: true })
   leaseOwner!: string | null;
 
@@ -55,7 +55,7 @@ export class DeliveryRow {
   @BigIntColumn({ name: 'finished_at', nullable: true })
   finishedAt!: number | null;
 
-  /** When the replay of a time range has begun it anew: its reply goes to no user. */
+  /** When the replay of a time range has begun it again: its reply goes to no user. */
   @BigIntColumn({ name: 'replayed_at', nullable: true })
   replayedAt!: number | null;
 }

@@ -5,6 +5,7 @@ import type { AttemptCause } from './delivery-attempt.entity.js';
 
 /** A delivery that this process has leased, and what it delivers. */
 export interface DeliveryJob {
+  /** The `webhook-id` too: the same at every attempt, so that a receiver can tell a repetition. */
   deliveryId: string;
   subscriptionId: string;
   orderKey: string | null;
@@ -20,17 +21,14 @@ export interface DeliveryJob {
 }
 
 /** What is to be sent to whom. */
-export interface Sending {
-  /** The `webhook-id`: the same at every attempt, so that a receiver can tell a repetition. */
-  deliveryId: string;
-  push: Push;
+export interface Sending extends Pick<DeliveryJob, 'deliveryId' | 'push'> {
   subscription: Subscription;
   cause: AttemptCause | 'test';
   signal?: AbortSignal;
 }
 
-/** How an attempt went. */
-export interface Sent {
+/** One call of a target, and how it went. */
+export interface Attempt {
   /** When it began, in Unix milliseconds. */
   at: number;
   durationMs: number;

@@ -1,3 +1,4 @@
+import { WorkUnderWay } from '../common/background.js';
 import type { DeliveryJob } from './delivery.job.js';
 
 /** How much is under way at once. */
@@ -22,7 +23,7 @@ interface Lane {
 }
 
 /**
- * Deliveries in hand, each subscription in a lane of its own: a target that hangs holds up its own
+ * Deliveries that are leased to this process, each subscription in a lane of its own: a target that hangs holds up its own
  * lane and no other.
  */
 export class DeliveryLanes {
@@ -30,7 +31,7 @@ export class DeliveryLanes {
   /** Lanes in which something waits, the one that was served last at the end. */
   private readonly waiting = new Set<string>();
   private readonly ids = new Set<string>();
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly underWay = new WorkUnderWay();
   private running = 0;
   private queuedText = 0;
 
@@ -57,22 +58,22 @@ export class DeliveryLanes {
   }
 
   /** How many more may wait for a subscription. */
-  room(subscriptionId: string): number {
+  queueSpace(subscriptionId: string): number {
     return LANE_LIMITS.queued - (this.lanes.get(subscriptionId)?.queue.length ?? 0);
   }
 
   /** How much more text may wait in all, in characters. */
-  get textRoom(): number {
+  get textSpace(): number {
     return LANE_LIMITS.queuedText - this.queuedText;
   }
 
-  /** How many of a subscription could begin soon: what is worth being taken up. */
-  appetite(subscriptionId: string): number {
+  /** How many of a subscription could begin soon: what is worth being claimed. */
+  claimable(subscriptionId: string): number {
     const { reserved, perSubscription, total } = LANE_LIMITS;
     const lane = this.lanes.get(subscriptionId);
     const places = perSubscription - (lane?.running ?? 0);
     const waiting = lane?.queue.length ?? 0;
-    if (this.textRoom < LARGEST_TEXT) {
+    if (this.textSpace < LARGEST_TEXT) {
       // Only what begins at once: it does not wait in memory.
       const left = Math.max(reserved - (lane?.running ?? 0), total - this.running);
       return Math.min(places, left) - waiting;
@@ -89,13 +90,13 @@ export class DeliveryLanes {
     return jobs;
   }
 
-  /** Resolves when nothing is in hand. */
-  async idle(): Promise<void> {
-    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    return this.underWay.idle();
   }
 
   private start(): void {
-    // As it is now: whoever is left waiting goes to the end.
+    // As it is now: a lane that is left waiting goes to the end.
     for (const id of Array.from(this.waiting)) {
       const lane = this.laneOf(id);
       while (lane.queue.length > 0 && this.mayStart(lane)) this.begin(lane);
@@ -114,9 +115,7 @@ export class DeliveryLanes {
     this.queuedText -= job.push.text.length;
     lane.running += 1;
     this.running += 1;
-    const work = this.runIn(lane, job);
-    this.underWay.add(work);
-    void work.finally(() => this.underWay.delete(work));
+    this.underWay.add(this.runIn(lane, job));
   }
 
   private async runIn(lane: Lane, job: DeliveryJob): Promise<void> {

@@ -18,7 +18,6 @@ import { PushRetention } from './push.retention.js';
 import { ResponderService } from './responder.service.js';
 import { SubscriptionController } from './subscription.controller.js';
 import { SubscriptionHealth } from './subscription-health.js';
-import { SubscriptionTest } from './subscription-test.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
@@ -32,7 +31,6 @@ import { SubscriptionTest } from './subscription-test.js';
   controllers: [SubscriptionController, DeliveryController],
   providers: [
     SubscriptionHealth,
-    SubscriptionTest,
     DeliveryStore,
     DeliveryResults,
     AttemptService,

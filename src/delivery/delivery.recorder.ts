@@ -11,7 +11,7 @@ import { ResponderService } from './responder.service.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { orderKeyOf, recipientsOf, type Subscription } from '../subscription/subscription.js';
 
-/** Deliveries of pushes that are being recorded, and who has them in hand. */
+/** Deliveries of pushes that are being recorded, and who goes on with them. */
 interface Plan {
   rows: NewDelivery[];
   /** WeChat waits for what their responder answers. */
@@ -21,8 +21,8 @@ interface Plan {
   /** Subscriptions whose deliveries are claimed from the database. */
   claimed: Set<string>;
   /** How much more can be handed over: deliveries of each subscription, and text in all. */
-  room: Map<string, number>;
-  textRoom: number;
+  space: Map<string, number>;
+  textSpace: number;
 }
 
 /** Begins a push's deliveries in the transaction that records it: there is no push without them. */
@@ -51,14 +51,14 @@ export class DeliveryRecorder {
   }
 
   private plan(pushes: Push[], subscriptions: Subscription[]): Plan {
-    const { textRoom } = this.worker;
+    const { textSpace } = this.worker;
     const plan: Plan = {
       rows: [],
       awaited: [],
       handedOver: [],
       claimed: new Set(),
-      room: new Map(),
-      textRoom,
+      space: new Map(),
+      textSpace,
     };
     for (const push of pushes) {
       for (const subscription of recipientsOf(subscriptions, push)) {
@@ -72,10 +72,10 @@ export class DeliveryRecorder {
     const { id: subscriptionId, mode, problem } = subscription;
     const deliveryId = uuidv7();
     const orderKey = orderKeyOf(subscription, push);
-    const left = plan.room.get(subscriptionId) ?? this.worker.room(subscriptionId);
+    const left = plan.space.get(subscriptionId) ?? this.worker.queueSpace(subscriptionId);
     // A message without an account came to the platform's own URL, which is answered at once.
     const isAwaited = mode === 'responder' && !problem && push.authorizerAppId !== null;
-    const fits = left > 0 && push.text.length <= plan.textRoom;
+    const fits = left > 0 && push.text.length <= plan.textSpace;
     const inHand = isAwaited || (orderKey === null && fits);
     const now = this.clock.now();
     const leaseUntil = this.worker.leaseEnd();
@@ -93,8 +93,8 @@ export class DeliveryRecorder {
     if (isAwaited) plan.awaited.push(job);
     else if (inHand) {
       plan.handedOver.push(job);
-      plan.room.set(subscriptionId, left - 1);
-      plan.textRoom -= push.text.length;
+      plan.space.set(subscriptionId, left - 1);
+      plan.textSpace -= push.text.length;
     } else plan.claimed.add(subscriptionId);
   }
 }

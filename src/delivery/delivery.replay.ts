@@ -9,7 +9,7 @@ import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryResults } from './delivery.results.js';
 import { AttemptService } from './attempt.service.js';
-import type { Sent } from './delivery.job.js';
+import type { Attempt } from './delivery.job.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { SubscriptionRow } from '../subscription/subscription.entity.js';
@@ -53,7 +53,7 @@ export class DeliveryReplay {
    * @throws {HubError} 404 `delivery_unknown` or `subscription_unknown`, 409 `push_gone` or
    * `subscription_unreadable`
    */
-  async one(deliveryId: string): Promise<Sent> {
+  async one(deliveryId: string): Promise<Attempt> {
     const row = await this.log.get(deliveryId);
     const subscription = await this.subscriptions.getReadable(row.subscriptionId);
     const push = (await this.pushes.read([row.eventId])).get(row.eventId);

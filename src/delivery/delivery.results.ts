@@ -5,11 +5,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
-import type { AttemptCause } from './delivery-attempt.entity.js';
+import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { DeliveryStore } from './delivery.store.js';
 
-/** A target has taken it, perhaps: what is not put on record is delivered twice. */
+/** A target has taken it, perhaps: what is not stored is delivered twice. */
 const SAVE_TRIES = 60;
 const SAVE_RETRY_MS = 500;
 /** Length of the columns for errors. */
@@ -18,17 +18,11 @@ const ERROR_LENGTH = 255;
 const PERIOD_MS = 20;
 
 /** An attempt, for its row. */
-export interface AttemptFacts {
-  at: number;
-  durationMs: number;
-  cause: AttemptCause;
-  status: number | null;
-  error: string | null;
-}
+type AttemptFacts = Omit<DeliveryAttempt, 'id' | 'deliveryId'>;
 
 /** What becomes of a delivery. Times are Unix milliseconds. */
-export type Ending =
-  /** Taken, given up after the last attempt, or of no use any more. */
+export type Outcome =
+  /** Taken, given up after the last attempt, or no longer of use. */
   | { status: 'delivered' | 'dead' | 'cancelled'; at: number }
   /** Tried again. */
   | { status: 'pending'; nextAttemptAt: number };
@@ -36,14 +30,14 @@ export type Ending =
 /** How a delivery that this process has leased goes on. */
 export interface Result {
   deliveryId: string;
-  ending: Ending;
+  outcome: Outcome;
   /** Missing where no attempt was made. */
   attempt?: AttemptFacts;
   /** Said in the row where no attempt says it. */
   lastError?: string;
 }
 
-/** Puts on record how deliveries went, many at a time. */
+/** Stores how deliveries went, many at a time. */
 @Injectable()
 export class DeliveryResults {
   private readonly logger = new Logger(DeliveryResults.name);
@@ -55,7 +49,7 @@ export class DeliveryResults {
   ) {}
 
   /**
-   * Resolves when it is on record, or will never be. A delivery whose lease another process has
+   * Resolves when it is stored, or will never be. A delivery whose lease another process has
    * taken over meanwhile stays as it is; the attempt was made all the same.
    */
   async save(result: Result): Promise<void> {
@@ -73,8 +67,8 @@ export class DeliveryResults {
   }
 
   /**
-   * Puts an attempt on record that a person asked for: it moves no schedule, but may end it.
-   * @returns the key of an order in which the next one can be taken up now.
+   * Stores an attempt that a person asked for: it moves no schedule, but may end it.
+   * @returns the key of an order in which the next one can be claimed now.
    */
   async saveManual(
     deliveryId: string,
@@ -99,7 +93,7 @@ export class DeliveryResults {
     });
   }
 
-  /** Makes those due that have waited for a delivery that has ended, for whoever takes them up. */
+  /** Makes those due that have waited for a delivery that has ended, for any process to claim. */
   async releaseBehind(ended: { id: string; orderKey: string }, now: number): Promise<void> {
     await this.database.transaction((manager) => this.store.releaseBehind(ended, now, manager));
   }
@@ -108,7 +102,7 @@ export class DeliveryResults {
     await this.database.transaction(async (manager) => {
       await this.endTaken(results, manager);
       for (const result of results) {
-        if (!isTaken(result)) await this.end(result, manager);
+        if (result.outcome.status !== 'delivered') await this.end(result, manager);
       }
       await insertAttempts(results, manager);
     });
@@ -117,27 +111,29 @@ export class DeliveryResults {
 
   /** What nearly all are: one statement for all of them. */
   private async endTaken(results: Result[], manager: EntityManager): Promise<void> {
-    const taken = results.filter(isTaken);
+    const taken = results.flatMap(({ deliveryId, outcome }) =>
+      outcome.status === 'delivered' ? [{ deliveryId, at: outcome.at }] : [],
+    );
     const [first] = taken;
     if (!first) return;
     await manager.query(
       `UPDATE delivery SET status = 'delivered', attempts = attempts + 1, next_attempt_at = NULL,
        lease_owner = NULL, last_error = NULL, finished_at = ?
        WHERE lease_owner = ? AND status = 'pending' AND id IN (${marks(taken.length)})`,
-      [first.ending.at, this.store.owner, ...taken.map(({ deliveryId }) => deliveryId)],
+      [first.at, this.store.owner, ...taken.map(({ deliveryId }) => deliveryId)],
     );
   }
 
   private async end(result: Result, manager: EntityManager): Promise<void> {
-    const { deliveryId, ending, attempt, lastError } = result;
+    const { deliveryId, outcome, attempt, lastError } = result;
     const error = shortened(attempt?.error ?? lastError ?? null);
     const [next, finished] =
-      ending.status === 'pending' ? [ending.nextAttemptAt, null] : [null, ending.at];
+      outcome.status === 'pending' ? [outcome.nextAttemptAt, null] : [null, outcome.at];
     await manager.query(
       `UPDATE delivery SET status = ?, attempts = attempts + ?, next_attempt_at = ?,
        lease_owner = NULL, last_error = COALESCE(?, last_error), finished_at = ?
        WHERE id = ? AND lease_owner = ? AND status = 'pending'`,
-      [ending.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
+      [outcome.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
     );
   }
 }
@@ -145,12 +141,6 @@ export class DeliveryResults {
 /** What a column takes, in whole characters: it may hold WeChat's own words, at any length. */
 function shortened(error: string | null): string | null {
   return error && [...error].slice(0, ERROR_LENGTH).join('');
-}
-
-type Taken = Result & { ending: { status: 'delivered'; at: number } };
-
-function isTaken(result: Result): result is Taken {
-  return result.ending.status === 'delivered';
 }
 
 async function insertAttempts(

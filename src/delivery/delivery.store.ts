@@ -1,8 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { In, type EntityManager } from 'typeorm';
+import {
+  In,
+  IsNull,
+  LessThanOrEqual,
+  MoreThan,
+  type EntityManager,
+  type FindOptionsWhere,
+} from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
+import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
 import { marks, piecesOf } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
@@ -15,11 +23,8 @@ const INSERT_BATCH = 500;
 const CANCELLED_AT_ONCE = 500;
 /** Deliveries that one statement removes. */
 const REMOVED_AT_ONCE = 500;
-/** Candidates that are looked at for each one that is wanted: other hosts want them too. */
-const CANDIDATES = 3;
 /** Due deliveries of ordered subscriptions that one look takes in. */
 const ORDERED_PAGE = 200;
-const CLAIM_COLUMNS = 'id, event_id, order_key, attempts, created_at, replayed_at';
 
 /** A delivery that begins. */
 export interface NewDelivery {
@@ -28,40 +33,26 @@ export interface NewDelivery {
   subscriptionId: string;
   orderKey: string | null;
   nextAttemptAt: number;
-  /** Whether this process has it in hand until then. */
+  /** Whether this process has leased it until then. */
   leased: boolean;
   createdAt: number;
   /** When a replay has begun it; absent where its push has. */
   replayedAt?: number;
 }
 
-/** A delivery that was taken up. */
-export interface ClaimedDelivery {
-  id: string;
-  eventId: string;
-  orderKey: string | null;
-  attempts: number;
-  /** When its push, or a replay, has begun it, in Unix milliseconds. */
-  begunAt: number;
-  /** Whether a replay has begun it. */
-  replayed: boolean;
-}
-
-/** What a claim has found. */
-export interface Claim {
-  claimed: ClaimedDelivery[];
-  /** Whether more may be due. */
-  more: boolean;
-}
-
-/** Times of a claim in Unix milliseconds: what is due at `now` is leased until `until`. */
-export interface ClaimTime {
+/** What a claim looks for. */
+export interface Wanted {
+  limit: number;
+  /** What is due at this time, in Unix milliseconds, … */
   now: number;
+  /** … is leased until this one. */
   until: number;
+  /** What this process works on although its lease has ended. */
+  inHand: (id: string) => boolean;
 }
 
 /**
- * Rows of `delivery`: begun with their push, taken up by one process at a time. All locks are
+ * Rows of `delivery`: begun with their push, claimed by one process at a time. All locks are
  * taken by primary key: a range that is locked would hold up the pushes that come in.
  */
 @Injectable()
@@ -95,6 +86,12 @@ export class DeliveryStore {
     }
   }
 
+  /** Whether anything was delivered to a subscription since a time, in Unix milliseconds. */
+  hasDeliveredSince(subscriptionId: string, time: number): Promise<boolean> {
+    const where = { subscriptionId, status: 'delivered' as const, finishedAt: MoreThan(time) };
+    return this.database.read((manager) => manager.existsBy(DeliveryRow, where));
+  }
+
   /** Enabled subscriptions for which something is due. */
   async dueSubscriptions(now: number): Promise<string[]> {
     const rows: { id: string }[] = await this.database.read((manager) =>
@@ -109,96 +106,50 @@ export class DeliveryStore {
     return rows.map(({ id }) => id);
   }
 
-  /** Takes up what is due for a subscription whose order does not matter. */
+  /** Claims what is due for a subscription; the rows as they were, and whether more may be due. */
   async claim(
-    subscriptionId: string,
-    limit: number,
-    { now, until }: ClaimTime,
-    inHand: (id: string) => boolean,
-  ): Promise<Claim> {
-    return this.database.transaction(async (manager) => {
-      const due: { id: string }[] = await manager.query(
-        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending'
-         AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${limit * CANDIDATES}`,
-        [subscriptionId, now],
-      );
-      const wanted = due.map(({ id }) => id).filter((id) => !inHand(id));
-      const claimed = await this.lockDue(wanted, limit, now, manager);
-      await this.lease(claimed, until, manager);
-      return { claimed, more: claimed.length > 0 && due.length > limit };
-    });
+    { id, ordered }: { id: string; ordered: boolean },
+    wanted: Wanted,
+  ): Promise<Claimed<DeliveryRow>> {
+    const { rows, more } = await this.database.transaction((manager) =>
+      ordered
+        ? this.leaseHeads(id, wanted, manager)
+        : this.lease({ subscriptionId: id }, wanted, manager),
+    );
+    return { rows: rows.toSorted((one, other) => (one.id < other.id ? -1 : 1)), more };
   }
 
   /**
-   * Takes up what is due for an ordered subscription: of each key the oldest that is pending, if it
-   * is due. The others of the key are put off until then, so that they are not looked at again
-   * and again.
+   * Claims the oldest pending delivery of a key when the one before it has ended, unless somebody
+   * has leased it. When it was to be tried does not matter: it was put off for the one before it.
    */
-  async claimOrdered(
-    subscriptionId: string,
-    limit: number,
-    { now, until }: ClaimTime,
-    inHand: (id: string) => boolean,
-  ): Promise<Claim> {
+  async claimNext(
+    orderKey: string,
+    { now, until }: Pick<Wanted, 'now' | 'until'>,
+  ): Promise<DeliveryRow | null> {
     return this.database.transaction(async (manager) => {
-      const due: { id: string; order_key: string | null }[] = await manager.query(
-        `SELECT id, order_key FROM delivery WHERE subscription_id = ? AND status = 'pending'
-         AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${ORDERED_PAGE}`,
-        [subscriptionId, now],
-      );
-      // Those without a key are from before the subscription asked for order.
-      const loose = due.filter((row) => row.order_key === null && !inHand(row.id));
-      const claimed = await this.lockDue(idsOf(loose), limit, now, manager);
-      const keys = [...new Set(due.flatMap((row) => row.order_key ?? []))];
-      let putOff = 0;
-      for (const key of keys.slice(0, limit)) {
-        const head = await this.headOf(key, manager);
-        if (!head) continue;
-        const free = head.nextAttemptAt <= now;
-        const [taken] =
-          free && !inHand(head.id) ? await this.lockDue([head.id], 1, now, manager) : [];
-        if (taken) claimed.push(taken);
-        const behind = due.filter((row) => row.order_key === key && row.id !== head.id);
-        await this.putOff(behind, free ? until : head.nextAttemptAt, manager);
-        putOff += behind.length;
-      }
-      await this.lease(claimed, until, manager);
-      const left = keys.length > limit || due.length === ORDERED_PAGE;
-      return { claimed, more: left && claimed.length + putOff > 0 };
-    });
-  }
-
-  /**
-   * Takes up the oldest pending delivery of a key when the one before it has ended, unless somebody
-   * has it in hand. When it was to be tried does not matter: it was put off for the one before it.
-   */
-  async claimNext(orderKey: string, { now, until }: ClaimTime): Promise<ClaimedDelivery[]> {
-    // Waits for a lock where the other claims skip: who has it may be putting it off.
-    const lock = this.database.dialect === 'mysql' ? 'FOR UPDATE' : '';
-    return this.database.transaction(async (manager) => {
-      const head = await this.headOf(orderKey, manager);
-      const rows: ClaimRow[] = await manager.query(
-        `SELECT ${CLAIM_COLUMNS} FROM delivery WHERE id = ?
-         AND status = 'pending' AND (lease_owner IS NULL OR next_attempt_at <= ?) ${lock}`,
-        [head?.id ?? '', now],
-      );
-      const claimed = rows.map(toClaimed);
-      await this.lease(claimed, until, manager);
-      return claimed;
+      const id = (await this.headOf(orderKey, manager))?.id;
+      if (id === undefined) return null;
+      const free = [{ leaseOwner: IsNull() }, { nextAttemptAt: LessThanOrEqual(now) }];
+      const where = free.map((condition) => ({ id, status: 'pending' as const, ...condition }));
+      // Waits for a lock where other claims pass it over: its holder may be putting the row off.
+      const row = await manager.findOne(DeliveryRow, { where, ...this.database.forUpdate });
+      if (row) await manager.update(DeliveryRow, { id }, this.leaseUntil(until));
+      return row;
     });
   }
 
   /**
    * Makes those due that have waited for one that was delivered out of turn, if it was the first of
    * its key.
-   * @returns whether the next one can be taken up at once.
+   * @returns whether the next one can be claimed at once.
    */
   async releaseBehind(
     { id, orderKey }: { id: string; orderKey: string },
     now: number,
     manager: EntityManager,
   ): Promise<boolean> {
-    // So many are enough to go on with: each takes up the next, whenever that one was to be tried.
+    // So many are enough to go on with: each claims the next, whenever that one was to be tried.
     const waiting: { id: string; attempts: number }[] = await manager.query(
       `SELECT id, attempts FROM delivery WHERE order_key = ? AND status = 'pending'
        ORDER BY id LIMIT ${ORDERED_PAGE}`,
@@ -214,7 +165,7 @@ export class DeliveryStore {
     return head.attempts === 0;
   }
 
-  /** Ends deliveries that nobody is to have any more. */
+  /** Ends deliveries that are no longer to be made. */
   async cancel(ids: string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.database.write((manager) =>
@@ -360,34 +311,65 @@ export class DeliveryStore {
     return head && { id: head.id, nextAttemptAt: Number(head.next_attempt_at) };
   }
 
-  /** Those of `ids` that are due as they stand now and that no other transaction is taking. */
-  private async lockDue(
-    ids: string[],
-    limit: number,
-    now: number,
+  /** Leases what is due of some deliveries. */
+  private lease(
+    which: FindOptionsWhere<DeliveryRow>,
+    { limit, now, until, inHand }: Wanted,
     manager: EntityManager,
-  ): Promise<ClaimedDelivery[]> {
-    if (ids.length === 0) return [];
-    const lock = this.database.dialect === 'mysql' ? 'FOR UPDATE SKIP LOCKED' : '';
-    const rows: ClaimRow[] = await manager.query(
-      `SELECT ${CLAIM_COLUMNS} FROM delivery WHERE id IN (${marks(ids.length)})
-       AND status = 'pending' AND next_attempt_at <= ? ORDER BY id LIMIT ${limit} ${lock}`,
-      [...ids, now],
-    );
-    return rows.map(toClaimed);
+  ): Promise<Claimed<DeliveryRow>> {
+    return claimDue(manager, {
+      entity: DeliveryRow,
+      where: { ...which, status: 'pending', nextAttemptAt: LessThanOrEqual(now) },
+      order: 'nextAttemptAt',
+      limit,
+      except: ({ id }) => inHand(id),
+      lease: this.leaseUntil(until),
+    });
   }
 
-  private async lease(
-    claimed: ClaimedDelivery[],
-    until: number,
+  /**
+   * Leases of each key the oldest delivery that is pending, if it is due. The others of the key are
+   * put off until then, so that they are not looked at again and again.
+   */
+  private async leaseHeads(
+    subscriptionId: string,
+    wanted: Wanted,
     manager: EntityManager,
-  ): Promise<void> {
-    if (claimed.length === 0) return;
-    await manager.query(
-      `UPDATE delivery SET lease_owner = ?, next_attempt_at = ?
-       WHERE id IN (${marks(claimed.length)})`,
-      [this.owner, until, ...claimed.map(({ id }) => id)],
+  ): Promise<Claimed<DeliveryRow>> {
+    const { limit, now, until } = wanted;
+    const due: { id: string; order_key: string | null }[] = await manager.query(
+      `SELECT id, order_key FROM delivery WHERE subscription_id = ? AND status = 'pending'
+       AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${ORDERED_PAGE}`,
+      [subscriptionId, now],
     );
+    // Those without a key are from before the subscription asked for order.
+    const loose = idsOf(due.filter((row) => row.order_key === null));
+    const rows = loose.length > 0 ? await this.leaseThese(loose, wanted, manager) : [];
+    const keys = [...new Set(due.flatMap((row) => row.order_key ?? []))];
+    let putOff = 0;
+    for (const key of keys.slice(0, limit)) {
+      const head = await this.headOf(key, manager);
+      if (!head) continue;
+      const free = head.nextAttemptAt <= now;
+      if (free) rows.push(...(await this.leaseThese([head.id], wanted, manager)));
+      const behind = due.filter((row) => row.order_key === key && row.id !== head.id);
+      await this.putOff(behind, free ? until : head.nextAttemptAt, manager);
+      putOff += behind.length;
+    }
+    const left = keys.length > limit || due.length === ORDERED_PAGE;
+    return { rows, more: left && rows.length + putOff > 0 };
+  }
+
+  private async leaseThese(
+    ids: string[],
+    wanted: Wanted,
+    manager: EntityManager,
+  ): Promise<DeliveryRow[]> {
+    return (await this.lease({ id: In(ids) }, wanted, manager)).rows;
+  }
+
+  private leaseUntil(until: number): Pick<DeliveryRow, 'leaseOwner' | 'nextAttemptAt'> {
+    return { leaseOwner: this.owner, nextAttemptAt: until };
   }
 
   private async putOff(
@@ -404,21 +386,6 @@ export class DeliveryStore {
   }
 }
 
-interface ClaimRow {
-  id: string;
-  event_id: string;
-  order_key: string | null;
-  attempts: number;
-  created_at: number | string;
-  replayed_at: number | string | null;
-}
-
 function idsOf(rows: { id: string }[]): string[] {
   return rows.map(({ id }) => id);
-}
-
-function toClaimed(row: ClaimRow): ClaimedDelivery {
-  const { id, event_id: eventId, order_key: orderKey, attempts, replayed_at: replayedAt } = row;
-  const begunAt = Number(replayedAt ?? row.created_at);
-  return { id, eventId, orderKey, attempts, begunAt, replayed: replayedAt !== null };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Sent } from './delivery.job.js';
+import type { Attempt } from './delivery.job.js';
 import { pageQuery, timeView } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';
@@ -96,8 +96,8 @@ export const attemptOutcomeView = z.object({
   reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
 });
 
-export function toOutcomeView(sent: Sent): z.infer<typeof attemptOutcomeView> {
-  const { taken, status, error, durationMs, reply } = sent;
+export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeView> {
+  const { taken, status, error, durationMs, reply } = attempt;
   return { taken, status, error, durationMs, reply: reply !== undefined };
 }
 

@@ -1,22 +1,19 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { Background, drain } from '../common/background.js';
 import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
-import { within } from '../common/time-limit.js';
 import { AttemptService } from './attempt.service.js';
+import type { DeliveryRow } from './delivery.entity.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryLanes } from './delivery.lanes.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliveryResults } from './delivery.results.js';
-import { DeliveryStore, type ClaimedDelivery, type ClaimTime } from './delivery.store.js';
+import { DeliveryStore, type Wanted } from './delivery.store.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** How often it is looked for what is due, in milliseconds. */
 const TICK_MS = 1000;
-/** Longest that a stop waits for attempts that are under way, in milliseconds. */
-const STOP_LIMIT_MS = 4000;
-/** … and then for the leases to be given back. */
-const GIVE_BACK_LIMIT_MS = 1000;
 
 /**
  * Delivers: what was handed over when its push was recorded, and what is due in the database:
@@ -49,6 +46,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     private readonly attempts: AttemptService,
     private readonly results: DeliveryResults,
     private readonly clock: Clock,
+    private readonly background: Background,
   ) {}
 
   /** When a lease that is taken now ends, in Unix milliseconds. */
@@ -57,18 +55,18 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   /** How many deliveries of a subscription {@link accept} may be given. */
-  room(subscriptionId: string): number {
+  queueSpace(subscriptionId: string): number {
     // What waits in the database has come before.
     if (this.stopping || this.due.has(subscriptionId)) return 0;
     const subscription = this.subscriptions.find(subscriptionId);
     if (subscription?.problem) return 0;
     const failing = (subscription?.failingSince ?? null) !== null;
-    return this.lanes[failing ? 'appetite' : 'room'](subscriptionId);
+    return failing ? this.lanes.claimable(subscriptionId) : this.lanes.queueSpace(subscriptionId);
   }
 
   /** How much text, in characters, {@link accept} may be given in all. */
-  get textRoom(): number {
-    return this.lanes.textRoom;
+  get textSpace(): number {
+    return this.lanes.textSpace;
   }
 
   /** Takes deliveries that are leased to this process, and with them what they deliver. */
@@ -77,15 +75,12 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   @Interval('delivery-due', TICK_MS)
-  async tick(): Promise<void> {
-    try {
-      await this.deliverDue();
-    } catch (error) {
-      this.logger.warn('Due deliveries could not be looked for; tried again in a second', error);
-    }
+  tick(): Promise<void> {
+    const failure = 'Due deliveries could not be looked for; tried again in a second';
+    return this.background.tick('delivery-due', failure, () => this.deliverDue());
   }
 
-  /** Takes up what is due, as much as there is room for. */
+  /** Claims what is due, as much as there is room for. */
   async deliverDue(): Promise<void> {
     if (this.stopping) return;
     await this.subscriptions.list();
@@ -94,13 +89,13 @@ export class DeliveryWorker implements OnModuleDestroy {
     await Promise.all(due.map((id) => this.wake(id)));
   }
 
-  /** Something of a subscription is due, or may be; resolves when it is in hand. */
+  /** Something of a subscription is due, or may be; resolves when it is claimed. */
   wake(subscriptionId: string): Promise<void> {
     this.due.add(subscriptionId);
     return this.refill(subscriptionId);
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     do {
       await Promise.all(this.claiming.values());
@@ -111,10 +106,11 @@ export class DeliveryWorker implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopping = true;
     const waiting = this.lanes.clear().map((job) => this.attempts.giveBack(job));
-    await within(STOP_LIMIT_MS, this.idle(), () => this.stop.abort());
-    // What was cut gives back its lease as well; without a database it ends by itself.
-    const givenBack = Promise.all([...waiting, this.lanes.idle()]);
-    await within<unknown>(GIVE_BACK_LIMIT_MS, givenBack, () => undefined);
+    await drain(
+      () => this.idle(),
+      () => this.stop.abort(),
+      () => Promise.all([...waiting, this.lanes.idle()]),
+    );
   }
 
   /** One claim at a time for each subscription. */
@@ -128,7 +124,7 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   private mayClaim(id: string): boolean {
-    return this.due.has(id) && this.lanes.appetite(id) > 0 && !this.stopping;
+    return this.due.has(id) && this.lanes.claimable(id) > 0 && !this.stopping;
   }
 
   private async claimWhileDue(id: string): Promise<void> {
@@ -149,44 +145,47 @@ export class DeliveryWorker implements OnModuleDestroy {
     const subscription = this.subscriptions.find(id);
     if (!subscription?.enabled || subscription.problem) return;
     const inHand = (deliveryId: string): boolean => this.lanes.has(deliveryId);
-    const how = subscription.ordered ? 'claimOrdered' : 'claim';
-    const time = this.claimTime();
-    const claim = await this.store[how](id, this.lanes.appetite(id), time, inHand);
-    if (claim.more) this.due.add(id);
-    await this.takeUp(id, claim.claimed, time.until);
+    const times = this.claimTimes();
+    const wanted = { ...times, limit: this.lanes.claimable(id), inHand };
+    const { rows, more } = await this.store.claim(subscription, wanted);
+    // What other hosts are claiming is looked for again at the next tick.
+    if (more && rows.length > 0) this.due.add(id);
+    await this.begin(rows, times.until);
   }
 
-  private claimTime(): ClaimTime {
+  private claimTimes(): Pick<Wanted, 'now' | 'until'> {
     return { now: this.clock.now(), until: this.leaseEnd() };
   }
 
-  private async takeUp(
-    subscriptionId: string,
-    claimed: ClaimedDelivery[],
-    leaseUntil: number,
-  ): Promise<void> {
-    const pushes = await this.pushes.read(claimed.map(({ eventId }) => eventId));
+  /** Puts claimed deliveries in their lanes, with what they deliver. */
+  private async begin(rows: DeliveryRow[], leaseUntil: number): Promise<void> {
+    const pushes = await this.pushes.read(rows.map(({ eventId }) => eventId));
     await Promise.all(
-      claimed.map(async (delivery) => {
-        const push = pushes.get(delivery.eventId);
-        if (!push || push instanceof Error) return this.leave(subscriptionId, delivery, push);
-        const { id: deliveryId, eventId: _, ...facts } = delivery;
-        this.lanes.add({ deliveryId, subscriptionId, ...facts, leaseUntil, push });
+      rows.map(async (row) => {
+        const push = pushes.get(row.eventId);
+        if (!push || push instanceof Error) return this.leave(row, push);
+        const { id: deliveryId, subscriptionId, orderKey, attempts, replayedAt } = row;
+        this.lanes.add({
+          deliveryId,
+          subscriptionId,
+          orderKey,
+          attempts,
+          replayed: replayedAt !== null,
+          begunAt: begunAt(row),
+          leaseUntil,
+          push,
+        });
       }),
     );
   }
 
   /** There is nothing to send: it has ended, unless its push may be read some other time. */
-  private async leave(
-    subscriptionId: string,
-    delivery: ClaimedDelivery,
-    error?: Error,
-  ): Promise<void> {
-    const { id, orderKey } = delivery;
+  private async leave(row: DeliveryRow, error?: Error): Promise<void> {
+    const { id, subscriptionId, orderKey, attempts } = row;
     let ended = true;
     if (error) {
       this.logger.error("A stored push can't be read", error, { deliveryId: id });
-      ended = await this.attempts.unreadable(id, delivery);
+      ended = await this.attempts.unreadable(id, { attempts, begunAt: begunAt(row) });
     } else {
       await this.attempts.cancel(id, 'The push is no longer stored');
     }
@@ -219,12 +218,17 @@ export class DeliveryWorker implements OnModuleDestroy {
     } else await this.next(job.subscriptionId, orderKey);
   }
 
-  /** Takes up the one of the same account that has waited for one that has ended. */
+  /** Claims the one of the same account that has waited for one that has ended. */
   async next(subscriptionId: string, orderKey: string): Promise<void> {
     const subscription = this.subscriptions.find(subscriptionId);
     if (this.stopping || !subscription?.enabled || subscription.problem) return;
-    const time = this.claimTime();
-    const claimed = await this.store.claimNext(orderKey, time);
-    await this.takeUp(subscriptionId, claimed, time.until);
+    const times = this.claimTimes();
+    const row = await this.store.claimNext(orderKey, times);
+    if (row) await this.begin([row], times.until);
   }
+}
+
+/** When a delivery's push, or its replay, has begun it, in Unix milliseconds. */
+function begunAt({ replayedAt, createdAt }: DeliveryRow): number {
+  return replayedAt ?? createdAt;
 }

@@ -1,8 +1,8 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { Push } from '../callback/push.js';
+import { drain, WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
-import { within } from '../common/time-limit.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { AttemptService, type RunCause } from './attempt.service.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
@@ -15,17 +15,13 @@ import {
 
 /** Messages whose responder has not been called yet: they are, as soon as they are recorded. */
 const MAX_EXPECTED = 10_000;
-/** Longest that a stop waits for calls that are under way, in milliseconds. */
-const STOP_LIMIT_MS = 4000;
-/** … and then for their leases to be given back. */
-const GIVE_BACK_LIMIT_MS = 1000;
 
 /** Calls the responder of a message while WeChat waits for the answer. */
 @Injectable()
 export class ResponderService implements OnModuleDestroy {
   private readonly logger = new Logger(ResponderService.name);
   private readonly expected = new LRUCache<string, DeliveryJob>({ max: MAX_EXPECTED });
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly underWay = new WorkUnderWay();
   /** By push: what is to be done when its answer goes to WeChat. */
   private readonly leaving = new Map<string, () => void>();
   private readonly stop = new AbortController();
@@ -49,7 +45,7 @@ export class ResponderService implements OnModuleDestroy {
 
   /**
    * Calls the responder of a push that was recorded just now. An answer that comes later than the
-   * subscription's budget allows is put on record, and sent as a customer-service message where the
+   * subscription's budget allows is stored, and sent as a customer-service message where the
    * subscription says so. Where no answer comes, or none that can be used, the worker calls again.
    * @param leftMs milliseconds from now for which anybody waits for the answer.
    * The caller says by {@link answerLeaves} when the answer goes out.
@@ -60,7 +56,7 @@ export class ResponderService implements OnModuleDestroy {
     const job = this.expected.get(push.id);
     this.expected.delete(push.id);
     const subscription = job && this.subscriptions.find(job.subscriptionId);
-    // What nobody calls is taken up when its lease ends.
+    // What nobody calls is claimed when its lease ends.
     if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
     if (subscription.problem) return undefined;
     const budgetMs = Math.min(subscription.budgetMs, MAX_BUDGET_MS);
@@ -81,7 +77,6 @@ export class ResponderService implements OnModuleDestroy {
         clearTimeout(timer);
         resolve(undefined);
         this.answerLeaves(push.id);
-        this.underWay.delete(work);
       });
       this.underWay.add(work);
     });
@@ -94,13 +89,15 @@ export class ResponderService implements OnModuleDestroy {
   }
 
   /** Resolves when no call is under way. */
-  async idle(): Promise<void> {
-    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  idle(): Promise<void> {
+    return this.underWay.idle();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await within(STOP_LIMIT_MS, this.idle(), () => this.stop.abort());
-    await within(GIVE_BACK_LIMIT_MS, this.idle(), () => undefined);
+  onModuleDestroy(): Promise<void> {
+    return drain(
+      () => this.idle(),
+      () => this.stop.abort(),
+    );
   }
 
   private async call(

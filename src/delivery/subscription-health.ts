@@ -3,9 +3,9 @@ import { Clock } from '../common/clock.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { TrustedTime } from '../common/trusted-time.js';
-import { Database } from '../database/database.js';
 import { countsAsFailure, FAILING_POLICY, isHopeless } from '../subscription/failing.js';
-import type { Sent } from './delivery.job.js';
+import type { Attempt } from './delivery.job.js';
+import { DeliveryStore } from './delivery.store.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { SubscriptionStore } from '../subscription/subscription.store.js';
 import { DAY_MS } from '../common/times.js';
@@ -19,13 +19,13 @@ export class SubscriptionHealth {
   constructor(
     private readonly subscriptions: SubscriptionService,
     private readonly store: SubscriptionStore,
-    private readonly database: Database,
+    private readonly deliveries: DeliveryStore,
     private readonly clock: Clock,
     private readonly time: TrustedTime,
   ) {}
 
   /** Takes note of an attempt of the schedule. Never throws: it is noted again at the next. */
-  async note(id: string, { taken, gone }: Pick<Sent, 'taken' | 'gone'>): Promise<void> {
+  async note(id: string, { taken, gone }: Pick<Attempt, 'taken' | 'gone'>): Promise<void> {
     const known = this.subscriptions.find(id);
     if (taken && (known?.failingSince ?? null) === null) return;
     const now = this.clock.now();
@@ -52,7 +52,7 @@ export class SubscriptionHealth {
 
   private async giveUp(id: string, failingSince: number): Promise<void> {
     // Another host may have delivered without knowing of the failures here.
-    if (await this.hasDeliveredSince(id, failingSince)) return this.store.markWell(id);
+    if (await this.deliveries.hasDeliveredSince(id, failingSince)) return this.store.markWell(id);
     const days = FAILING_POLICY.disableAfter / DAY_MS;
     await this.disable(id, `The target has failed for ${days} days`, failingSince);
   }
@@ -62,16 +62,5 @@ export class SubscriptionHealth {
     const name = this.subscriptions.find(id)?.name;
     this.logger.error(`A subscription was disabled: ${reason}`, { subscriptionId: id, name });
     emitTelemetry('delivery.disabled', { subscriptionId: id, reason });
-  }
-
-  private async hasDeliveredSince(subscriptionId: string, since: number): Promise<boolean> {
-    const found: unknown[] = await this.database.read((manager) =>
-      manager.query(
-        `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'delivered'
-         AND finished_at > ? LIMIT 1`,
-        [subscriptionId, since],
-      ),
-    );
-    return found.length > 0;
   }
 }

@@ -16,11 +16,11 @@ import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import type { Secret } from '../common/secret.js';
+import { AttemptService } from './attempt.service.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryStore } from './delivery.store.js';
 import { attemptOutcomeView, outcomeExample, toOutcomeView } from './delivery.views.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
-import { SubscriptionTest } from './subscription-test.js';
 import type { Subscription } from '../subscription/subscription.js';
 import {
   newSubscriptionBody,
@@ -49,7 +49,7 @@ export class SubscriptionController {
     private readonly subscriptions: SubscriptionService,
     private readonly deliveries: DeliveryStore,
     private readonly replays: DeliveryReplay,
-    private readonly tests: SubscriptionTest,
+    private readonly attempts: AttemptService,
     private readonly audit: AuditService,
   ) {}
 
@@ -126,7 +126,8 @@ export class SubscriptionController {
     @Body({ schema: testBody }) body: z.output<typeof testBody>,
   ): Promise<z.infer<typeof attemptOutcomeView>> {
     await this.subscriptions.get(id);
-    return toOutcomeView(await this.tests.send(id, body?.kind));
+    const subscription = await this.subscriptions.getReadable(id);
+    return toOutcomeView(await this.attempts.sendSample(subscription, body?.kind));
   }
 
   @Post(':id/replay')

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizationCodeService } from '../authorization/authorization-code.service.js';
 import type { Push } from '../callback/push.js';
+import { WorkUnderWay } from '../common/background.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret, sha256Hex } from '../common/secret.js';
 import { CustomerMessages } from '../reply/customer-messages.js';
@@ -29,7 +30,7 @@ export interface FromApiOutcome {
 export class ReleaseCheckService implements OnModuleDestroy {
   private readonly logger = new Logger(ReleaseCheckService.name);
   private readonly outcomes = new LRUCache<string, Promise<FromApiOutcome>>(REMEMBERED);
-  private readonly running = new Set<Promise<unknown>>();
+  private readonly running = new WorkUnderWay();
   private stopping = false;
 
   constructor(
@@ -43,7 +44,6 @@ export class ReleaseCheckService implements OnModuleDestroy {
     const work = this.answerByApi(push, code);
     this.outcomes.set(keyOf(push.componentAppId, code), work);
     this.running.add(work);
-    void work.finally(() => this.running.delete(work));
   }
 
   /** How it went with a code that this process was pushed; undefined for another's. */
@@ -53,7 +53,7 @@ export class ReleaseCheckService implements OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     this.stopping = true;
-    await Promise.allSettled(this.running);
+    await this.running.idle();
   }
 
   private async answerByApi(push: Push, code: string): Promise<FromApiOutcome> {

@@ -8,9 +8,9 @@ export type ExchangeFailureKind = FailureKind | 'internal';
 
 /** What follows a failed exchange of one kind. */
 export interface FailurePolicy {
-  /** When to try again. `next_quota_day`: WeChat's counters start anew at midnight in Beijing. */
+  /** When to try again. `next_quota_day`: WeChat's counters start again at midnight in Beijing. */
   retry: Backoff | 'next_quota_day';
-  /** Whether it takes a person to mend it. */
+  /** Whether it takes a person to repair it. */
   operator: boolean;
   /** What to do, or what the hub does. */
   advice: string;

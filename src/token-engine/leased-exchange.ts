@@ -7,11 +7,10 @@ import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { DatabaseUnavailableError } from '../database/database.js';
 import { FAILURE_POLICIES, failureKind, nextAttemptAt } from './failure-policy.js';
 import type { TokenColumns } from './token-columns.js';
-import { LEASE_MS } from './token-limits.js';
+import { LEASE_MS } from './refresh-decision.js';
 import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
-import type { Lease } from './token.claims.js';
-import type { Failure, FreshToken, TokenStore } from './token.store.js';
+import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
 import { isoTime } from '../common/times.js';
 
 /** Tries to save a token that WeChat has given: giving up loses it. */
@@ -25,7 +24,7 @@ class ExchangeAbandonedError extends HubError {
   }
 }
 
-/** Asks WeChat under a lease of the row, and puts on record what came of it. */
+/** Asks WeChat under a lease of the row, and stores what came of it. */
 export class LeasedExchange {
   private readonly logger = new Logger(LeasedExchange.name);
   private stopping = false;
@@ -40,7 +39,7 @@ export class LeasedExchange {
    * @param attempts failures in a row if this one fails too.
    * @returns whether the token is saved; not if another host has taken over meanwhile, whatever
    * became of this exchange.
-   * @throws what WeChat said, when it is on record.
+   * @throws what WeChat said, when it is stored.
    */
   async run(key: string, lease: Lease, exchange: Exchange, attempts: number): Promise<boolean> {
     // The life counts from before the call: never later than WeChat counts it.
@@ -60,7 +59,7 @@ export class LeasedExchange {
     } catch (error) {
       outcome = error instanceof ExchangeAbandonedError ? 'abandoned' : failureKind(error);
       if (error instanceof ExchangeAbandonedError) await this.rows.release(key, lease);
-      // The row can't be told; its lease ends by itself and leaves the token due.
+      // The row cannot be written; its lease ends by itself and leaves the token due.
       else if (error instanceof DatabaseUnavailableError) throw error;
       else if (await this.failed(key, lease, error, exchange, attempts)) throw error;
       return false;
@@ -69,7 +68,7 @@ export class LeasedExchange {
     }
   }
 
-  /** What the exchange needs is missing: on record like a failed one, so that it is not tried at once. */
+  /** What the exchange needs is missing: stored like a failed one, so that it is not tried at once. */
   async unprepared(key: string, lease: Lease, error: unknown, attempts: number): Promise<void> {
     await this.failed(key, lease, error, { inputs: {} }, attempts);
   }

@@ -1,6 +1,24 @@
 import { isPending, isYetToCome } from '../common/clock-trust.js';
 import { longestWaitMs, type ExchangeFailureKind } from './failure-policy.js';
-import { EXCHANGE_INTERVAL_MS, LEASE_MS } from './token-limits.js';
+
+/**
+ * How long a right to exchange lasts, in milliseconds: it outlives the slowest exchange (5 s,
+ * renewed before each further call), and after a crash the wait, one poll and one exchange stay
+ * well within the 15 s that are promised.
+ */
+export const LEASE_MS = 10_000;
+
+/**
+ * An exchange comes before its time at most this often, in milliseconds and over all hosts: by
+ * hand, or because what the last failure was about has changed.
+ */
+export const FORCE_INTERVAL_MS = 10_000;
+
+/**
+ * After a token of a tiny life the next exchange is not made before this, in milliseconds, unless
+ * it is forced.
+ */
+export const EXCHANGE_INTERVAL_MS = 5000;
 
 /** WeChat's advice: refresh a token of 2 hours at 1 h 50 min. */
 export const REFRESH_MARGIN_MS = 10 * 60_000;
@@ -40,16 +58,23 @@ export function refreshDecision(
   if (!times.hasToken || times.expiresAt === null) return { due: true, reason: 'missing' };
   if (times.expiresAt <= now) return { due: true, reason: 'expired' };
   if (times.invalidatedAt !== null) return { due: true, reason: 'invalidated' };
-  // Whoever held the lease is gone: WeChat may have given it a token, which ends this one soon.
+  // The holder of the lease is gone: WeChat may have given it a token, which ends this one soon.
   if (times.leaseUntil !== null && !isPending(times.leaseUntil, LEASE_MS, now)) {
     return { due: true, reason: 'interrupted' };
   }
-  if (times.nextAttemptAt !== null && times.refreshAt === times.nextAttemptAt) {
-    return { due: true, reason: 'failed' };
-  }
+  if (isFailedRefresh(times)) return { due: true, reason: 'failed' };
   if ((times.refreshAt ?? 0) <= now) return { due: true, reason: 'near_expiry' };
   if (isYetToCome(times.obtainedAt, now)) return { due: true, reason: 'misdated' };
   return { due: false, reason: 'fresh' };
+}
+
+/**
+ * Whether the last refresh failed and the token is due all the same. The failure has moved
+ * `refreshAt` to the next attempt; that of a refresh which was forced before its time, and refused
+ * by WeChat, has not, and the token is as good as before.
+ */
+function isFailedRefresh({ refreshAt, nextAttemptAt }: TokenTimes): boolean {
+  return nextAttemptAt !== null && refreshAt === nextAttemptAt;
 }
 
 /**

@@ -33,6 +33,6 @@ export interface TokenSource {
   prepare(key: string, state: TokenState, lifted: boolean): Promise<Exchange>;
   /** What an exchange would be made with now. */
   inputs(key: string): Promise<Inputs>;
-  /** Runs when a failed exchange is on record, for what may cure it. */
+  /** Runs when a failed exchange is stored, for what may cure it. */
   afterFailure(key: string, error: unknown): Promise<void>;
 }

@@ -12,7 +12,7 @@ export interface LastError {
   message: string;
   status: number;
   details: Record<string, unknown>;
-  /** Whether it takes a person to mend it. */
+  /** Whether it takes a person to repair it. */
   operator: boolean;
   advice: string;
   /** Unix milliseconds. */

@@ -10,18 +10,28 @@ import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { ClockDoubts } from './clock-doubts.js';
 import { LeasedExchange } from './leased-exchange.js';
-import { attemptDecision, isServable, refreshDecision } from './refresh-decision.js';
-import { FORCE_INTERVAL_MS, LEASE_MS, MAX_WAIT_MS, START_GAP_MS } from './token-limits.js';
-import type { Exchange, TokenSource } from './token-source.js';
+import {
+  attemptDecision,
+  FORCE_INTERVAL_MS,
+  isServable,
+  LEASE_MS,
+  refreshDecision,
+} from './refresh-decision.js';
+import type { TokenSource } from './token-source.js';
 import { refreshInProgress, refreshTooSoon, rememberedError } from './token-state.js';
 import type { ServableState, TokenState } from './token-state.js';
 import type { TokenColumns } from './token-columns.js';
-import type { Claim } from './token.claims.js';
-import type { Lease } from './token.claims.js';
-import type { TokenStore } from './token.store.js';
+import type { Claim, TokenStore } from './token.store.js';
 
-/** How often a caller without a token looks whether whoever holds the lease has got one. */
+/** How often a caller without a token looks whether the holder of the lease has got one. */
 const POLL_MS = 200;
+/** Longest that a caller waits for another process, in milliseconds; a lease ends before that. */
+const MAX_WAIT_MS = 15_000;
+/**
+ * Refreshes that are claimed together begin so many milliseconds apart: readers and pushes have
+ * their turn in between.
+ */
+const START_GAP_MS = 3;
 /** Tokens held in memory; there may be far more rows. */
 const COPIES = 10_000;
 /** Other hosts see a new token within 5 s. */
@@ -143,6 +153,8 @@ export class TokenEngine {
         running.add(work);
       }
       if (!more) break;
+      // Other hosts are claiming all that was found.
+      if (claims.length === 0) await delay(POLL_MS);
       while (running.size > concurrency / 2) await Promise.race(running);
     }
     await Promise.all(running);
@@ -159,36 +171,26 @@ export class TokenEngine {
     return this.copy(key).reload();
   }
 
-  /** Begins no exchange any more; resolves when what is under way has ended. */
+  /** No longer begins an exchange; resolves when what is under way has ended. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.exchanges.stop();
     await this.refreshes.idle();
   }
 
-  /** A claim is a lease that was taken with many others; its failures stand in the row. */
+  /** What the claimed refresh needs is asked for under its lease; all failures are in the row. */
   private async refreshUnderClaim({ key, state, lease }: Claim, inMs: number): Promise<void> {
+    const attempts = state.attempts + 1;
     await delay(inMs);
     try {
-      const exchange = await this.prepared(key, state, lease);
-      if (exchange) await this.exchanges.run(key, lease, exchange, state.attempts + 1);
+      const exchange = await this.source
+        .prepare(key, state, false)
+        .catch((error: unknown) => this.exchanges.unprepared(key, lease, error, attempts));
+      if (exchange) await this.exchanges.run(key, lease, exchange, attempts);
     } catch (error) {
       if (!(error instanceof HubError)) this.logger.error('A refresh failed unexpectedly', error);
     } finally {
       this.forget(key);
-    }
-  }
-
-  private async prepared(
-    key: string,
-    state: TokenState,
-    lease: Lease,
-  ): Promise<Exchange | undefined> {
-    try {
-      return await this.source.prepare(key, state, false);
-    } catch (error) {
-      await this.exchanges.unprepared(key, lease, error, state.attempts + 1);
-      return undefined;
     }
   }
 

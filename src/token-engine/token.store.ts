@@ -1,20 +1,53 @@
-import type { EntityManager, QueryDeepPartialEntity, UpdateResult } from 'typeorm';
+import {
+  LessThanOrEqual,
+  Raw,
+  type EntityManager,
+  type EntityTarget,
+  type ObjectLiteral,
+  type QueryDeepPartialEntity,
+  type UpdateResult,
+} from 'typeorm';
+import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
-import { isOverSql } from '../common/clock-trust.js';
+import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
+import { claimDue } from '../database/claim.js';
 import type { Database } from '../database/database.js';
 import type { SecretBox } from '../secrets/secret-box.js';
-import { refreshTime } from './refresh-decision.js';
-import { TokenClaims, type ClaimedBatch, type Lease } from './token.claims.js';
-import type { TokenColumns } from './token-columns.js';
+import { LONGEST_WAIT_MS } from './failure-policy.js';
 import {
   EXCHANGE_INTERVAL_MS,
   FORCE_INTERVAL_MS,
   LEASE_MS,
-  REPORT_INTERVAL_MS,
-} from './token-limits.js';
+  refreshTime,
+} from './refresh-decision.js';
+import type { TokenColumns } from './token-columns.js';
 import { EMPTY_STATE, stateOfRow, type LastError, type TokenState } from './token-state.js';
-import type { TokenTable } from './token-table.js';
+
+/** A token reported as refused is replaced at most this often, in milliseconds. */
+const REPORT_INTERVAL_MS = 30_000;
+
+/** Which table, which row of it, and the place of its secret. */
+export interface TokenTable<E extends TokenColumns> {
+  entity: EntityTarget<E>;
+  /** Identity columns of a row, by property. */
+  identity: (key: string) => Partial<E>;
+  /** The inverse of `identity`. */
+  key(row: E): string;
+  location: (key: string) => string;
+  /**
+   * Largest share of a token's life by which its refresh is moved forward at random, so that
+   * tokens that were got together are not refreshed together. Default 0.
+   */
+  spread?: number;
+  /** Whether a row is made for a key that has none; default true. */
+  createRows?: boolean;
+  /**
+   * Whether the token of a due row is not worth keeping warm: it leaves the index of due rows and
+   * is refreshed when somebody reads it.
+   */
+  isCold?(row: E): boolean;
+}
 
 /** A token as WeChat gave it. */
 export interface FreshToken {
@@ -23,6 +56,24 @@ export interface FreshToken {
   expiresIn: number;
   /** Further columns of the row that the same answer changes. */
   columns?: Record<string, unknown>;
+}
+
+/** Right to exchange: nobody else does until it ends or is given back. */
+export interface Lease {
+  /** Unique to this lease. */
+  owner: string;
+  /** Generation that the holder saw: its result counts only while this is the current one. */
+  generation: number;
+  /** End, in Unix milliseconds. */
+  until: number;
+}
+
+/** A row whose lease was taken because it is due. */
+export interface Claim {
+  key: string;
+  /** As it was before; without the token, which its refresh does not need. */
+  state: TokenState;
+  lease: Lease;
 }
 
 /** A failed exchange as the row keeps it. */
@@ -48,16 +99,12 @@ export interface Failure {
  * ```
  */
 export class TokenStore<E extends TokenColumns = TokenColumns> {
-  private readonly claims: TokenClaims<E>;
-
   constructor(
     private readonly table: TokenTable<E>,
     private readonly database: Database,
     private readonly box: SecretBox,
     private readonly clock: Clock,
-  ) {
-    this.claims = new TokenClaims(table, database, clock);
-  }
+  ) {}
 
   /**
    * The state of a row; {@link EMPTY_STATE} where there is none yet. A token that cannot be
@@ -180,14 +227,63 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     return refreshTime(obtainedAt, expiresIn, Math.random() * (this.table.spread ?? 0));
   }
 
-  /** See {@link TokenClaims.recall}. */
-  recallFar(scope: Partial<E>): Promise<void> {
-    return this.claims.recall(scope);
+  /**
+   * Takes the leases of up to `limit` rows of `scope` that are due and may be tried, oldest first:
+   * the way for many rows and many hosts. Cold rows are let be.
+   * @param until end of the leases, in Unix milliseconds.
+   */
+  async claimDue(
+    until: number,
+    limit: number,
+    scope: Partial<E>,
+  ): Promise<{ claims: Claim[]; more: boolean }> {
+    const owner = uuidv4();
+    const now = this.clock.now();
+    const due: ColumnConditions = {
+      refreshAt: LessThanOrEqual(now),
+      leaseUntil: Raw((column) => isOverSql(column, LEASE_MS, now)),
+      nextAttemptAt: Raw((column) => isOverSql(column, LONGEST_WAIT_MS, now)),
+    };
+    // Out of the way of the next claim; a host that is gone by the end of the lease leaves them due.
+    const lease: Partial<TokenColumns> = { leaseOwner: owner, leaseUntil: until, refreshAt: until };
+    return this.database.transaction(async (manager) => {
+      const { rows, more } = await claimDue<E>(manager, {
+        entity: this.table.entity,
+        where: { ...scope, ...due },
+        order: 'refreshAt',
+        limit,
+        lease: lease as Partial<E>,
+      });
+      const cold = rows.filter((row) => this.table.isCold?.(row));
+      await this.coolDown(cold, manager);
+      const claims = rows
+        .filter((row) => !cold.includes(row))
+        .map((row) => ({
+          key: this.table.key(row),
+          state: stateOfRow(row, null),
+          lease: { owner, generation: row.generation, until },
+        }));
+      return { claims, more };
+    });
   }
 
-  /** See {@link TokenClaims.take}. */
-  claimDue(until: number, limit: number, scope: Partial<E>): Promise<ClaimedBatch> {
-    return this.claims.take(until, limit, scope);
+  /**
+   * Makes rows of `scope` due whose refresh time is further ahead than any life or wait: it was
+   * written under a wrong clock, and they would not be found again.
+   */
+  async recallFar(scope: Partial<E>): Promise<void> {
+    const now = this.clock.now();
+    await this.database.write((manager) =>
+      this.updateWhere(scope, manager, { refreshAt: now })
+        .andWhere('refresh_at > :far', { far: now + LONGEST_WAIT_MS + CLOCK_SLACK_MS })
+        .execute(),
+    );
+  }
+
+  private async coolDown(rows: E[], manager: EntityManager): Promise<void> {
+    if (rows.length === 0) return;
+    const identities = rows.map((row) => this.table.identity(this.table.key(row)));
+    await this.updateWhere(identities, manager, { refreshAt: null, ...RELEASED }).execute();
   }
 
   private async ensureRow(key: string): Promise<void> {
@@ -210,11 +306,19 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
   }
 
   private update(key: string, manager: EntityManager, values: ColumnValues) {
+    return this.updateWhere(this.table.identity(key), manager, values);
+  }
+
+  private updateWhere(
+    where: Partial<E> | Partial<E>[],
+    manager: EntityManager,
+    values: ColumnValues,
+  ) {
     return manager
       .createQueryBuilder()
       .update(this.table.entity)
       .set(values as QueryDeepPartialEntity<E>)
-      .where(this.table.identity(key) as object);
+      .where(where as ObjectLiteral);
   }
 
   private held(key: string, lease: Lease, manager: EntityManager, values: ColumnValues) {
@@ -231,6 +335,8 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     return { ...stateOfRow(row, token), hasToken: token !== null };
   }
 }
+
+type ColumnConditions = { [K in keyof TokenColumns]?: unknown };
 
 /** Values of columns, or SQL that gives them. */
 type ColumnValues = { [K in keyof TokenColumns]?: TokenColumns[K] | (() => string) };
