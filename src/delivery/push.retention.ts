@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { PushStore, type OldPush } from '../callback/push.store.js';
+import { Background } from '../common/background.js';
 import { DAY_MS } from '../common/times.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -25,6 +26,7 @@ export class PushRetention {
   private readonly logger = new Logger(PushRetention.name);
 
   constructor(
+    private readonly background: Background,
     private readonly database: Database,
     private readonly pushes: PushStore,
     private readonly deliveries: DeliveryStore,
@@ -34,13 +36,12 @@ export class PushRetention {
   ) {}
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'push-retention', waitForCompletion: true })
-  async sweep(): Promise<void> {
-    try {
+  sweep(): Promise<void> {
+    const failure = 'Old pushes could not be removed; tried again in an hour';
+    return this.background.tick('push-retention', failure, async () => {
       await this.removeOld(this.time.nowForTask());
       await this.repairDeliveries();
-    } catch (error) {
-      this.logger.warn('Old pushes could not be removed; tried again in an hour', error);
-    }
+    });
   }
 
   private async removeOld(now: number): Promise<void> {
