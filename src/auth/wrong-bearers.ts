@@ -10,7 +10,7 @@ const PER_MINUTE = 20;
 const SENDERS = 10_000;
 
 interface Attempts {
-  /** When the first of them came, in Unix milliseconds. */
+  /** When the first of them came, by `Clock.elapsed()`. */
   since: number;
   count: number;
 }
@@ -28,11 +28,10 @@ export class WrongBearers {
   /** Counts one; the seconds that its sender has to wait where there were too many, else 0. */
   count(address: string): number {
     const sender = senderOf(address);
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const before = this.attempts.get(sender);
     const age = before ? now - before.since : MINUTE_MS;
-    // A clock that was set back ends a minute, too.
-    if (!before || age < 0 || age >= MINUTE_MS) {
+    if (!before || age >= MINUTE_MS) {
       this.attempts.set(sender, { since: now, count: 1 });
       return 0;
     }

@@ -69,15 +69,15 @@ describe('what visitors may cost', () => {
     expect(admitted(limit, '192.0.2.1', 100)).toBe(burst);
   });
 
-  it('is not more after a clock was put back, and not less for ever after one was ahead', () => {
+  it('is neither more nor less for a clock that is put back', () => {
     const clock = new FakeClock();
     const limit = new VisitorLimit(clock);
     admitted(limit, '192.0.2.1', 100);
     clock.advance(-60 * MINUTE);
     expect(admitted(limit, '192.0.2.1', 100)).toBe(0);
+    clock.advance(refillMs);
+    expect(admitted(limit, '192.0.2.1', 100)).toBe(1);
     expect(admitted(limit, '192.0.2.2', 100)).toBe(burst);
-    clock.advance(61 * MINUTE);
-    expect(admitted(limit, '192.0.2.1', 100)).toBeLessThanOrEqual(burst);
   });
 
   function refusal(limit: VisitorLimit, address: string): TooManyAuthorizationsError {

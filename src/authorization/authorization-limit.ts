@@ -36,7 +36,7 @@ export class TooManyAuthorizationsError extends HubError {
   }
 }
 
-/** What an address may still cost at a time. */
+/** What an address may still cost at a time, by `Clock.elapsed()`. */
 interface Allowance {
   left: number;
   at: number;
@@ -58,7 +58,7 @@ export class VisitorLimit {
    * @throws {TooManyAuthorizationsError}
    */
   count(componentAppId: string, address: string): () => void {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const key = `${componentAppId} ${senderOf(address)}`;
     const { burst, refillMs, little } = VISITOR_LIMITS;
     const left = this.leftOf(key, now);
@@ -68,7 +68,7 @@ export class VisitorLimit {
     recent.push(now);
     this.allowances.set(key, { left: left - 1, at: now });
     return () => {
-      const index = this.recentOf(componentAppId, this.clock.now()).indexOf(now);
+      const index = this.recentOf(componentAppId, this.clock.elapsed()).indexOf(now);
       if (index >= 0) this.lastMinute.get(componentAppId)?.splice(index, 1);
       const kept = this.allowances.get(key);
       if (kept) this.allowances.set(key, { ...kept, left: Math.min(burst, kept.left + 1) });
@@ -85,14 +85,13 @@ export class VisitorLimit {
   private leftOf(key: string, now: number): number {
     const { burst, refillMs } = VISITOR_LIMITS;
     const known = this.allowances.get(key);
-    // A clock that was put back has refilled nothing.
-    return known ? Math.min(burst, known.left + Math.max(0, now - known.at) / refillMs) : burst;
+    return known ? Math.min(burst, known.left + (now - known.at) / refillMs) : burst;
   }
 
-  /** Times within the last minute, oldest first; none of a clock that was ahead. */
+  /** Times within the last minute, oldest first. */
   private recentOf(componentAppId: string, now: number): number[] {
     const times = this.lastMinute.get(componentAppId) ?? [];
-    const recent = times.filter((at) => at > now - MINUTE_MS && at <= now);
+    const recent = times.filter((at) => at > now - MINUTE_MS);
     this.lastMinute.set(componentAppId, recent);
     return recent;
   }

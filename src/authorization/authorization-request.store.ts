@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { IsNull, Not, type EntityManager } from 'typeorm';
 import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS, isYetToCome } from '../common/clock-trust.js';
+import { isYetToCome } from '../common/clock-trust.js';
 import { Database } from '../database/database.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
@@ -106,7 +106,6 @@ export class AuthorizationRequestStore {
 
   /** A clock that was ahead when the request was made says nothing. */
   private isLaterThan({ createdAt }: AuthorizationRequest, code: AuthorizationCode): boolean {
-    const later = createdAt > code.receivedAt + CLOCK_SLACK_MS;
-    return later && !isYetToCome(createdAt, this.clock.now());
+    return isYetToCome(createdAt, code.receivedAt) && !isYetToCome(createdAt, this.clock.now());
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
+import { isRecent } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
@@ -82,8 +82,7 @@ export class AuthorizationResultService {
   }
 
   private isOver({ returnedAt }: AuthorizationRequest): boolean {
-    const end = returnedAt === null ? null : returnedAt + RESULT_LIFE_MS;
-    return !isPending(end, RESULT_LIFE_MS, this.clock.now());
+    return !isRecent(returnedAt, RESULT_LIFE_MS, this.clock.now());
   }
 }
 

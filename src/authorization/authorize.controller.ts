@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
+import { isRecent } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
 import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
@@ -183,7 +183,7 @@ export class AuthorizeController {
   private isPageToken(componentAppId: string, token: string): boolean {
     const [, time = '', signature = ''] = /^([0-9a-z]{1,10})\.([\w-]{43})$/.exec(token) ?? [];
     const shownAt = Number.parseInt(time, 36);
-    if (!isPending(shownAt + PAGE_LIFE_MS, PAGE_LIFE_MS, this.clock.now())) return false;
+    if (!isRecent(shownAt, PAGE_LIFE_MS, this.clock.now())) return false;
     return this.box.isSigned(`${componentAppId} ${shownAt}`, PAGE_PURPOSE, signature);
   }
 

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
 import { failureKind, type ExchangeFailureKind } from '../token-engine/failure-policy.js';
 
 /** How long the work for a platform pauses after WeChat said that it is too much, or not from here. */
@@ -18,7 +17,8 @@ const PAUSE_MS: Partial<Record<ExchangeFailureKind, number>> = {
  */
 @Injectable()
 export class AuthorizerPauses {
-  private readonly pauses = new Map<string, { end: number; lengthMs: number }>();
+  /** When they end, by `Clock.elapsed()`. */
+  private readonly pauses = new Map<string, number>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -26,13 +26,13 @@ export class AuthorizerPauses {
   notice(componentAppId: string, error: unknown): void {
     const lengthMs = PAUSE_MS[failureKind(error)];
     if (lengthMs === undefined) return;
-    const end = this.clock.now() + lengthMs;
-    if ((this.until(componentAppId) ?? 0) < end) this.pauses.set(componentAppId, { end, lengthMs });
+    const end = this.clock.elapsed() + lengthMs;
+    if ((this.pauses.get(componentAppId) ?? 0) < end) this.pauses.set(componentAppId, end);
   }
 
   /** When the platform's pause ends, in Unix milliseconds; undefined while there is none. */
   until(componentAppId: string): number | undefined {
-    const { end = null, lengthMs = 0 } = this.pauses.get(componentAppId) ?? {};
-    return isPending(end, lengthMs, this.clock.now()) ? end : undefined;
+    const left = (this.pauses.get(componentAppId) ?? 0) - this.clock.elapsed();
+    return left > 0 ? Math.ceil(this.clock.now() + left) : undefined;
   }
 }

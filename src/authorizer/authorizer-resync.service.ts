@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
+import { isRecent } from '../common/clock-trust.js';
 import { DAY_MS } from '../common/times.js';
 import { ComponentService } from '../component/component.service.js';
 import { TicketMissingError } from '../ticket/ticket.js';
@@ -68,8 +68,8 @@ export class AuthorizerResyncService {
   private async tickOf(componentAppId: string): Promise<void> {
     try {
       const last = await this.resyncs.find(componentAppId);
-      const next = last && last.startedAt + DAY_MS;
-      if (!isPending(next, DAY_MS, this.clock.now())) await this.begin(componentAppId);
+      const begunToday = isRecent(last?.startedAt ?? null, DAY_MS, this.clock.now());
+      if (!begunToday) await this.begin(componentAppId);
       await this.goOn(componentAppId);
     } catch (error) {
       // Before the first ticket nothing can be done, and the watch over tickets says so.

@@ -56,7 +56,8 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
-    this.owners = new LRUCache({ max: REMEMBERED, ttl: OWNERS_TTL_MS, perf: clock });
+    const perf = { now: () => clock.elapsed() };
+    this.owners = new LRUCache({ max: REMEMBERED, ttl: OWNERS_TTL_MS, perf });
     const rows = new TokenStore<Authorizer>(
       {
         entity: Authorizer,

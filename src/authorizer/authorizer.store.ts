@@ -8,7 +8,7 @@ import {
 } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
+import { latestEnd } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
@@ -217,7 +217,7 @@ export class AuthorizerStore {
    */
   async recallInfos(): Promise<void> {
     const now = this.clock.now();
-    const infoDueAt = MoreThan(now + LONGEST_WAIT_MS + CLOCK_SLACK_MS);
+    const infoDueAt = MoreThan(latestEnd(LONGEST_WAIT_MS, now));
     const far = await this.database.read((manager) => manager.existsBy(Authorizer, { infoDueAt }));
     if (!far) return;
     await this.database.write((manager) =>
@@ -260,7 +260,7 @@ export class AuthorizerStore {
           .andWhere(
             '(last_authorized_at IS NULL OR last_authorized_at < :startedAt' +
               ' OR last_authorized_at > :ahead)',
-            { startedAt, ahead: now + CLOCK_SLACK_MS },
+            { startedAt, ahead: latestEnd(0, now) },
           )
           .execute(),
       LONG_WORK_LIMIT_MS,

@@ -1,11 +1,13 @@
 import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
-import { CLOCK_SLACK_MS, isOverSql, isPending, isYetToCome } from './clock-trust.js';
+import { isOverSql, isPending, isRecent, isYetToCome, latestEnd } from './clock-trust.js';
 
 const NOW = 1_763_798_400_000;
 const HOUR = 3_600_000;
 const LONGEST = 30_000;
-const LAST = NOW + LONGEST + CLOCK_SLACK_MS;
+/** How far the clocks of hosts may be apart. */
+const SLACK = 10_000;
+const LAST = latestEnd(LONGEST, NOW);
 
 /** Whether a wait that ends then is on, and whether what happened then is yet to come. */
 const TIMES: [string, number | null, boolean, boolean][] = [
@@ -14,8 +16,8 @@ const TIMES: [string, number | null, boolean, boolean][] = [
   ['a moment ago', NOW - 1, false, false],
   ['now', NOW, false, false],
   ['in a moment', NOW + 1, true, false],
-  ['as far ahead as clocks may be apart', NOW + CLOCK_SLACK_MS, true, false],
-  ['a moment further', NOW + CLOCK_SLACK_MS + 1, true, true],
+  ['as far ahead as clocks may be apart', NOW + SLACK, true, false],
+  ['a moment further', NOW + SLACK + 1, true, true],
   ['at the end of the longest wait', NOW + LONGEST, true, true],
   ['as far ahead as a right clock may write it', LAST, true, true],
   ['a moment beyond that', LAST + 1, false, true],
@@ -24,8 +26,13 @@ const TIMES: [string, number | null, boolean, boolean][] = [
 ];
 
 describe('a time that a host has written', () => {
+  it('may be ahead by the wait and by what clocks differ', () => {
+    expect(LAST).toBe(NOW + LONGEST + SLACK);
+  });
+
   it.each(TIMES)('%s (%s): on %s, yet to come %s', (_, time, pending, yetToCome) => {
     expect(isPending(time, LONGEST, NOW)).toBe(pending);
+    expect(isRecent(time && time - LONGEST, LONGEST, NOW)).toBe(pending);
     expect(isYetToCome(time, NOW)).toBe(yetToCome);
   });
 

@@ -42,22 +42,21 @@ export class HeldCopy<T> {
   peek(): T | undefined {
     const { copy } = this;
     if (!copy) return undefined;
-    const age = this.clock.now() - copy.loadedAt;
-    return age >= 0 && age < this.limits.refreshAfterMs ? copy.value : undefined;
+    const age = this.clock.elapsed() - copy.loadedAt;
+    return age < this.limits.refreshAfterMs ? copy.value : undefined;
   }
 
   /** @throws what `load` throws, when there is no copy yet. */
   async get(): Promise<T> {
     const { copy } = this;
     if (!copy) return this.joinReload().result;
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const age = now - copy.loadedAt;
-    if (age < this.limits.refreshAfterMs && age >= 0) return copy.value;
-    if (Math.abs(now - this.failedAt) < RETRY_MS) return copy.value;
+    if (age < this.limits.refreshAfterMs || now - this.failedAt < RETRY_MS) return copy.value;
     const { result, since } = this.joinReload();
     const reloaded = result.catch(() => copy.value);
     const patience = PATIENCE_MS - (performance.now() - since);
-    const mustWait = age >= this.limits.maxAgeMs || age < 0;
+    const mustWait = age >= this.limits.maxAgeMs;
     return mustWait && patience > 0 ? within(patience, reloaded, () => copy.value) : copy.value;
   }
 
@@ -85,7 +84,7 @@ export class HeldCopy<T> {
   private async loadOnce(): Promise<T> {
     this.loads += 1;
     const load = this.loads;
-    const loadedAt = this.clock.now();
+    const loadedAt = this.clock.elapsed();
     try {
       const value = await this.load();
       this.failedAt = -Infinity;
@@ -93,7 +92,7 @@ export class HeldCopy<T> {
       if (load > (this.copy?.load ?? 0)) this.copy = { value, loadedAt, load };
       return value;
     } catch (error) {
-      this.failedAt = this.clock.now();
+      this.failedAt = this.clock.elapsed();
       throw error;
     }
   }

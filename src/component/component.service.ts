@@ -153,7 +153,7 @@ export class ComponentService implements OnModuleInit {
   }
 
   private async lookAgain(appid: string): Promise<Component | undefined> {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     if (now - this.reloadedForUnknownAt < UNKNOWN_RELOAD_MS) return undefined;
     this.reloadedForUnknownAt = now;
     return (await this.copy.reload()).get(appid);

@@ -33,7 +33,7 @@ export class CredentialUses implements OnModuleDestroy {
     const fresh: UsedCredentials = {};
     for (const field of ROTATING_FIELDS) {
       const value = used[field];
-      if (value && this.isTurn(nameOf(appid, field, value.reveal()), now)) fresh[field] = value;
+      if (value && this.isTurn(nameOf(appid, field, value.reveal()))) fresh[field] = value;
     }
     if (Object.keys(fresh).length === 0) return;
     this.writes.add(this.write(appid, fresh, now, onEnded));
@@ -48,9 +48,10 @@ export class CredentialUses implements OnModuleDestroy {
     return this.idle();
   }
 
-  private isTurn(name: string, now: number): boolean {
+  private isTurn(name: string): boolean {
+    const now = this.clock.elapsed();
     const last = this.writtenAt.get(name);
-    if (last !== undefined && Math.abs(now - last) < INTERVAL_MS) return false;
+    if (last !== undefined && now - last < INTERVAL_MS) return false;
     this.writtenAt.set(name, now);
     return true;
   }

@@ -9,7 +9,7 @@ import {
 } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS } from '../common/clock-trust.js';
+import { latestEnd } from '../common/clock-trust.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
 import { marks, piecesOf } from '../database/sql.js';
@@ -197,7 +197,7 @@ export class DeliveryStore {
    */
   async recallFar(subscriptionId: string, now: number): Promise<number> {
     const { retryDelays, retryAfterFactor } = DELIVERY_POLICY;
-    const far = now + Math.max(...retryDelays) * retryAfterFactor + CLOCK_SLACK_MS;
+    const far = latestEnd(Math.max(...retryDelays) * retryAfterFactor, now);
     const rows: { id: string }[] = await this.database.read((manager) =>
       manager.query(
         `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending'

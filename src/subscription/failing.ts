@@ -1,4 +1,4 @@
-import { isPending } from '../common/clock-trust.js';
+import { isRecent } from '../common/clock-trust.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -25,8 +25,7 @@ export interface Failing {
 
 /** Whether a failure at `now` counts: once an hour, and after one of a clock that was ahead. */
 export function countsAsFailure({ failedAt }: Failing, now: number): boolean {
-  if (failedAt === null) return true;
-  return !isPending(failedAt + FAILING_POLICY.failureInterval, FAILING_POLICY.failureInterval, now);
+  return !isRecent(failedAt, FAILING_POLICY.failureInterval, now);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
+import { isRecent } from '../common/clock-trust.js';
 
 /** Between two that are overruled in the same place. */
 const INTERVAL_MS = 30 * 60_000;
@@ -39,7 +39,8 @@ export class ClockDoubts {
   private isTurn(place: string, value: number): boolean {
     const now = this.clock.now();
     const last = this.overruled.get(place);
-    if (last && isPending(last.at + INTERVAL_MS, INTERVAL_MS, now)) return false;
+    // By the clock: where this host's own is put right, what it wrote before is in doubt at once.
+    if (last && isRecent(last.at, INTERVAL_MS, now)) return false;
     this.overruled.set(place, { value, at: now });
     return true;
   }

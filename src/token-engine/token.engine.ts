@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
-import { isPending } from '../common/clock-trust.js';
+import { isPending, isRecent } from '../common/clock-trust.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import { SingleFlight } from '../common/single-flight.js';
@@ -278,8 +278,7 @@ export class TokenEngine {
   }
 
   private wasForced({ forcedAt }: TokenState): boolean {
-    const end = forcedAt === null ? null : forcedAt + FORCE_INTERVAL_MS;
-    return isPending(end, FORCE_INTERVAL_MS, this.clock.now());
+    return isRecent(forcedAt, FORCE_INTERVAL_MS, this.clock.now());
   }
 
   private servableOrTooSoon(state: TokenState): TokenState {

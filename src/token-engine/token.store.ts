@@ -9,7 +9,7 @@ import {
 } from 'typeorm';
 import { v4 as uuidv4 } from 'uuid';
 import type { Clock } from '../common/clock.js';
-import { CLOCK_SLACK_MS, isOverSql } from '../common/clock-trust.js';
+import { isOverSql, latestEnd } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
 import { claimDue } from '../database/claim.js';
 import type { Database } from '../database/database.js';
@@ -275,7 +275,7 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
     const now = this.clock.now();
     await this.database.write((manager) =>
       this.updateWhere(scope, manager, { refreshAt: now })
-        .andWhere('refresh_at > :far', { far: now + LONGEST_WAIT_MS + CLOCK_SLACK_MS })
+        .andWhere('refresh_at > :far', { far: latestEnd(LONGEST_WAIT_MS, now) })
         .execute(),
     );
   }

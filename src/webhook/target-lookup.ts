@@ -82,13 +82,13 @@ export class TargetLookup {
   }
 
   private isOld({ found, at }: Kept): boolean {
-    const age = Math.abs(this.clock.now() - at);
+    const age = this.clock.elapsed() - at;
     return age >= (found instanceof Error ? KEEP_FAILURE_MS : KEEP_MS);
   }
 
   private async ask(host: string): Promise<LookupAddress[]> {
     const found = await this.find(host).catch((error: Error) => error);
-    this.kept.set(host, { found, at: this.clock.now() });
+    this.kept.set(host, { found, at: this.clock.elapsed() });
     if (found instanceof Error) throw found;
     return found;
   }
