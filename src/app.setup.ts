@@ -5,10 +5,11 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
-import { AdminTokenGuard } from './auth/admin-token.guard.js';
-import { MemoryReads } from './auth/memory-reads.js';
+import { AccessGuard } from './auth/access.guard.js';
+import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
+import type { OpenEndpoint } from './config/variables.js';
 import { drainConnectionsOnClose } from './http/drain-connections.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
@@ -28,6 +29,7 @@ import {
 import { GATE_LIMITS, RequestGate } from './http/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
 import { Stopping } from './common/stopping.js';
+import { TokenController } from './token/token.controller.js';
 import { emitTelemetry } from './common/telemetry.js';
 
 /** Largest body that is read, in bytes: 1 MiB, of a push. */
@@ -36,11 +38,14 @@ const BODY_LIMIT = 1024 * 1024;
 const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
-/** Patterns of the routes that want the bearer token, whatever the spelling of what was asked for. */
-const GUARDED = ['admin', 'api'];
-/** … and those that want it unless OPEN_ENDPOINTS names them. */
-const DOCS = ['docs', 'docs-json', 'docs-yaml'];
-const METRICS = ['metrics'];
+/** Patterns of routes that want a bearer whether they name a scope or not. */
+const GUARDED = /^\/(?:admin|api|metrics|docs|docs-json|docs-yaml)(?:\/|$)/;
+/** Patterns of what OPEN_ENDPOINTS may open. */
+const OPEN: Record<OpenEndpoint, RegExp> = {
+  docs: /^\/(?:docs|docs-json|docs-yaml)(?:\/|$)/,
+  metrics: /^\/metrics$/,
+};
+const PLAIN_APPID = /^[\w-]{1,64}$/;
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
 
@@ -57,7 +62,11 @@ export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy,
-    serverFactory: (handler: RequestListener) => gate.createServer(handler),
+    serverFactory: (handler: RequestListener) =>
+      gate.createServer((request, response) => {
+        tidyForwardedFor(request.headers);
+        handler(request, response);
+      }),
     routerOptions: {
       // Typed by hand into WeChat's console. Appids, being parameters, keep their case.
       caseSensitive: false,
@@ -103,13 +112,17 @@ export function configureApp(
   const filter = new HubErrorFilter(brake, (error, request) => refusedPushes.note(error, request));
   filters.set(fastify, filter);
   useRequestHooks(fastify);
-  const stop = app.get(Stopping);
-  refuseRequestsAtStop(fastify, stop);
-  answerFromMemory(fastify, app.get(MemoryReads), stop);
+  refuseRequestsAtStop(fastify, app.get(Stopping));
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
-  refuseBeforeBody(fastify, app.get(AdminTokenGuard), app.get<AppConfig>(APP_CONFIG));
+  refuseByHead(fastify);
+  refuseStrangers(fastify, app.get(AccessGuard), app.get<AppConfig>(APP_CONFIG));
+  refuseByType(fastify);
   leadToOneUrlOfPages(fastify);
+  answerDirectly(fastify, {
+    '/api/components/:componentAppId/access-token': app.get(TokenController),
+    '/api/authorizers/:authorizerAppId/access-token': app.get(AuthorizerTokenController),
+  });
   endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
@@ -135,28 +148,23 @@ function useRequestHooks(fastify: FastifyInstance): void {
   });
 }
 
-/** In front of Fastify, whose answers these look like in every respect. */
-function answerFromMemory({ server }: FastifyInstance, reads: MemoryReads, stop: Stopping): void {
-  const usual = server.listeners('request') as RequestListener[];
-  server.removeAllListeners('request');
-  server.on('request', (request, response) => {
-    const started = performance.now();
-    tidyForwardedFor(request.headers);
-    const answer = stop.begun || headRefusal(request) ? undefined : reads.answer(request);
-    if (!answer) {
-      for (const listener of usual) listener.call(server, request, response);
-      return;
-    }
-    const body = JSON.stringify(answer.body);
-    response
-      .writeHead(200, {
-        ...answerHeaders(uuidv4()),
-        'content-type': JSON_TYPE,
-        'content-length': Buffer.byteLength(body),
-      })
-      .end(body);
-    const seconds = (performance.now() - started) / 1000;
-    emitTelemetry('http.request', { method: 'GET', route: answer.route, status: 200, seconds });
+/**
+ * Reads that services make before each of their own calls: the controller's method is called without
+ * Nest's pipeline, which costs more than all the rest. A query or an odd appid is the pipeline's to
+ * validate.
+ */
+function answerDirectly(
+  fastify: FastifyInstance,
+  reads: Record<string, { get(appid: string): Promise<object> }>,
+): void {
+  fastify.addHook('onRoute', (route) => {
+    const read = reads[route.url];
+    if (!read || route.method !== 'GET') return;
+    route.preHandler = ({ params, raw: { url = '' } }, reply, done) => {
+      const [appid = ''] = Object.values(params as Record<string, string>);
+      if (url.includes('?') || !PLAIN_APPID.test(appid)) return done();
+      read.get(appid).then((answer) => void reply.send(answer), done);
+    };
   });
 }
 
@@ -194,27 +202,41 @@ function stopping(): HubError {
   });
 }
 
-/** Refuses what needs no body to be refused, before a byte of it is read. */
-function refuseBeforeBody(
-  fastify: FastifyInstance,
-  guard: AdminTokenGuard,
-  { openEndpoints: open }: AppConfig,
-): void {
-  const names = [
-    ...GUARDED,
-    ...(open.includes('docs') ? [] : DOCS),
-    ...(open.includes('metrics') ? [] : METRICS),
-  ];
-  const guarded = new RegExp(`^/(${names.join('|')})(/|$)`);
-  fastify.decorateRequest('bearerAccepted', false);
-  fastify.addHook('onRequest', (request: KnownRequest, reply, done) => {
+/** Refuses a head that is wrong whatever its route, and a route that there is not. */
+function refuseByHead(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, _reply, done) => {
     const refusal = headRefusal(request.raw);
     if (refusal) throw refusal;
     if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
-    if (guarded.test(request.routeOptions.url ?? '')) {
-      guard.check(request);
-      request.bearerAccepted = true;
-    }
+    done();
+  });
+}
+
+/** Refuses those who may not do what is asked for; the pattern of the route counts, not its spelling. */
+function refuseStrangers(
+  fastify: FastifyInstance,
+  guard: AccessGuard,
+  { openEndpoints }: AppConfig,
+): void {
+  const open = openEndpoints.map((name) => OPEN[name]);
+  fastify.decorateRequest('actor', undefined);
+  fastify.addHook('onRequest', (request: KnownRequest, _reply, done) => {
+    const { url = '', config } = request.routeOptions;
+    const isGuarded = config.scopes !== undefined || GUARDED.test(url);
+    if (!isGuarded || open.some((pattern) => pattern.test(url))) return done();
+    const admit = (actor: string): void => {
+      request.actor = actor;
+      done();
+    };
+    const actor = guard.check(request);
+    if (typeof actor === 'string') admit(actor);
+    else actor.then(admit, done);
+  });
+}
+
+/** Refuses a body that cannot be read by its type, before a byte of it is read. */
+function refuseByType(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
     const readsBody = hasBody(request.raw) && !BODYLESS.includes(request.method);
     if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
       throw unsupportedMediaType();
@@ -269,7 +291,11 @@ function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void
       'Credentials of WeChat third-party platforms (微信开放平台第三方平台): received, kept alive, handed out.',
     )
     .setVersion('1')
-    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' })
+    .addSecurity('bearer', {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'ADMIN_TOKEN, or an API key',
+    })
     .build();
   // Made once, on the first visit: it costs start-up time that only readers should pay.
   let made: OpenAPIObject | undefined;

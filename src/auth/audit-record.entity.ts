@@ -14,7 +14,7 @@ export class AuditRecord {
   @BigIntColumn()
   at!: number;
 
-  /** `admin`: the bearer of the admin token. */
+  /** `admin`: the bearer of the admin token. `key:…`: an API key, by its id. */
   @Column({ type: 'varchar', length: 64, default: 'admin' })
   actor!: string;
 

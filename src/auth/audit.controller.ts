@@ -1,17 +1,19 @@
-import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
-import { AdminTokenGuard } from './admin-token.guard.js';
 import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
 import type { AuditRecord } from './audit-record.entity.js';
 import { isoTime } from '../common/times.js';
 import { lastOfFullPage } from '../http/list-query.js';
+import { Scope } from './scope.js';
 
 const recordView = z.object({
   id: z.string(),
   at: z.iso.datetime(),
-  actor: z.string().describe('`admin`: the bearer of the admin token'),
+  actor: z
+    .string()
+    .describe('`admin`: the bearer of the admin token; `key:…`: an API key, by its id'),
   action: z.string(),
   target: z.string(),
   outcome: z
@@ -40,12 +42,12 @@ const example: RecordView = {
 /** `/admin/audit`: who did what, and how it ended. */
 @ApiTags('audit')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/audit')
 export class AuditController {
   constructor(private readonly log: AuditLog) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'The audit trail, newest first',
     description:

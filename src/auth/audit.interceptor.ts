@@ -7,8 +7,8 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ApiExtension } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
+import type { KnownRequest } from '../http/hub-error.filter.js';
 import { AuditService, type AuditAction } from './audit.service.js';
 
 /** What of a route is recorded. */
@@ -42,16 +42,17 @@ export class AuditInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const route = this.reflector.get(Route, context.getHandler());
     if (!route) return next.handle();
-    const { method, ip, params, query } = context.switchToHttp().getRequest<FastifyRequest>();
+    const request = context.switchToHttp().getRequest<KnownRequest>();
+    const { method, ip, params, query, actor = 'system' } = request;
     const { action, shows } = route;
     if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
       return next.handle();
     }
     const target = Object.values(params as Record<string, string>).join('/') || '*';
     const isRead = shows !== undefined && method === 'GET';
-    const request = { action, target, sourceAddress: ip, shows: shows !== undefined, isRead };
+    const act = { actor, action, target, sourceAddress: ip, shows: shows !== undefined, isRead };
     const handle = (): Promise<unknown> =>
       lastValueFrom(next.handle(), { defaultValue: undefined });
-    return from(this.audit.during(request, handle));
+    return from(this.audit.during(act, handle));
   }
 }

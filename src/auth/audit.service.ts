@@ -32,7 +32,11 @@ export type AuditAction =
   | 'subscription.rotate_secret'
   | 'subscription.test'
   | 'subscription.replay'
-  | 'delivery.replay';
+  | 'delivery.replay'
+  | 'api_key.add'
+  | 'api_key.change'
+  | 'api_key.rotate'
+  | 'api_key.revoke';
 
 /** Everything that is in a record but for how it ended. */
 interface Act {
@@ -47,7 +51,7 @@ interface Act {
 }
 
 /** Who asks for what. */
-export type AuditedRequest = Pick<Act, 'action' | 'target' | 'sourceAddress'> & {
+export type AuditedRequest = Pick<Act, 'actor' | 'action' | 'target' | 'sourceAddress'> & {
   /** Whether the answer shows what is secret: what can't be recorded is not shown. */
   shows: boolean;
   /** Whether it changes nothing, so that there is nothing to record of one that was refused. */
@@ -56,8 +60,6 @@ export type AuditedRequest = Pick<Act, 'action' | 'target' | 'sourceAddress'> & 
 
 /** Length of the column. */
 const TARGET_LENGTH = 191;
-/** The bearer of the admin token: the only one who gets in. */
-const ACTOR = 'admin';
 
 /** Writes the audit trail: one record of each act, with how it ended. */
 @Injectable()
@@ -79,7 +81,7 @@ export class AuditService {
     const { shows, isRead, ...facts } = request;
     const context = currentRequest();
     const requestId = context?.id ?? null;
-    const act = { ...facts, id: uuidv7(), actor: ACTOR, requestId, isWritten: false };
+    const act = { ...facts, id: uuidv7(), requestId, isWritten: false };
     if (context) this.acts.set(context, act);
     try {
       const result = await work();
@@ -117,8 +119,8 @@ export class AuditService {
     const record = this.recordOf(act, outcome);
     if (!act.isWritten) await this.database.write((manager) => manager.insert(AuditRecord, record));
     else if (outcome !== 'ok') await this.writeUnlessThere(record);
-    const { action, target, sourceAddress } = record;
-    this.logger.log('Audited action', { action, target, outcome, sourceAddress });
+    const { actor, action, target, sourceAddress } = record;
+    this.logger.log('Audited action', { actor, action, target, outcome, sourceAddress });
   }
 
   /** The act is done, or was refused: that it can't be recorded is no reason to hide how it went. */

@@ -1,33 +1,35 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AdminTokenGuard } from './admin-token.guard.js';
+import { AccessGuard } from './access.guard.js';
 import { AdminTokenService } from './admin-token.service.js';
+import { ApiKeyController } from './api-key.controller.js';
+import { ApiKeyRow } from './api-key.entity.js';
+import { ApiKeyService } from './api-key.service.js';
+import { ApiKeyStore } from './api-key.store.js';
 import { AuditRecord } from './audit-record.entity.js';
 import { AuditController } from './audit.controller.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 import { AuditLog } from './audit.log.js';
 import { AuditRetention } from './audit.retention.js';
 import { AuditService } from './audit.service.js';
-import { MemoryReads } from './memory-reads.js';
 import { Setting } from './setting.entity.js';
-import { WrongBearers } from './wrong-bearers.js';
 
-/** Who may call `/admin` and `/api`, and the trail of what was done there. */
+/** Who may call what, and the trail of what was done. */
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([Setting, AuditRecord])],
-  controllers: [AuditController],
+  imports: [TypeOrmModule.forFeature([Setting, AuditRecord, ApiKeyRow])],
+  controllers: [AuditController, ApiKeyController],
   providers: [
     AdminTokenService,
-    AdminTokenGuard,
+    AccessGuard,
+    ApiKeyService,
+    ApiKeyStore,
     AuditService,
     AuditLog,
     AuditRetention,
-    MemoryReads,
-    WrongBearers,
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
-  exports: [AdminTokenService, AdminTokenGuard, AuditService, MemoryReads, WrongBearers],
+  exports: [AccessGuard, AuditService],
 })
 export class AuthModule {}

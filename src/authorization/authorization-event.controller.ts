@@ -1,8 +1,8 @@
-import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { Scope } from '../auth/scope.js';
 import { PushStore } from '../callback/push.store.js';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import {
   authorizationEventExample,
@@ -20,12 +20,12 @@ const EVENTS = { kind: 'authorization', exceptInfoType: TICKET_INFO_TYPE } as co
 /** `/admin/authorizations/events`: what WeChat pushed about a platform's accounts. */
 @ApiTags('authorizers')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/authorizations/events')
 export class AuthorizationEventController {
   constructor(private readonly pushes: PushStore) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'Events of authorization, registration and filing, newest first',
     description: 'Fields as numbers and texts in WeChat’s spelling; unknown events as they came.',

@@ -1,7 +1,7 @@
-import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
@@ -12,7 +12,6 @@ import { isoTime } from '../common/times.js';
 /** `/admin/authorizations`: links by which an account authorizes. */
 @ApiTags('authorizers')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/authorizations')
 export class AuthorizationLinkController {
   constructor(
@@ -21,6 +20,7 @@ export class AuthorizationLinkController {
   ) {}
 
   @Post('links')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('authorization.link')
   @ApiOperation({

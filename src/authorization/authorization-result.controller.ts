@@ -1,8 +1,8 @@
-import { Controller, Get, Param, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, Param, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizationResultService, RESULT_OUTCOMES } from './authorization-result.service.js';
@@ -29,12 +29,12 @@ const ASK_AGAIN_SECONDS = 5;
 /** `/api/authorizations`: what a browser's `result_id` stands for. */
 @ApiTags('api')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('api/authorizations')
 export class AuthorizationResultController {
   constructor(private readonly results: AuthorizationResultService) {}
 
   @Get(':id')
+  @Scope('token:read')
   @Audited('authorization.redeem', { shows: 'always' })
   @ApiOperation({
     summary: 'The result of an authorization, once',

@@ -2,6 +2,7 @@ import { Controller, Get, Headers, Inject, Ip, Param, Query, Res } from '@nestjs
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { Scope } from '../auth/scope.js';
 import { Clock } from '../common/clock.js';
 import { isRecent } from '../common/clock-trust.js';
 import { HubError } from '../common/hub-error.js';
@@ -92,6 +93,7 @@ export class AuthorizeController {
   ) {}
 
   @Get()
+  @Scope('none')
   async show(
     @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
     @Query({ schema: pageQuery }) query: PageQuery,
@@ -109,6 +111,7 @@ export class AuthorizeController {
   }
 
   @Get('go')
+  @Scope('none')
   async go(
     @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
     @Query({ schema: clickQuery }) { kind, page, ...query }: z.infer<typeof clickQuery>,
@@ -132,6 +135,7 @@ export class AuthorizeController {
   }
 
   @Get('callback')
+  @Scope('none')
   async finish(
     @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
     @Query({ schema: callbackQuery }) query: z.infer<typeof callbackQuery>,

@@ -8,11 +8,10 @@ import {
   Post,
   Query,
   StreamableFile,
-  UseGuards,
 } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
@@ -40,7 +39,6 @@ const optionExample = { name: 'voice_recognize', value: '1' };
 @ApiTags('authorizers')
 @ApiBearer()
 @ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here')
-@UseGuards(AdminTokenGuard)
 @Controller('admin/authorizers')
 export class AuthorizerAdminController {
   constructor(
@@ -49,6 +47,7 @@ export class AuthorizerAdminController {
   ) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'List accounts, by platform and appid',
     description: 'Filter by component and status; search in appid, names and original id.',
@@ -62,6 +61,7 @@ export class AuthorizerAdminController {
   }
 
   @Get('export')
+  @Scope('admin:read')
   @Audited('authorizer.export', { shows: 'always' })
   @ApiOperation({ summary: 'The accounts of a filter as CSV; no secrets' })
   @ApiProduces('text/csv')
@@ -80,6 +80,7 @@ export class AuthorizerAdminController {
   }
 
   @Get(':componentAppId/:authorizerAppId')
+  @Scope('admin:read')
   @ApiOperation({ summary: 'One account, with its history' })
   @ApiJson(authorizerDetailView, {
     ...authorizerViewExample,
@@ -96,6 +97,7 @@ export class AuthorizerAdminController {
   }
 
   @Post(':componentAppId/:authorizerAppId/refresh')
+  @Scope('token:refresh')
   @HttpCode(200)
   @Audited('authorizer.refresh')
   @ApiOperation({ summary: 'Refresh the authorizer_access_token now' })
@@ -119,6 +121,7 @@ export class AuthorizerAdminController {
   }
 
   @Get(':componentAppId/:authorizerAppId/options/:name')
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'Read an option at WeChat: location_report, voice_recognize, customer_service',
   })
@@ -135,6 +138,7 @@ export class AuthorizerAdminController {
   }
 
   @Post(':componentAppId/:authorizerAppId/options/:name')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('authorizer.set_option')
   @ApiOperation({ summary: 'Set an option at WeChat' })

@@ -1,7 +1,7 @@
-import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { HubError } from '../common/hub-error.js';
@@ -27,12 +27,12 @@ const example: ResyncView = {
 /** `/admin/components/…/authorizers/resync`: comparison with WeChat's list of accounts. */
 @ApiTags('authorizers')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/components/:componentAppId/authorizers/resync')
 export class AuthorizerResyncController {
   constructor(private readonly resyncs: AuthorizerResyncService) {}
 
   @Post()
+  @Scope('admin')
   @HttpCode(202)
   @Audited('authorizer.resync')
   @ApiOperation({
@@ -51,6 +51,7 @@ export class AuthorizerResyncController {
   }
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({ summary: 'Progress of the last resync' })
   @ApiComponentAppId()
   @ApiHubError(404, 'resync_unknown', 'There was none yet')

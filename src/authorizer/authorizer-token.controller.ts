@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
 import type { ServableState } from '../token-engine/token-state.js';
@@ -36,32 +35,27 @@ const example: View = { authorizer_access_token: 'fake_authorizer_access_token',
   'There is no token that works yet. Also refresh_failed and database_unavailable, and ' +
     'ticket_missing where the platform has no token of its own',
 )
-@UseGuards(AdminTokenGuard)
 @Controller('api/authorizers/:authorizerAppId/access-token')
 export class AuthorizerTokenController {
   constructor(
     private readonly tokens: AuthorizerTokenService,
     private readonly clock: Clock,
-    reads: MemoryReads,
-  ) {
-    reads.add('/api/authorizers/:authorizerAppId/access-token', (appid) => {
-      const state = tokens.peek(appid);
-      return state && this.toView(state);
-    });
-  }
+  ) {}
 
   @Get()
+  @Scope('token:read')
   @ApiOperation({ summary: 'An authorizer_access_token that works' })
   @ApiHubError(400, 'component_ambiguous', 'Authorized to several platforms: name one')
   @ApiJson(view, example)
   async get(
     @Param('authorizerAppId', { schema: appidParam }) appid: string,
-    @Query({ schema: componentQuery }) { component }: z.infer<typeof componentQuery>,
+    @Query({ schema: componentQuery }) { component }: z.infer<typeof componentQuery> = {},
   ): Promise<View> {
     return this.toView(await this.tokens.current(appid, component));
   }
 
   @Post('invalidate')
+  @Scope('token:refresh')
   @HttpCode(200)
   @Audited('authorizer.invalidate')
   @ApiOperation({ summary: 'Report a token that WeChat refused; get the current one' })

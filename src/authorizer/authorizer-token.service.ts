@@ -89,18 +89,6 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return state;
   }
 
-  /** What {@link current} would give for an account of one platform, if memory alone knows it. */
-  peek(authorizerAppId: string): ServableState | undefined {
-    const live = this.owners.get(authorizerAppId)?.filter((owner) => owner.live) ?? [];
-    const [owner] = live;
-    if (!owner || live.length > 1) return undefined;
-    const { componentAppId } = owner;
-    if (!this.components.isKnownEnabled(componentAppId)) return undefined;
-    const key = authorizerKey({ componentAppId, authorizerAppId });
-    const state = this.engine.peek(key);
-    return state && this.isUseNoted(key, state as AuthorizerState) ? state : undefined;
-  }
-
   /** Replaces a token that WeChat refused; see {@link TokenEngine.invalidate}. @throws {HubError} */
   async invalidate(
     authorizerAppId: string,
@@ -173,14 +161,10 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return (usedAt ?? 0) < this.clock.now() - this.config.authorizerWarmDays * DAY_MS;
   }
 
-  private isUseNoted(key: string, { usedAt }: AuthorizerState): boolean {
-    const known = Math.max(usedAt ?? 0, this.used.get(key) ?? 0);
-    return this.clock.now() - known < USED_INTERVAL_MS;
-  }
-
-  private noteUse(key: string, state: AuthorizerState): void {
-    if (this.isUseNoted(key, state)) return;
+  private noteUse(key: string, { usedAt }: AuthorizerState): void {
     const now = this.clock.now();
+    const known = Math.max(usedAt ?? 0, this.used.get(key) ?? 0);
+    if (now - known < USED_INTERVAL_MS) return;
     this.used.set(key, now);
     void this.store
       .noteUse(authorizerOfKey(key), now)

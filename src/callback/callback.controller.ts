@@ -8,6 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Scope } from '../auth/scope.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { authorizationUrl } from './authorization-url.js';
 import { ApiPushRefusals, ApiUrlCheck } from './callback-docs.js';
@@ -20,6 +21,7 @@ export class CallbackController {
   constructor(private readonly callback: CallbackService) {}
 
   @Post()
+  @Scope('none')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Receive a push (授权事件接收URL)',
@@ -54,6 +56,7 @@ export class CallbackController {
   }
 
   @Get()
+  @Scope('none')
   @ApiUrlCheck()
   checkUrl(
     @Param('componentAppId') componentAppId: string,

@@ -1,7 +1,7 @@
-import { Controller, Get, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { RefusedPushStore } from './refused-push.store.js';
 import {
@@ -16,12 +16,12 @@ import { lastOfFullPage } from '../http/list-query.js';
 /** `/admin/refused-pushes`: what was sent to the callback URLs and not taken. */
 @ApiTags('events')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/refused-pushes')
 export class RefusedPushController {
   constructor(private readonly store: RefusedPushStore) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'Refused pushes by hour, URL, reason and sender, newest first',
     description: 'Counts only: nothing of what was sent is kept.',

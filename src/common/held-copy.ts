@@ -38,14 +38,6 @@ export class HeldCopy<T> {
     return this.copy?.value;
   }
 
-  /** The copy, if it is so fresh that {@link get} would give it and do nothing else. */
-  peek(): T | undefined {
-    const { copy } = this;
-    if (!copy) return undefined;
-    const age = this.clock.elapsed() - copy.loadedAt;
-    return age < this.limits.refreshAfterMs ? copy.value : undefined;
-  }
-
   /** @throws what `load` throws, when there is no copy yet. */
   async get(): Promise<T> {
     const { copy } = this;

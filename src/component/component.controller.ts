@@ -1,17 +1,7 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Param,
-  Patch,
-  Post,
-  Query,
-  UseGuards,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
@@ -31,7 +21,6 @@ import {
 /** `/admin/components`: the registered third-party platforms. */
 @ApiTags('components')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/components')
 export class ComponentController {
   constructor(
@@ -40,6 +29,7 @@ export class ComponentController {
   ) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({ summary: 'List the third-party platforms' })
   @ApiJson(z.array(componentView), [componentViewExample])
   async list(): Promise<ComponentView[]> {
@@ -47,6 +37,7 @@ export class ComponentController {
   }
 
   @Get(':componentAppId')
+  @Scope('admin:read')
   @ApiOperation({ summary: 'Show one third-party platform' })
   @ApiComponentAppId()
   @ApiJson(componentView, componentViewExample)
@@ -57,6 +48,7 @@ export class ComponentController {
   }
 
   @Post()
+  @Scope('admin')
   @Audited('component.add')
   @ApiOperation({ summary: 'Register a third-party platform; secrets can be written, not read' })
   @ApiHubError(400, 'bad_request', 'A field is missing or malformed')
@@ -71,6 +63,7 @@ export class ComponentController {
   }
 
   @Patch(':componentAppId')
+  @Scope('admin')
   @Audited('component.change')
   @ApiOperation({
     summary: 'Change or disable a third-party platform',
@@ -91,6 +84,7 @@ export class ComponentController {
   }
 
   @Delete(':componentAppId/previous-credentials')
+  @Scope('admin')
   @Audited('component.end_previous')
   @ApiOperation({
     summary: 'End the values before the current ones at once',

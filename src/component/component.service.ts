@@ -73,12 +73,6 @@ export class ComponentService implements OnModuleInit {
     return this.copy.last?.has(appid) ?? false;
   }
 
-  /** Whether memory, being fresh, has the platform as enabled. */
-  isKnownEnabled(appid: string): boolean {
-    const component = this.copy.peek()?.get(appid);
-    return component !== undefined && isUsable(component);
-  }
-
   /** @throws {ComponentUnknownError | ComponentUnreadableError} */
   async get(appid: string): Promise<Component> {
     const found = await this.find(appid);

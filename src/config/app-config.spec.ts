@@ -47,6 +47,7 @@ describe('parseConfig of an empty environment', () => {
       proxies: { https: undefined, http: undefined, noProxy: '', forDeliveries: false },
       callbackTimestampWindowSeconds: 600,
       adminToken: undefined,
+      metricsToken: undefined,
       masterKeys: undefined,
       legacyTicketPlaintext: false,
       eventRetentionDays: 7,
@@ -360,6 +361,7 @@ describe('parseConfig with settings that undo the protection', () => {
 
   it.each([
     ['ADMIN_TOKEN', variables.ADMIN_TOKEN.example],
+    ['METRICS_TOKEN', variables.METRICS_TOKEN.example],
     ['MASTER_KEYS', variables.MASTER_KEYS.example],
     ['MASTER_KEYS', `k9:${KEY_A},other:${variables.MASTER_KEYS.example.slice(3)}`],
   ])('refuses the sample of %s', (name, value) => {
@@ -390,6 +392,8 @@ describe('what is served without the token', () => {
     [{ HOST: '10.0.0.1' }, []],
     [{ HOST: '0.0.0.0', OPEN_ENDPOINTS: 'metrics' }, ['metrics']],
     [{ HOST: '127.0.0.1', OPEN_ENDPOINTS: 'none' }, []],
+    [{ METRICS_TOKEN: 'fake-metrics-token-of-the-tests' }, ['docs']],
+    [{ METRICS_TOKEN: 'fake-metrics-token-of-the-tests', OPEN_ENDPOINTS: 'metrics' }, []],
   ])('with %j is %j', (env, open) => {
     expect(openAt(env)).toEqual(open);
   });

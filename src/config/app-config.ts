@@ -44,6 +44,8 @@ export interface AppConfig {
   proxies: ProxySettings;
   callbackTimestampWindowSeconds: number;
   adminToken?: Secret;
+  /** Opens `/metrics`, and nothing else. */
+  metricsToken?: Secret;
   masterKeys?: MasterKey[];
   legacyTicketPlaintext: boolean;
   /** Days for which tickets and authorization events are kept. */
@@ -179,6 +181,7 @@ function missingTogether(
 }
 
 function toConfig(v: VariableValues, warnings: string[]): AppConfig {
+  const openEndpoints = v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []);
   return {
     host: v.HOST,
     port: v.PORT,
@@ -196,6 +199,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
     },
     callbackTimestampWindowSeconds: v.CALLBACK_TIMESTAMP_WINDOW_SECONDS,
     adminToken: secretOrNone(v.ADMIN_TOKEN),
+    metricsToken: secretOrNone(v.METRICS_TOKEN),
     masterKeys: v.MASTER_KEYS,
     legacyTicketPlaintext: v.LEGACY_TICKET_PLAINTEXT,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
@@ -208,7 +212,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
       timeoutMs: v.DELIVERY_TIMEOUT_MS,
     },
     logLevel: v.LOG_LEVEL,
-    openEndpoints: v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []),
+    openEndpoints: openEndpoints.filter((name) => name !== 'metrics' || !v.METRICS_TOKEN),
     stopDelaySeconds: v.STOP_DELAY_SECONDS,
     allowInsecure: v.ALLOW_INSECURE ?? [],
     warnings,

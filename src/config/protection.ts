@@ -57,8 +57,10 @@ function samplesIn(values: VariableValues): ProtectionFindings['refused'] {
   const what = (make: string): string =>
     `is the sample of .env.example, which everybody can read; make one by: ${make}`;
   const refused: ProtectionFindings['refused'] = [];
-  if (values.ADMIN_TOKEN === variables.ADMIN_TOKEN.example) {
-    refused.push({ name: 'ADMIN_TOKEN', what: what('openssl rand -hex 24') });
+  for (const name of ['ADMIN_TOKEN', 'METRICS_TOKEN'] as const) {
+    if (values[name] === variables[name].example) {
+      refused.push({ name, what: what('openssl rand -hex 24') });
+    }
   }
   const sample = parseMasterKey(variables.MASTER_KEYS.example);
   if (values.MASTER_KEYS?.some(({ key }) => sample && timingSafeEqual(key, sample.key))) {

@@ -32,6 +32,7 @@ describe('the table of variables', () => {
     const all = {
       ...Object.fromEntries(table.map(([name, { example: value }]) => [name, value])),
       ADMIN_TOKEN: 'fake-admin-token-of-the-tests',
+      METRICS_TOKEN: 'fake-metrics-token-of-the-tests',
       MASTER_KEYS: `k1:${Buffer.from('fake-master-key-of-the-tests-32b').toString('base64')}`,
     };
     expect(parseConfig(all).firstComponent?.appid).toBe(variables.WECHAT_COMPONENT_APPID.example);

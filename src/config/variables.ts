@@ -57,6 +57,9 @@ const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .refine(isBareUrl, 'must be an http or https URL without user, "?" and "#"')
   .transform((url) => url.replace(/\/+$/, ''));
+const bearer = z
+  .string()
+  .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 printable characters without spaces');
 const databaseUrl = z.string().superRefine((url, context) => {
   const message = databaseUrlProblem(url);
   if (message) context.addIssue({ code: 'custom', message });
@@ -345,14 +348,17 @@ export const variables = {
     example: '600',
   },
   ADMIN_TOKEN: {
-    schema: z
-      .string()
-      .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 printable characters without spaces')
-      .optional(),
+    schema: bearer.optional(),
     meaning:
       'Bearer token of /admin and /api, 24 characters at the least. Unset: one is made at first ' +
       'start and printed once',
     example: 'fake-admin-token-please-change',
+  },
+  METRICS_TOKEN: {
+    schema: bearer.optional(),
+    meaning:
+      'Bearer token of /metrics, for Prometheus alone. Set: /metrics is not open, whatever OPEN_ENDPOINTS says',
+    example: 'fake-metrics-token-please-change',
   },
   MASTER_KEYS: {
     schema: masterKeys.optional(),

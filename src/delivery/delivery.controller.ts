@@ -1,7 +1,7 @@
-import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { DeliveryLog } from './delivery.log.js';
@@ -26,7 +26,6 @@ const idParam = z.string().min(1).max(36);
 /** `/admin/deliveries`: pushes on their way to subscriptions. */
 @ApiTags('deliveries')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/deliveries')
 export class DeliveryController {
   constructor(
@@ -35,6 +34,7 @@ export class DeliveryController {
   ) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({ summary: 'Deliveries, newest first' })
   @ApiJson(deliveryListView, { deliveries: [deliveryViewExample], next: null })
   async list(
@@ -46,6 +46,7 @@ export class DeliveryController {
   }
 
   @Get(':id')
+  @Scope('admin:read')
   @ApiOperation({ summary: 'One delivery, with its attempts' })
   @ApiHubError(404, 'delivery_unknown', 'There is no such delivery')
   @ApiJson(deliveryDetailView, { ...deliveryViewExample, history: [attemptViewExample] })
@@ -58,6 +59,7 @@ export class DeliveryController {
   }
 
   @Post(':id/replay')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('delivery.replay')
   @ApiOperation({

@@ -1,17 +1,7 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  UseGuards,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
@@ -42,7 +32,6 @@ const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 @ApiTags('deliveries')
 @ApiBearer()
 @ApiHubError(404, 'subscription_unknown', 'There is no such subscription')
-@UseGuards(AdminTokenGuard)
 @Controller('admin/subscriptions')
 export class SubscriptionController {
   constructor(
@@ -54,6 +43,7 @@ export class SubscriptionController {
   ) {}
 
   @Get()
+  @Scope('admin:read')
   @ApiOperation({ summary: 'List the subscriptions' })
   @ApiJson(z.array(subscriptionView), [subscriptionViewExample])
   async list(): Promise<SubscriptionView[]> {
@@ -61,6 +51,7 @@ export class SubscriptionController {
   }
 
   @Get(':id')
+  @Scope('admin:read')
   @ApiOperation({ summary: 'Show one subscription' })
   @ApiJson(subscriptionView, subscriptionViewExample)
   async get(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
@@ -68,6 +59,7 @@ export class SubscriptionController {
   }
 
   @Post()
+  @Scope('admin')
   @Audited('subscription.add', { shows: 'always' })
   @ApiOperation({ summary: 'Add a subscription; its secret is shown this once' })
   @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
@@ -80,6 +72,7 @@ export class SubscriptionController {
   }
 
   @Patch(':id')
+  @Scope('admin')
   @Audited('subscription.change')
   @ApiOperation({
     summary: 'Change, disable or enable a subscription',
@@ -95,6 +88,7 @@ export class SubscriptionController {
   }
 
   @Delete(':id')
+  @Scope('admin')
   @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
   @ApiJson(subscriptionView, subscriptionViewExample)
@@ -105,6 +99,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/rotate-secret')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
   @ApiOperation({ summary: 'Make a new secret, shown this once; for 24 h both sign' })
@@ -116,6 +111,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/test')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.test')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
@@ -131,6 +127,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/replay')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.replay')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')

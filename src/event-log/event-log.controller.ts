@@ -1,7 +1,7 @@
-import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { EventLog } from './event.log.js';
@@ -20,12 +20,12 @@ const idParam = z.string().min(1).max(36);
 /** `/admin/events`: the recorded pushes of both URLs. */
 @ApiTags('events')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/events')
 export class EventLogController {
   constructor(private readonly log: EventLog) {}
 
   @Get()
+  @Scope('events:read', { or: 'admin:read' })
   @ApiOperation({
     summary: 'Recorded pushes, newest first',
     description:
@@ -41,6 +41,7 @@ export class EventLogController {
   }
 
   @Get(':id')
+  @Scope('events:read')
   @Audited('event.reveal', { shows: 'always' })
   @ApiOperation({
     summary: 'One push, decrypted, with its deliveries and their attempts',

@@ -2,6 +2,7 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
+import { Scope } from '../auth/scope.js';
 import { ApiJson } from '../http/api-docs.js';
 import { HealthService } from './health.service.js';
 import { downExample, liveView, readyExample, readyView, type ReadyView } from './health.views.js';
@@ -13,6 +14,7 @@ export class HealthController {
   constructor(private readonly health: HealthService) {}
 
   @Get('live')
+  @Scope('none')
   @ApiOperation({ summary: 'The process answers' })
   @ApiJson(liveView, { status: 'up' })
   live(): z.infer<typeof liveView> {
@@ -20,6 +22,7 @@ export class HealthController {
   }
 
   @Get('ready')
+  @Scope('none')
   @ApiOperation({ summary: 'The process can do its work; details per third-party platform' })
   @ApiJson(readyView, readyExample)
   @ApiJson(readyView, downExample, {

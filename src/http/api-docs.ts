@@ -36,15 +36,26 @@ export function ApiHubError(
   });
 }
 
-/** What all routes of `/admin` and `/api` have in common: the bearer token. */
+/** What all routes of `/admin` and `/api` have in common: the admin token, or an API key. */
 export function ApiBearer(): ClassDecorator & MethodDecorator {
   return applyDecorators(
     ApiBearerAuth(),
-    ApiHubError(401, 'unauthorized', 'The bearer token is missing or wrong'),
+    ApiHubError(
+      401,
+      'unauthorized',
+      'The bearer token is missing or wrong. Also key_expired and key_revoked',
+    ),
+    ApiHubError(
+      403,
+      'missing_scope',
+      'The API key lacks the scope that the answer names. Also not_allowed: `missing` says whether ' +
+        'it is limited to other platforms, accounts or networks',
+    ),
     ApiHubError(
       429,
       'too_many_attempts',
-      'The token is wrong, and more than 20 were from this address within a minute',
+      'The token is wrong, and more than 20 were from this address within a minute. Also ' +
+        'rate_limited: the API key has spent its requests of this minute',
     ),
   );
 }

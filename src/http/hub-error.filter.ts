@@ -12,8 +12,8 @@ import type { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
 import { senderOf } from '../common/source-address.js';
 
-/** A request, and whether it bears the right token: its lines are not held back. */
-export type KnownRequest = FastifyRequest & { bearerAccepted?: boolean };
+/** A request, and who asks, once that is known: lines about it are not held back. */
+export type KnownRequest = FastifyRequest & { actor?: string };
 
 /**
  * Takes notice of a refusal. Where an operator should see it at `info` it answers what belongs
@@ -63,7 +63,7 @@ export class HubErrorFilter implements ExceptionFilter {
     const message = unknown
       ? 'Request failed for a reason that the hub does not know'
       : `Request refused: ${error.message}`;
-    if (!request.bearerAccepted) {
+    if (!request.actor) {
       const line = { level, message, fields, error: unknown ? thrown : undefined };
       this.brake.log(`${more ? 'push' : 'request'} ${code}`, senderOf(request.ip), line);
     } else if (unknown) this.logger.error(message, thrown, fields);

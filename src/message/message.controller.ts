@@ -10,6 +10,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Scope } from '../auth/scope.js';
 import { ApiPushRefusals, ApiUrlCheck } from '../callback/callback-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
@@ -22,6 +23,7 @@ export class MessageController {
   constructor(private readonly messages: MessageService) {}
 
   @Post()
+  @Scope('none')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Receive a message or event of an account (消息与事件接收URL)',
@@ -68,6 +70,7 @@ export class MessageController {
   }
 
   @Get()
+  @Scope('none')
   @ApiUrlCheck()
   @ApiAuthorizerAppId()
   checkUrl(

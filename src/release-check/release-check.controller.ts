@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
@@ -16,12 +16,12 @@ import { ReleaseSelfCheck } from './release-self-check.js';
 /** `/admin/components/…/release-check`: whether WeChat's release check would pass. */
 @ApiTags('components')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/components/:componentAppId/release-check')
 export class ReleaseCheckController {
   constructor(private readonly check: ReleaseSelfCheck) {}
 
   @Post()
+  @Scope('admin')
   @HttpCode(200)
   @Audited('component.release_check')
   @ApiOperation({

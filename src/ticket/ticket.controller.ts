@@ -1,7 +1,7 @@
-import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import {
   ApiBearer,
@@ -35,7 +35,6 @@ const startPushView = z.object({ errmsg: z.string() });
 /** `/admin/tickets`: inspection of the tickets, and the request for new ones. */
 @ApiTags('tickets')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/tickets')
 export class TicketController {
   constructor(
@@ -46,6 +45,7 @@ export class TicketController {
   ) {}
 
   @Get()
+  @Scope('admin:read')
   @Audited('ticket.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The newest ticket of every third-party platform' })
   @ApiJson(z.array(ticketView), [ticketViewExample])
@@ -55,6 +55,7 @@ export class TicketController {
   }
 
   @Get(':componentAppId')
+  @Scope('admin:read')
   @Audited('ticket.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The newest ticket of one third-party platform' })
   @ApiComponentAppId()
@@ -76,6 +77,7 @@ export class TicketController {
   }
 
   @Get(':componentAppId/history')
+  @Scope('admin:read')
   @ApiOperation({
     summary: 'Every ticket push of the last days, newest first',
     description: 'Kept for EVENT_RETENTION_DAYS. Page with `before`.',
@@ -93,6 +95,7 @@ export class TicketController {
   }
 
   @Post(':componentAppId/start-push')
+  @Scope('admin')
   @HttpCode(200)
   @Audited('ticket.start_push')
   @ApiOperation({

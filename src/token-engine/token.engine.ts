@@ -91,12 +91,6 @@ export class TokenEngine {
     return state;
   }
 
-  /** What {@link current} would give if memory alone knows it and there is nothing else to do. */
-  peek(key: string): ServableState | undefined {
-    const state = this.copies.get(key)?.peek();
-    return state && this.servable(state) && !this.due(key, state) ? state : undefined;
-  }
-
   /**
    * Refreshes now, whatever the state, and waits: at most once in 10 s over all hosts. Within that
    * time the current token is the answer.

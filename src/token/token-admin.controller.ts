@@ -1,7 +1,7 @@
-import { Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import {
   ApiBearer,
@@ -19,7 +19,6 @@ import { toTokenView, tokenView, tokenViewExample, type TokenView } from './toke
 /** `/admin/tokens`: inspection and manual refresh of the component_access_tokens. */
 @ApiTags('tokens')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('admin/tokens')
 export class TokenAdminController {
   constructor(
@@ -29,6 +28,7 @@ export class TokenAdminController {
   ) {}
 
   @Get()
+  @Scope('admin:read')
   @Audited('token.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The component_access_token of every third-party platform' })
   @ApiJson(z.array(tokenView), [tokenViewExample])
@@ -39,6 +39,7 @@ export class TokenAdminController {
   }
 
   @Get(':componentAppId')
+  @Scope('admin:read')
   @Audited('token.reveal', { shows: 'asked' })
   @ApiOperation({ summary: 'The component_access_token of one third-party platform' })
   @ApiComponentAppId()
@@ -51,6 +52,7 @@ export class TokenAdminController {
   }
 
   @Post(':componentAppId/refresh')
+  @Scope('token:refresh')
   @HttpCode(200)
   @Audited('token.refresh')
   @ApiOperation({

@@ -1,9 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { AdminTokenGuard } from '../auth/admin-token.guard.js';
+import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { MemoryReads } from '../auth/memory-reads.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
@@ -19,21 +18,15 @@ import {
 /** `/api/components/…/access-token`: tokens for the company's own services. */
 @ApiTags('api')
 @ApiBearer()
-@UseGuards(AdminTokenGuard)
 @Controller('api/components/:componentAppId/access-token')
 export class TokenController {
   constructor(
     private readonly tokens: TokenService,
     private readonly clock: Clock,
-    reads: MemoryReads,
-  ) {
-    reads.add('/api/components/:componentAppId/access-token', (appid) => {
-      const state = tokens.peek(appid);
-      return state && toAccessTokenView(state, clock.now());
-    });
-  }
+  ) {}
 
   @Get()
+  @Scope('token:read')
   @ApiOperation({ summary: 'A component_access_token that works' })
   @ApiComponentAppId()
   @ApiHubError(502, 'wechat_api_failed', 'There is no valid token and WeChat gave none')
@@ -46,6 +39,7 @@ export class TokenController {
   }
 
   @Post('invalidate')
+  @Scope('token:refresh')
   @HttpCode(200)
   @Audited('token.invalidate')
   @ApiOperation({

@@ -46,13 +46,6 @@ export class TokenService implements OnModuleDestroy {
     return () => Promise.all([...appids].map((appid) => this.engine.refreshIfDue(appid)));
   }
 
-  /** What {@link current} would give, if memory alone knows it. */
-  peek(componentAppId: string): ServableState | undefined {
-    return this.components.isKnownEnabled(componentAppId)
-      ? this.engine.peek(componentAppId)
-      : undefined;
-  }
-
   /** A token that WeChat takes. @throws {HubError} */
   async current(componentAppId: string): Promise<ServableState> {
     await this.components.getEnabled(componentAppId);

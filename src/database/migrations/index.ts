@@ -7,6 +7,7 @@ import { CreateWriteProbe1764120000000 } from './1764120000000-create-write-prob
 import { AddSplitText1764140000000 } from './1764140000000-add-split-text.js';
 import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
 import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
+import { CreateApiKeys1764170000000 } from './1764170000000-create-api-keys.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   AddSplitText1764140000000,
   AddLastUses1764150000000,
   BindAuthorizationResults1764160000000,
+  CreateApiKeys1764170000000,
 ];

@@ -1,0 +1,156 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Clock } from '../common/clock.js';
+import { HeldCopy } from '../common/held-copy.js';
+import { HubError } from '../common/hub-error.js';
+import { MinuteCount } from '../common/minute-count.js';
+import type { Secret } from '../common/secret.js';
+import { SingleFlight } from '../common/single-flight.js';
+import { senderOf } from '../common/source-address.js';
+import { Tally } from '../common/tally.js';
+import { MINUTE_MS } from '../common/times.js';
+import {
+  isKey,
+  keyIdOf,
+  keyRefusal,
+  newKey,
+  newKeyId,
+  wishRefusal,
+  type ApiKey,
+  type ApiKeyValues,
+  type Wish,
+} from './api-key.js';
+import { apiKeyUnknown, ApiKeyStore } from './api-key.store.js';
+
+/** Keys of which a copy is held. */
+const HELD = 10_000;
+/** Keys without a copy that are looked up for one sender at a time: made-up ones must not fill the hub. */
+const LOOKUPS_PER_SENDER = 64;
+/** A copy is used for 4 s, and half a second more while the database is slow: revoked is revoked within 5 s. */
+const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
+
+/** The API keys: made, changed, and checked with each request from copies of a short life. */
+@Injectable()
+export class ApiKeyService {
+  private readonly copies = new LRUCache<string, HeldCopy<ApiKey | undefined>>({ max: HELD });
+  private readonly lookups = new SingleFlight<ApiKey | undefined>();
+  private readonly lookingUp = new Tally();
+  private readonly noted = new LRUCache<string, number>({ max: HELD });
+  private readonly calls: MinuteCount;
+
+  constructor(
+    private readonly store: ApiKeyStore,
+    private readonly clock: Clock,
+  ) {
+    this.calls = new MinuteCount(clock, HELD);
+  }
+
+  /**
+   * The id of the key that a bearer is, if it may do what is asked for.
+   * @param hash SHA-256 of the bearer.
+   * @returns undefined for what is no key of this hub.
+   * @throws {HubError} 401 `key_revoked`, `key_expired`; 403 `missing_scope`, `not_allowed`; 429
+   * `rate_limited`
+   */
+  async check(
+    bearer: string,
+    hash: string,
+    { address, wish }: { address: string; wish: Wish },
+  ): Promise<string | undefined> {
+    const id = keyIdOf(bearer);
+    const key = id === undefined ? undefined : await this.held(id, senderOf(address));
+    const now = this.clock.now();
+    if (!key || !isKey(key, hash, now)) return undefined;
+    const refusal = keyRefusal(key, address, now) ?? this.spent(key) ?? wishRefusal(key, wish);
+    if (refusal) throw refusal;
+    this.noteUse(key, now);
+    return key.id;
+  }
+
+  /** A page, newest first. */
+  page(limit: number, before?: string): Promise<ApiKey[]> {
+    return this.store.page(limit, before);
+  }
+
+  /** @throws {HubError} 404 `api_key_unknown` */
+  async get(id: string): Promise<ApiKey> {
+    const key = await this.store.find(id);
+    if (!key) throw apiKeyUnknown();
+    return key;
+  }
+
+  /** Makes a key. This is the only time that it can be shown. */
+  async add(values: ApiKeyValues): Promise<{ apiKey: ApiKey; key: Secret }> {
+    const id = newKeyId(this.clock.now());
+    const { key, hash } = newKey(id);
+    await this.store.add(id, hash, values);
+    return { apiKey: await this.get(id), key };
+  }
+
+  /** @throws {HubError} 404 `api_key_unknown`; 409 `api_key_revoked` */
+  async change(id: string, values: Partial<ApiKeyValues>): Promise<ApiKey> {
+    await this.store.change(id, values);
+    return this.changed(id);
+  }
+
+  /**
+   * Makes another secret for a key; the old one is accepted for `overlapMs` more.
+   * @throws {HubError} 404 `api_key_unknown`; 409 `api_key_revoked`
+   */
+  async rotate(id: string, overlapMs: number): Promise<{ apiKey: ApiKey; key: Secret }> {
+    const { key, hash } = newKey(id);
+    await this.store.rotate(id, hash, this.clock.now() + overlapMs);
+    return { apiKey: await this.changed(id), key };
+  }
+
+  /** Here at once, on other hosts within 5 s. @throws {HubError} 404, 409 if it was revoked before */
+  async revoke(id: string): Promise<ApiKey> {
+    await this.store.revoke(id);
+    return this.changed(id);
+  }
+
+  private async changed(id: string): Promise<ApiKey> {
+    await this.copies.get(id)?.reload();
+    return this.get(id);
+  }
+
+  /** What there is not leaves no copy: made-up ids would push out the others. */
+  private async held(id: string, sender: string): Promise<ApiKey | undefined> {
+    const held = this.copies.get(id);
+    if (held) return held.get();
+    if (this.lookingUp.of(sender) >= LOOKUPS_PER_SENDER) {
+      throw new HubError('too_busy', 'Too many API keys are being looked up', { status: 503 });
+    }
+    this.lookingUp.add(sender, 1);
+    try {
+      return await this.lookups.run(id, () => this.lookUp(id));
+    } finally {
+      this.lookingUp.add(sender, -1);
+    }
+  }
+
+  private async lookUp(id: string): Promise<ApiKey | undefined> {
+    const copy = new HeldCopy(() => this.store.find(id), this.clock, COPY_LIMITS);
+    const key = await copy.get();
+    if (key) this.copies.set(id, copy);
+    return key;
+  }
+
+  private spent({ id, requestsPerMinute }: ApiKey): HubError | undefined {
+    if (requestsPerMinute === null) return undefined;
+    const retryAfterSeconds = this.calls.count(id, requestsPerMinute);
+    if (retryAfterSeconds === 0) return undefined;
+    return new HubError('rate_limited', 'The API key has spent its requests of this minute', {
+      status: 429,
+      level: 'log',
+      details: { retryAfterSeconds },
+    });
+  }
+
+  private noteUse({ id, lastUsedAt }: ApiKey, now: number): void {
+    if (now - Math.max(lastUsedAt ?? 0, this.noted.get(id) ?? 0) < MINUTE_MS) return;
+    this.noted.set(id, now);
+    // Only a hint for people: a use in another minute writes it again.
+    this.store.noteUse(id, now).catch(() => undefined);
+  }
+}

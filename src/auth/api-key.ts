@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import proxyAddr from '@fastify/proxy-addr';
+import { HubError } from '../common/hub-error.js';
+import { constantTimeEqual, Secret, sha256Hex } from '../common/secret.js';
+import type { ScopeName } from './scope.js';
+
+/** What an administrator says of a key; null is no limit. Times are Unix milliseconds. */
+export interface ApiKeyValues {
+  name: string;
+  scopes: ScopeName[];
+  componentAppIds: string[] | null;
+  authorizerAppIds: string[] | null;
+  /** Addresses and CIDRs. */
+  networks: string[] | null;
+  requestsPerMinute: number | null;
+  expiresAt: number | null;
+}
+
+/** A key as it is kept: what was shown of it is gone. */
+export interface ApiKey extends ApiKeyValues {
+  id: string;
+  hash: string;
+  previousHash: string | null;
+  previousUntil: number | null;
+  revokedAt: number | null;
+  lastUsedAt: number | null;
+  createdAt: number;
+}
+
+/** `hub_<id>_<secret>`: 20 hexadecimal digits, and 32 random bytes in base64url. */
+const KEY = /^hub_([0-9a-f]{20})_[\w-]{43}$/;
+
+/** The id of what may be a key; undefined for what is none. */
+export function keyIdOf(bearer: string): string | undefined {
+  return KEY.exec(bearer)?.[1];
+}
+
+/** An id, in order of creation. */
+export function newKeyId(now: number): string {
+  return now.toString(16).padStart(12, '0') + randomBytes(4).toString('hex');
+}
+
+/** A key of this id: letters, digits, `_` and `-`, 68 in all. */
+export function newKey(id: string): { key: Secret; hash: string } {
+  const key = `hub_${id}_${randomBytes(32).toString('base64url')}`;
+  return { key: new Secret(key), hash: sha256Hex(key) };
+}
+
+/** Whether it is the key with this hash, or the one before its last rotation in its overlap. */
+export function isKey(key: ApiKey, hash: string, now: number): boolean {
+  const isPrevious = key.previousHash !== null && constantTimeEqual(hash, key.previousHash);
+  const isInOverlap = key.previousUntil !== null && now < key.previousUntil;
+  return constantTimeEqual(hash, key.hash) || (isPrevious && isInOverlap);
+}
+
+/** What a request asks for, as far as a key may be limited to it. */
+export interface Wish {
+  /** Scopes that are enough, any one of them; none where only the admin token is. */
+  scopes: readonly ScopeName[];
+  /** The platform and the account that its address names. */
+  componentAppId?: string;
+  authorizerAppId?: string;
+}
+
+/** Why a key is not accepted at all, whatever it asks for: 401, or 403 for its address. */
+export function keyRefusal(key: ApiKey, address: string, now: number): HubError | undefined {
+  if (key.revokedAt !== null) return noLonger('key_revoked', 'The API key has been revoked');
+  if (key.expiresAt !== null && now >= key.expiresAt) {
+    return noLonger('key_expired', 'The API key has expired');
+  }
+  if (key.networks && !isWithin(address, key.networks)) {
+    return notAllowed('The API key is not accepted from this network', { missing: 'network' });
+  }
+  return undefined;
+}
+
+/**
+ * Why a key may not do what is asked for: 403, naming what is missing. It does not depend on what
+ * there is: another account and an unknown one are the same.
+ */
+export function wishRefusal(key: ApiKey, wish: Wish): HubError | undefined {
+  const { scopes } = wish;
+  if (!key.scopes.includes('admin') && !scopes.some((scope) => key.scopes.includes(scope))) {
+    const [scope = 'admin'] = scopes;
+    return new HubError('missing_scope', `The API key lacks the scope ${scope}`, {
+      status: 403,
+      level: 'log',
+      details: { scope },
+    });
+  }
+  if (scopes.length === 0) {
+    return notAllowed('Only the admin token opens this route', { missing: 'admin_token' });
+  }
+  if (!isAmong(wish.componentAppId, key.componentAppIds)) {
+    return notAllowed('The API key is limited to platforms: name one of them in the address', {
+      missing: 'platform',
+    });
+  }
+  if (!isAmong(wish.authorizerAppId, key.authorizerAppIds)) {
+    return notAllowed('The API key is limited to accounts: name one of them in the address', {
+      missing: 'account',
+    });
+  }
+  return undefined;
+}
+
+/** A route that names none is about all of them. */
+function isAmong(named: string | undefined, allowed: string[] | null): boolean {
+  return allowed === null || (named !== undefined && allowed.includes(named));
+}
+
+function isWithin(address: string, networks: string[]): boolean {
+  return proxyAddr.compile(networks)(address, 0);
+}
+
+function noLonger(code: string, message: string): HubError {
+  return new HubError(code, message, { status: 401, level: 'log' });
+}
+
+function notAllowed(message: string, details: { missing: string }): HubError {
+  return new HubError('not_allowed', message, { status: 403, level: 'log', details });
+}
