@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { drain, WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import type { DeliveryJob } from './delivery.job.js';
@@ -52,7 +52,7 @@ export class ResponderService implements OnModuleDestroy {
    * @returns the reply, in the push's format; undefined where there is no responder, or none in time.
    * Never rejects.
    */
-  async respond(push: ArrivedPush, leftMs: number): Promise<string | undefined> {
+  async respond(push: Push, leftMs: number): Promise<string | undefined> {
     const job = this.expected.get(push.id);
     this.expected.delete(push.id);
     const subscription = job && this.subscriptions.find(job.subscriptionId);

@@ -1,4 +1,4 @@
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { parseLenientJson } from '../common/lenient-json.js';
 import { NOT_XML, parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import { JsonNumber, jsonText } from './json-number.js';
@@ -7,7 +7,7 @@ import { MAX_REPLY_BYTES } from './passive-reply.js';
 import { ReplyInvalidError } from './reply-invalid.error.js';
 
 /** What WeChat pushes in, and wants to be answered in. */
-export type DocumentFormat = ArrivedPush['format'];
+export type DocumentFormat = Push['format'];
 
 /** What a responder has answered, whatever it means. */
 export interface ResponderDocument {

@@ -1,11 +1,12 @@
-import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
+import type { Push, PushKind } from '../callback/push.js';
+import { PUSH_BUDGET } from '../callback/push-budget.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import type { Failing } from './failing.js';
 
 /** Longest that WeChat is kept waiting for a responder, from the message's arrival, in milliseconds. */
-export const MAX_BUDGET_MS = 4500;
+export const MAX_BUDGET_MS = PUSH_BUDGET.replyFoundBy;
 
 /** `responder`: its answer becomes the passive reply. `subscriber`: told afterwards. */
 export const SUBSCRIPTION_MODES = ['responder', 'subscriber'] as const;
@@ -58,7 +59,7 @@ export interface Subscription extends PushFilter, Failing {
 
 /** What a filter looks at. */
 export type FilteredPush = Pick<
-  ArrivedPush,
+  Push,
   'kind' | 'componentAppId' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event'
 >;
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   RELEASE_CHECK_ACCOUNTS,
   type ReleaseCheckAccount,
-} from '../../src/release-check/release-check.js';
+} from '../../src/callback/release-check-accounts.js';
 import { ReleaseCheckService } from '../../src/release-check/release-check.service.js';
 import {
   authorizeByEvent,
