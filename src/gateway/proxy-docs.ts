@@ -22,47 +22,53 @@ const ERRORS = Object.fromEntries(
   ].map(([status, code, what]) => [status, hubErrorResponse(String(code), String(what))]),
 );
 
+const ANSWER = {
+  description: 'WeChat’s answer, JSON or a file; other statuses of WeChat’s pass, too',
+  content: {
+    'application/json': {
+      schema: { type: 'object', additionalProperties: true },
+      example: { errcode: 0, errmsg: 'ok' },
+    },
+  },
+};
+
+const OWNERS = [
+  ['components', 'componentAppId', 'the platform’s token'],
+  ['authorizers', 'authorizerAppId', 'the account’s token'],
+] as const;
+
 /** The proxy in the API document: its routes are plain ones, which the framework does not see. */
 export function documentProxy({ paths }: OpenAPIObject): void {
-  const owners = [
-    ['components', 'componentAppId', 'the platform’s token'],
-    ['authorizers', 'authorizerAppId', 'the account’s token'],
-  ] as const;
-  for (const [kind, parameter, token] of owners) {
-    const operation = (method: string): object => ({
-      operationId: `Proxy_${kind}_${method}`,
-      summary: `A call of WeChat with ${token}`,
-      description:
-        'Query, body and answer are WeChat’s. `path` is a path of api.weixin.qq.com with its slashes.',
-      tags: ['proxy'],
-      security: [{ bearer: [] }],
-      'x-scope': 'proxy',
-      parameters: [
-        { name: parameter, in: 'path', required: true, schema: { type: 'string' } },
-        {
-          name: 'path',
-          in: 'path',
-          required: true,
-          schema: { type: 'string', pattern: '^[\\w-]+(/[\\w-]+)*$' },
-          example: 'cgi-bin/message/custom/send',
-        },
-      ],
-      ...(method === 'GET' ? {} : { requestBody: { content: { '*/*': {} } } }),
-      responses: {
-        '200': {
-          description: 'WeChat’s answer, JSON or a file; other statuses of WeChat’s pass, too',
-          content: {
-            'application/json': {
-              schema: { type: 'object', additionalProperties: true },
-              example: { errcode: 0, errmsg: 'ok' },
-            },
-          },
-        },
-        ...ERRORS,
-      },
-    });
+  for (const [kind, parameter, token] of OWNERS) {
     paths[`/proxy/${kind}/{${parameter}}/{path}`] = Object.fromEntries(
-      FORWARDED_METHODS.map((method) => [method.toLowerCase(), operation(method)]),
+      FORWARDED_METHODS.map((method) => [
+        method.toLowerCase(),
+        operation(method, { kind, parameter, token }),
+      ]),
     );
   }
+}
+
+function operation(
+  method: string,
+  { kind, parameter, token }: { kind: string; parameter: string; token: string },
+): object {
+  const pattern = '^[\\w-]+(/[\\w-]+)*$';
+  const example = 'cgi-bin/message/custom/send';
+  const inPath = { in: 'path', required: true };
+  return {
+    operationId: `Proxy_${kind}_${method}`,
+    summary: `A call of WeChat with ${token}`,
+    description:
+      'Query, body and answer are WeChat’s. `path` is a path of api.weixin.qq.com with its slashes.',
+    tags: ['proxy'],
+    security: [{ bearer: [] }],
+    'x-scope': 'proxy',
+    parameters: [
+      { name: parameter, ...inPath, schema: { type: 'string' } },
+      { name: 'path', ...inPath, schema: { type: 'string', pattern }, example },
+    ],
+    ...(method === 'GET' ? {} : { requestBody: { content: { '*/*': {} } } }),
+    responses: { '200': ANSWER, ...ERRORS },
+  };
 }
