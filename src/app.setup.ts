@@ -40,6 +40,8 @@ import { emitTelemetry } from './common/telemetry.js';
 const BODY_LIMIT = 1024 * 1024;
 /** Pattern of the page on which customers begin an authorization. */
 const AUTHORIZE_PAGE = '/authorize/:componentAppId';
+/** Pattern of what is handed out once. */
+const ONCE = '/api/authorizations/:id';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
 /** Patterns of routes that want a bearer whether they name a scope or not. */
@@ -212,9 +214,15 @@ function refuseByHead(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
     const refusal = headRefusal(request.raw);
     if (refusal) throw refusal;
+    // A read that hands something out once would hand it out to nobody.
+    if (request.method === 'HEAD' && request.routeOptions.url === ONCE) throw onlyByGet();
     if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
     done();
   });
+}
+
+function onlyByGet(): HubError {
+  return new HubError('method_not_allowed', 'Ask by GET', { status: 405 });
 }
 
 /** Refuses those who may not do what is asked for; the pattern of the route counts, not its spelling. */

@@ -38,6 +38,7 @@ export class ApiKeyService {
   private readonly lookingUp = new Tally();
   private readonly noted = new LRUCache<string, number>({ ...atMost(HELD) });
   private readonly calls: MinuteCount;
+  private changes = 0;
 
   constructor(
     private readonly store: ApiKeyStore,
@@ -111,6 +112,7 @@ export class ApiKeyService {
   }
 
   private async changed(id: string): Promise<ApiKey> {
+    this.changes += 1;
     await this.copies.get(id)?.reload();
     return this.get(id);
   }
@@ -132,8 +134,10 @@ export class ApiKeyService {
 
   private async lookUp(id: string): Promise<ApiKey | undefined> {
     const copy = new HeldCopy(() => this.store.find(id), this.clock, COPY_LIMITS);
+    const { changes } = this;
     const key = await copy.get();
-    if (key) this.copies.set(id, copy);
+    // What was read while a key changed may be of before.
+    if (key && changes === this.changes) this.copies.set(id, copy);
     return key;
   }
 

@@ -12,7 +12,9 @@ const appids = z
   .min(1)
   .max(500)
   .nullable();
-const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+const network = z
+  .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])
+  .refine((text) => !/\/0+$/.test(text), 'null is for all networks');
 
 /** The fields that an administrator sets. */
 const fields = {

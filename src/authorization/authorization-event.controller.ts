@@ -40,7 +40,6 @@ export class AuthorizationEventController {
     const pushes = await this.pushes.read(page.map(({ id }) => id));
     const events = page.flatMap((listed) => {
       const push = pushes.get(listed.id);
-      if (push instanceof Error) throw push;
       return push ? toAuthorizationEventView(listed, push) : [];
     });
     return { events, next: lastOfFullPage(page, limit)?.id ?? null };

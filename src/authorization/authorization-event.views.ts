@@ -1,3 +1,5 @@
+import { HubError } from '../common/hub-error.js';
+import { errorOf, problemView } from '../http/problem-view.js';
 import { z } from 'zod';
 import type { Push } from '../callback/push.js';
 import type { ListedPush } from '../callback/push.store.js';
@@ -109,6 +111,7 @@ export const authorizationEventView = z.object({
     .describe('The account that it is about, where it names one'),
   typed: z.boolean().describe('Whether the fields are those that the documentation has'),
   fields: z.record(z.string(), z.unknown()).describe("In WeChat's spelling, without codes"),
+  error: problemView.optional().describe('Why it cannot be decrypted; it has no fields then'),
 });
 export type AuthorizationEventView = z.infer<typeof authorizationEventView>;
 
@@ -126,17 +129,19 @@ export type AuthorizationEventQuery = z.output<typeof authorizationEventQuery>;
 
 export function toAuthorizationEventView(
   { id, componentAppId, authorizerAppId, infoType, createTime, receivedAt }: ListedPush,
-  { fields }: Push,
+  push: Push | Error,
 ): AuthorizationEventView {
-  return {
+  const event = {
     id,
     componentAppId,
     infoType,
     createTime: isoTimeOfSeconds(createTime),
     receivedAt: isoTime(receivedAt),
     authorizerAppId,
-    ...typedFields(infoType, fields),
   };
+  if (push instanceof HubError) return { ...event, typed: false, fields: {}, ...errorOf(push) };
+  if (push instanceof Error) throw push;
+  return { ...event, ...typedFields(infoType, push.fields) };
 }
 
 /** The fields of an event as numbers and texts, where it has those that the documentation has. */

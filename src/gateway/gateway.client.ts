@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   request as httpRequest,
   type ClientRequest,
@@ -7,8 +6,7 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Transform, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
@@ -55,7 +53,7 @@ export interface GatewayCall extends WechatUrl {
 export interface GatewayAnswer {
   status: number;
   headers: Record<string, string | string[]>;
-  body: Buffer | IncomingMessage;
+  body: Buffer | Readable;
   /** WeChat's errcode, 0 where there is none; undefined for what is no JSON. */
   errcode: number | undefined;
   /** How often WeChat was called. */
@@ -75,7 +73,7 @@ type Received = Pick<GatewayAnswer, 'status' | 'headers' | 'body' | 'errcode'>;
  * another one, where its body was kept; a GET that WeChat was too busy for (-1), too.
  */
 @Injectable()
-export class GatewayClient implements OnModuleDestroy {
+export class GatewayClient implements OnApplicationShutdown {
   private readonly base: URL;
   private readonly agents: WechatAgents;
 
@@ -108,7 +106,8 @@ export class GatewayClient implements OnModuleDestroy {
     return { ...first, attempts: 1, refreshed: false };
   }
 
-  onModuleDestroy(): void {
+  /** After the server has closed: a stop lets calls under way come to their end. */
+  onApplicationShutdown(): void {
     this.agents.httpAgent.destroy();
     this.agents.httpsAgent.destroy();
   }
@@ -146,22 +145,39 @@ export class GatewayClient implements OnModuleDestroy {
       method,
       path: `${prefix}/${path}?${parameter}=${encodeURIComponent(token.reveal())}${more}`,
       agent: isTls ? this.agents.httpsAgent : this.agents.httpAgent,
-      headers: { ...headersFor(headers, body), [HUB_MARK]: '1' },
-      signal,
+      headers: { ...headersFor(headers, body), 'accept-encoding': 'identity', [HUB_MARK]: '1' },
       timeout: this.config.gateway.timeoutMs,
     });
     const silence = endAtSilence(outgoing, this.config.gateway.timeoutMs);
+    const leave = (): void => void outgoing.destroy();
+    signal.addEventListener('abort', leave, { once: true });
+    outgoing.once('close', () => signal.removeEventListener('abort', leave));
     try {
-      const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
-      // Its failure is that of the request, which `answered` waits for.
-      const sent = write(outgoing, body, this.config.gateway.bodyLimit);
-      const [response] = await Promise.race([answered, failureOf(sent, answered)]);
-      return await read(response, token);
+      const answered = responseOf(outgoing);
+      // WeChat may answer before it has all.
+      const failed = write(outgoing, body, this.config.gateway.bodyLimit).then(() => answered);
+      return await read(await Promise.race([answered, failed]), token);
     } catch (error) {
       outgoing.destroy();
-      throw failure(error, silence.ended);
+      throw signal.aborted ? clientGone(error) : failure(error, silence.ended);
     }
   }
+}
+
+/**
+ * The answer of a request. Errors that come after it are the answer's, which its reader sees; without
+ * a listener they would end the process.
+ */
+function responseOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.on('error', reject);
+    outgoing.once('upgrade', (_response, socket) => {
+      socket.destroy();
+      reject(new Error('WeChat wants another protocol'));
+    });
+    outgoing.once('close', () => reject(new Error('The connection was closed')));
+  });
 }
 
 /** Ends a request whose answer does not come; while its body is still coming, the caller is the slow one. */
@@ -258,6 +274,7 @@ async function write(
     outgoing.end(body.kept);
     return;
   }
+  const { rest } = body;
   let bytes = 0;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -265,33 +282,82 @@ async function write(
       done(bytes > limit ? tooLarge(limit) : null, chunk);
     },
   });
-  await pipeline(body.rest, counted, outgoing);
-}
-
-/** Rejects when sending fails before there is an answer; WeChat may answer before it has all. */
-async function failureOf<T>(sent: Promise<void>, answered: Promise<T>): Promise<T> {
-  await sent;
-  return answered;
+  // No `pipeline`: at a failure it would end the caller's request, too, whose answer is still due.
+  try {
+    await new Promise<void>((resolve, reject) => {
+      counted.once('error', reject);
+      outgoing.once('finish', resolve).once('error', reject);
+      outgoing.once('close', () => reject(new Error('The connection was closed')));
+      rest.once('error', (error) => reject(clientGone(error)));
+      rest.once('close', () => {
+        if (!rest.readableEnded) reject(clientGone(undefined));
+      });
+      rest.pipe(counted).pipe(outgoing);
+    });
+  } finally {
+    rest.unpipe(counted);
+    // What is left of it is thrown away.
+    rest.resume();
+  }
 }
 
 async function read(response: IncomingMessage, token: Secret): Promise<Received> {
-  const { statusCode: status = 502 } = response;
-  const headers = picked(response.headers, FROM_WECHAT);
-  if (status !== 200 || !mayBeJson(response.headers['content-type'])) {
+  const { statusCode: status = 0 } = response;
+  // Who reads it hears of its errors; one that comes while nobody reads must not end the process.
+  response.on('error', () => undefined);
+  if (status < 200 || status > 599) {
+    throw new HubError('wechat_unreachable', `What answers for WeChat says HTTP ${status}`, {
+      status: 502,
+    });
+  }
+  const headers = maskedHeaders(picked(response.headers, FROM_WECHAT), token);
+  if (!mayBeJson(response.headers['content-type'])) {
     return { status, headers, body: response, errcode: undefined };
   }
   const { begun, ended } = await beginningOf(response, BEGINNING_BYTES);
-  const errcode = errcodeOf(begun, ended);
-  if (!ended) return { status, headers, body: response, errcode };
-  const body = withoutToken(begun, token);
-  if (body !== begun) headers['content-length'] = String(body.length);
+  const errcode = status === 200 ? errcodeOf(begun, ended) : undefined;
+  const body = ended ? masked(begun, token) : maskedStream(response, token);
   return { status, headers, body, errcode };
 }
 
-/** WeChat's words about a token may repeat it. */
-function withoutToken(body: Buffer, token: Secret): Buffer {
+/** WeChat's words about a token may repeat it; what takes its place is as long. */
+function masked(bytes: Buffer, token: Secret): Buffer {
   const text = token.reveal();
-  return body.includes(text) ? Buffer.from(body.toString('utf8').replaceAll(text, '***')) : body;
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at)) {
+    bytes.fill('*', at, at + text.length);
+  }
+  return bytes;
+}
+
+/** The same of a stream, which may cut a token in two. */
+function maskedStream(source: Readable, token: Secret): Readable {
+  const { length } = token.reveal();
+  let tail: Buffer = Buffer.alloc(0);
+  const mask = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const bytes = masked(Buffer.concat([tail, chunk]), token);
+      const safe = Math.max(0, bytes.length - length + 1);
+      tail = bytes.subarray(safe);
+      done(null, bytes.subarray(0, safe));
+    },
+    flush: (done) => done(null, tail),
+  });
+  source.once('error', (error) => mask.destroy(error));
+  mask.once('close', () => source.destroy());
+  return source.pipe(mask);
+}
+
+function maskedHeaders(
+  headers: Record<string, string | string[]>,
+  token: Secret,
+): Record<string, string | string[]> {
+  const clean = (value: string): string => value.replaceAll(token.reveal(), '***');
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map(clean) : clean(value),
+    ]),
+  );
 }
 
 function isTokenRefusal(errcode: number | undefined): boolean {
@@ -318,8 +384,7 @@ function failure(error: unknown, late: boolean): unknown {
   if (late) {
     return new HubError('wechat_timeout', 'WeChat did not answer in time', { status: 504 });
   }
-  const { code, name } = error as NodeJS.ErrnoException;
-  if (name === 'AbortError') return clientGone(error);
+  const { code } = error as NodeJS.ErrnoException;
   return new HubError('wechat_unreachable', `WeChat cannot be called: ${code ?? 'no connection'}`, {
     status: 502,
   });

@@ -60,6 +60,8 @@ describe('a URL behind the gateway', () => {
     ['+access_token=1', 'token_in_query'],
     ['access_token%20=1', 'token_in_query'],
     ['access_token%5B%5D=1', 'token_in_query'],
+    ['a=1;access_token=1', 'token_in_query'],
+    ['access_token%00=1', 'token_in_query'],
     ['%zz=1', 'bad_query'],
   ])('the query %s is %s', (query, code) => {
     expect(codeOf(() => refuseTokens(query))).toBe(code);
@@ -80,6 +82,8 @@ describe('a URL behind the gateway', () => {
     ['cgi-bin/token', 'kept_by_hub'],
     ['CGI-BIN/Component/API_Query_Auth', 'kept_by_hub'],
     ['cgi-bin/tokens', 'taken'],
+    ['constructor', 'taken'],
+    ['__proto__', 'taken'],
   ])('%s is %s', (path, code) => {
     expect(codeOf(() => refuseKept({ path, query: '' }))).toBe(code);
   });

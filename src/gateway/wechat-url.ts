@@ -62,15 +62,19 @@ export function queryEntries(query: string): [name: string, value: string][] {
   });
 }
 
-/** Whether a name is that of a token, in any case and with what some parsers take off around it. */
+/** Whether a name is that of a token, in any case and with what some parsers take off. */
 export function isTokenName(name: string): boolean {
-  const plain = name.trim().replace(/\[.*$/s, '').toLowerCase();
+  const plain = name
+    .replaceAll(/[\0-\x20]+/g, '')
+    .replace(/\[.*$/s, '')
+    .toLowerCase();
   return TOKEN_PARAMETERS.some((parameter) => parameter === plain);
 }
 
 /** @throws {HubError} 400 `token_in_query`: the hub puts the token in. */
 export function refuseTokens(query: string): void {
-  if (queryEntries(query).some(([name]) => isTokenName(name))) {
+  // Some parsers take a semicolon for an ampersand.
+  if (queryEntries(query.replaceAll(';', '&')).some(([name]) => isTokenName(name))) {
     throw new HubError('token_in_query', 'Leave the token out of the query: the hub puts it in', {
       status: 400,
     });
@@ -90,23 +94,25 @@ function badQuery(message: string): HubError {
 }
 
 /** Calls whose answers hold credentials, or that end them: what to use instead. */
-const KEPT: Record<string, string> = {
-  'cgi-bin/token': 'GET /api/authorizers/:authorizerAppId/access-token',
-  'cgi-bin/stable_token': 'GET /api/authorizers/:authorizerAppId/access-token',
-  'cgi-bin/component/api_component_token': 'GET /api/components/:componentAppId/access-token',
-  'cgi-bin/component/api_authorizer_token': 'GET /api/authorizers/:authorizerAppId/access-token',
-  'cgi-bin/component/api_query_auth': 'the event of the authorization, which the hub exchanges',
-  'cgi-bin/component/api_get_authorizer_info': 'GET /admin/authorizers/:authorizerAppId',
-  'cgi-bin/component/api_get_authorizer_list': 'GET /admin/authorizers',
-  'cgi-bin/component/api_start_push_ticket': 'POST /admin/tickets/:componentAppId/start-push',
-  'cgi-bin/clear_quota': 'an operator at WeChat’s console',
-  'cgi-bin/clear_quota/v2': 'an operator at WeChat’s console',
-  'cgi-bin/component/clear_quota': 'an operator at WeChat’s console',
-};
+const KEPT = new Map<string, string>(
+  Object.entries({
+    'cgi-bin/token': 'GET /api/authorizers/:authorizerAppId/access-token',
+    'cgi-bin/stable_token': 'GET /api/authorizers/:authorizerAppId/access-token',
+    'cgi-bin/component/api_component_token': 'GET /api/components/:componentAppId/access-token',
+    'cgi-bin/component/api_authorizer_token': 'GET /api/authorizers/:authorizerAppId/access-token',
+    'cgi-bin/component/api_query_auth': 'the event of the authorization, which the hub exchanges',
+    'cgi-bin/component/api_get_authorizer_info': 'GET /admin/authorizers/:authorizerAppId',
+    'cgi-bin/component/api_get_authorizer_list': 'GET /admin/authorizers',
+    'cgi-bin/component/api_start_push_ticket': 'POST /admin/tickets/:componentAppId/start-push',
+    'cgi-bin/clear_quota': 'an operator at WeChat’s console',
+    'cgi-bin/clear_quota/v2': 'an operator at WeChat’s console',
+    'cgi-bin/component/clear_quota': 'an operator at WeChat’s console',
+  }),
+);
 
 /** @throws {HubError} 403 `kept_by_hub` for calls that would hand out credentials or end them. */
 export function refuseKept({ path }: WechatUrl): void {
-  const instead = KEPT[path.toLowerCase()];
+  const instead = KEPT.get(path.toLowerCase());
   if (instead === undefined) return;
   throw new HubError('kept_by_hub', `The hub makes this call itself; use ${instead}`, {
     status: 403,

@@ -60,7 +60,8 @@ export function endUnreadBodies(fastify: FastifyInstance): void {
   fastify.addHook('onResponse', ({ raw }, _reply, done) => {
     if (!raw.complete) {
       setTimeout(() => {
-        if (!raw.complete) raw.socket.destroy();
+        // A request that was destroyed has no socket.
+        if (!raw.complete && !raw.destroyed) raw.socket.destroy();
       }, LINGER_MS).unref();
     }
     done();
