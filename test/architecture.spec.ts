@@ -29,6 +29,7 @@ const ORDER = [
   'message',
   'health',
   'metrics',
+  'statistics',
 ];
 /** Folders that know of less than those before them. */
 const ONLY: Record<string, string[]> = {
@@ -37,7 +38,7 @@ const ONLY: Record<string, string[]> = {
   'wechat-api': ['common', 'config'],
 };
 /** Features report through `common/telemetry.ts` and do not know who counts. */
-const NOBODY_IMPORTS = ['health', 'metrics'];
+const NOBODY_IMPORTS = ['health', 'metrics', 'statistics'];
 
 function mayImport(folder: string): string[] {
   const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));
