@@ -164,7 +164,13 @@ export class StatisticsController {
     const points = sums
       .map((sum) => ({ ...sum, at: sum[bucket] ?? 0 }))
       .toSorted((a, b) => a.at - b.at);
-    const series = Map.groupBy(points, (point) => `${point.kind} ${point.outcome}`);
+    const series = new Map<string, typeof points>();
+    for (const point of points) {
+      const name = `${point.kind} ${point.outcome}`;
+      const found = series.get(name);
+      if (found) found.push(point);
+      else series.set(name, [point]);
+    }
     return {
       from: isoTime(from),
       to: isoTime(to),
@@ -177,7 +183,10 @@ export class StatisticsController {
   }
 
   /** The hours that are asked for; the one of `from` is whole. */
-  private range(asked: { from?: string; to?: string }, usual: number): { from: number; to: number } {
+  private range(
+    asked: { from?: string; to?: string },
+    usual: number,
+  ): { from: number; to: number } {
     const to = asked.to === undefined ? this.clock.now() : Date.parse(asked.to);
     const from = asked.from === undefined ? to - usual : Date.parse(asked.from);
     return { from: from - (from % HOUR_MS), to };

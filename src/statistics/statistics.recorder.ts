@@ -53,7 +53,9 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
   sweep(): Promise<void> {
     const failure = 'Old counts could not be removed; tried again in an hour';
     return this.background.tick('statistics-retention', failure, async () => {
-      await this.store.remove(this.time.nowForTask() - this.config.statisticsRetentionDays * DAY_MS);
+      await this.store.remove(
+        this.time.nowForTask() - this.config.statisticsRetentionDays * DAY_MS,
+      );
     });
   }
 
