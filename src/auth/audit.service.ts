@@ -37,7 +37,9 @@ export type AuditAction =
   | 'api_key.change'
   | 'api_key.rotate'
   | 'api_key.revoke'
-  | 'audit.export';
+  | 'audit.export'
+  | 'component.clear_quota'
+  | 'authorizer.clear_quota';
 
 /** Everything that is in a record but for how it ended. */
 interface Act {

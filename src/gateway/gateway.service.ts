@@ -85,7 +85,13 @@ export class GatewayService {
     void ended.then(() => this.underWay.add(name, -1));
   }
 
-  private tokensOf({ authorizerAppId, componentAppId = '' }: GatewayOwner): TokenSupply {
+  /** The owner's calls were given back: this process refuses its paths no longer. */
+  forgetPauses({ authorizerAppId, componentAppId = '' }: GatewayOwner): void {
+    this.pauses.forget(authorizerAppId ?? componentAppId);
+  }
+
+  /** Where the calls of an owner get their token. */
+  tokensOf({ authorizerAppId, componentAppId = '' }: GatewayOwner): TokenSupply {
     if (authorizerAppId === undefined) {
       return {
         current: () => this.components.current(componentAppId),
