@@ -112,7 +112,7 @@ it('noun.role.ts holds the class NounRole, and an entity its noun', () => {
   expect(wrong).toEqual([]);
 });
 
-it('hub and simulator share no code: an error of one can not hide behind the same of the other', () => {
+it('hub and simulator share no code: an error of one cannot hide behind the same of the other', () => {
   const crossing = [
     ...sources('src').filter((path) => readFileSync(path, 'utf8').includes('/simulator/')),
     ...sources('simulator').filter((path) => readFileSync(path, 'utf8').includes('/src/')),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
 import type { Push, Outcome } from './push.js';
@@ -10,7 +11,7 @@ import { PushStore, type RecordedPush } from './push.store.js';
 /** How often it is looked whether another host has found it. */
 const POLL_MS = 100;
 /** Answers that are remembered, and for how long, in milliseconds: beyond it all are in the rows. */
-const REMEMBERED = { max: 10_000, ttl: 10_000 };
+const REMEMBERED = { ...atMost(10_000), ttl: 10_000 };
 
 /** What WeChat is answered. */
 export interface PushAnswer {

@@ -71,7 +71,7 @@ describe('parseConfig of an empty environment', () => {
     expect(parseConfig(empty)).toEqual(parseConfig({}));
   });
 
-  it('gives something that can not be changed', () => {
+  it('gives something that cannot be changed', () => {
     expect(Object.isFrozen(parseConfig({}))).toBe(true);
   });
 

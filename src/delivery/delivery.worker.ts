@@ -135,7 +135,7 @@ export class DeliveryWorker implements OnModuleDestroy {
       } while (this.mayClaim(id));
     } catch (error) {
       this.due.add(id);
-      this.logger.warn('Due deliveries could not be taken up; tried again in a second', error);
+      this.logger.warn('Due deliveries could not be claimed; tried again in a second', error);
     } finally {
       this.claiming.delete(id);
     }
@@ -197,7 +197,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     try {
       await this.deliver(job);
     } catch (error) {
-      this.logger.warn('A delivery went wrong; it is taken up again', error);
+      this.logger.warn('A delivery went wrong; it is claimed again', error);
     }
   }
 

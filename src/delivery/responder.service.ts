@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import type { Push } from '../callback/push.js';
 import { drain, WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
@@ -20,7 +21,7 @@ const MAX_EXPECTED = 10_000;
 @Injectable()
 export class ResponderService implements OnModuleDestroy {
   private readonly logger = new Logger(ResponderService.name);
-  private readonly expected = new LRUCache<string, DeliveryJob>({ max: MAX_EXPECTED });
+  private readonly expected = new LRUCache<string, DeliveryJob>({ ...atMost(MAX_EXPECTED) });
   private readonly underWay = new WorkUnderWay();
   /** By push: what is to be done when its answer goes to WeChat. */
   private readonly leaving = new Map<string, () => void>();

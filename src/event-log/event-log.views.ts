@@ -67,7 +67,7 @@ export const eventDetailView = eventView.extend({
   unreadable: z
     .object({ code: z.string(), message: z.string() })
     .nullable()
-    .describe('Why the content can not be shown; null when it can'),
+    .describe('Why the content cannot be shown; null when it can'),
   deliveries: z.array(deliveryDetailView),
 });
 export type EventDetailView = z.infer<typeof eventDetailView>;

@@ -106,8 +106,8 @@ export class EventLog {
 
   private reasonOf(error: unknown, eventId: string): EventContent['unreadable'] {
     if (error instanceof HubError) return { code: error.code, message: error.message };
-    this.logger.warn('A recorded push can not be read', { eventId, error });
-    return { code: 'push_unreadable', message: 'The recorded push can not be read' };
+    this.logger.warn('A recorded push cannot be read', { eventId, error });
+    return { code: 'push_unreadable', message: 'The recorded push cannot be read' };
   }
 }
 

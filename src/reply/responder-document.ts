@@ -44,7 +44,7 @@ export function readDocument(text: string): ResponderDocument {
 /** A document as it is, where it has the format that is wanted, else the same in that format. */
 export function documentAs(format: DocumentFormat, document: ResponderDocument): string {
   const { text, fields } = document;
-  // What can not be written is not passed on either: characters that XML forbids, however they came.
+  // What cannot be written is not passed on either: characters that XML forbids, however they came.
   const xml = document.format === 'xml' || format === 'xml' ? fieldsXml(fields) : '';
   if (document.format === 'xml' && NOT_XML.test(text)) {
     throw new ReplyInvalidError('it holds a character that XML does not allow');

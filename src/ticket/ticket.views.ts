@@ -16,10 +16,10 @@ export const ticketView = z.object({
   componentVerifyTicket: z
     .string()
     .nullable()
-    .describe('Masked unless reveal=true; null where it can not be read'),
+    .describe('Masked unless reveal=true; null where it cannot be read'),
   error: problemView
     .optional()
-    .describe('Why the ticket can not be read; the next push replaces it'),
+    .describe('Why the ticket cannot be read; the next push replaces it'),
 });
 export type TicketView = z.infer<typeof ticketView>;
 

@@ -181,7 +181,7 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
     expect(calls(test, QUERY_AUTH)).toBe(0);
   });
 
-  it('was recorded, and nobody else was told', async () => {
+  it('was recorded, and nobody else was notified', async () => {
     await settled(test);
     const messages = await recordedMessages(test);
     expect(messages.length).toBeGreaterThan(10);
