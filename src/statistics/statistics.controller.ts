@@ -120,7 +120,7 @@ export class StatisticsController {
       groups: [...new Set(query.group)].map((group) => COLUMN_OF[group]),
       limit,
     });
-    const rows = sums.map(({ count, hour, day, outcome, kind: _, ...rest }) => ({
+    const rows = sums.map(({ count, hour, day, outcome, ...rest }) => ({
       ...rest,
       ...(outcome !== undefined && { errcode: outcome }),
       ...(hour !== undefined && { hour: isoTime(hour) }),
@@ -166,10 +166,10 @@ export class StatisticsController {
       .toSorted((a, b) => a.at - b.at);
     const series = new Map<string, typeof points>();
     for (const point of points) {
-      const name = `${point.kind} ${point.outcome}`;
-      const found = series.get(name);
+      const title = `${point.kind} ${point.outcome}`;
+      const found = series.get(title);
       if (found) found.push(point);
-      else series.set(name, [point]);
+      else series.set(title, [point]);
     }
     return {
       from: isoTime(from),
