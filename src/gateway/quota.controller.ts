@@ -28,6 +28,7 @@ type Cleared = z.infer<typeof clearedView>;
 /** `…/quota`, `…/clear-quota` of platforms and accounts: the calls that WeChat still takes today. */
 @ApiTags('quota')
 @ApiBearer()
+@ApiHubError(404, 'component_unknown', 'No such platform. Also authorizer_unknown')
 @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
 @Controller('admin')
 export class QuotaController {
@@ -36,6 +37,7 @@ export class QuotaController {
   @Get('components/:componentAppId/quota')
   @Scope('admin:read')
   @ApiOperation({ summary: 'How many calls of a path the platform has left today, by WeChat' })
+  @ApiHubError(400, 'bad_request', 'That is no path of WeChat’s')
   @ApiJson(quotaView, quotaExample)
   getOfPlatform(
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,
@@ -47,6 +49,7 @@ export class QuotaController {
   @Get('authorizers/:componentAppId/:authorizerAppId/quota')
   @Scope('admin:read')
   @ApiOperation({ summary: 'How many calls of a path the account has left today, by WeChat' })
+  @ApiHubError(400, 'bad_request', 'That is no path of WeChat’s')
   @ApiJson(quotaView, quotaExample)
   getOfAccount(
     @Param('componentAppId', { schema: appidParam }) componentAppId: string,
