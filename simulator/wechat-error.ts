@@ -25,6 +25,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   45011: 'api minute-quota reach limit  must slower  retry next minute',
   47001: 'data format error',
   48001: 'api unauthorized',
+  48006: 'forbid to clear quota because of reaching the limit',
   61003: 'component is not authorized by this account',
   61004: `access clientip is not registered requestIP: ${REQUEST_IP}`,
   61005: 'component ticket is expired',
@@ -36,6 +37,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   61013: 'invalid option value',
   61014: 'must use component token for component api',
   61023: 'refresh_token is invalid',
+  76021: 'cgi_path not found, please check',
 };
 
 /** A refusal of an API call; answered with HTTP 200 and this errcode. */

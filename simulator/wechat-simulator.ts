@@ -17,6 +17,8 @@ import type { ComponentChange, ComponentOptions } from './fake-component.js';
 import { FaultPlan, type FaultSpec } from './fault-plan.js';
 import { MediaBook } from './media-book.js';
 import { mediaRoutes } from './media.routes.js';
+import { QuotaBook } from './quota-book.js';
+import { quotaRoutes } from './quota.routes.js';
 import { Messages } from './messages.js';
 import { PageServer } from './page-server.js';
 import {
@@ -71,6 +73,7 @@ const API_ROUTES = [
   ...authorizerOptionRoutes,
   ...customMessageRoutes,
   ...mediaRoutes,
+  ...quotaRoutes,
 ];
 
 /**
@@ -102,6 +105,7 @@ export class WechatSimulator {
       authorizers: new AuthorizerBook(now),
       customMessages: this.customMessages,
       media: new MediaBook(),
+      quota: new QuotaBook(),
     };
     this.accounts = new Accounts(this.context);
     this.messages = new Messages(this.context);

@@ -17,6 +17,7 @@ import { EventLogModule } from './event-log/event-log.module.js';
 import { MessageModule } from './message/message.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
+import { StatisticsModule } from './statistics/statistics.module.js';
 import { TicketModule } from './ticket/ticket.module.js';
 import { TokenModule } from './token/token.module.js';
 
@@ -48,6 +49,7 @@ export class AppModule implements OnModuleDestroy {
         EventLogModule,
         HealthModule,
         MetricsModule,
+        StatisticsModule,
       ],
     };
   }

@@ -29,6 +29,7 @@ const ORDER = [
   'message',
   'health',
   'metrics',
+  'statistics',
 ];
 /** Folders that know of less than those before them. */
 const ONLY: Record<string, string[]> = {
@@ -37,7 +38,7 @@ const ONLY: Record<string, string[]> = {
   'wechat-api': ['common', 'config'],
 };
 /** Features report through `common/telemetry.ts` and do not know who counts. */
-const NOBODY_IMPORTS = ['health', 'metrics'];
+const NOBODY_IMPORTS = ['health', 'metrics', 'statistics'];
 
 function mayImport(folder: string): string[] {
   const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));
@@ -182,4 +183,19 @@ it.each(['src', 'simulator'])('no file of %s imports itself by way of others', (
     return found;
   };
   expect([...graph.keys()].filter((path) => reachable(path).has(path))).toEqual([]);
+});
+
+it('the audit trail is only added to: but for age, nothing changes or removes its records', () => {
+  const users = usersOf(
+    'src/auth/audit-record.entity.ts',
+    sources('src').filter((path) => !/\/migrations\/|\.(?:entity|module)\.ts$/.test(path)),
+  );
+  const changing =
+    /\.(?:update|delete|remove|save|upsert|clear|softDelete|softRemove|orUpdate|increment|decrement)\(|\b(?:UPDATE|DELETE|REPLACE|removeInBatches)\b/;
+  const changers = users.filter((path) => {
+    const code = readFileSync(path, 'utf8').replaceAll(/this\.acts\.delete\(/g, '');
+    return changing.test(code.replaceAll(/^import .*$/gm, ''));
+  });
+  expect(users).toContain('src/auth/audit.service.ts');
+  expect(changers).toEqual(['src/auth/audit.retention.ts']);
 });

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { pageQuery, timeQuery } from '../http/list-query.js';
+import { lastOfFullPage, pageQuery, timeQuery } from '../http/list-query.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
+
+/** Records that an export reads at once. */
+const EXPORT_PAGE = 500;
 
 export const auditQuery = z.object({
   actor: z.string().min(1).max(64).optional(),
@@ -18,6 +21,16 @@ export type AuditQuery = z.output<typeof auditQuery>;
 @Injectable()
 export class AuditLog {
   constructor(private readonly database: Database) {}
+
+  /** All of a filter, newest first, read page by page. */
+  async *all(filter: Omit<AuditQuery, 'limit' | 'before'>): AsyncGenerator<AuditRecord> {
+    for (let before: string | undefined; ;) {
+      const records = await this.page({ ...filter, limit: EXPORT_PAGE, before });
+      yield* records;
+      before = lastOfFullPage(records, EXPORT_PAGE)?.id;
+      if (before === undefined) return;
+    }
+  }
 
   /** A page, newest first. */
   page({ actor, action, target, from, to, limit, before }: AuditQuery): Promise<AuditRecord[]> {

@@ -36,7 +36,10 @@ export type AuditAction =
   | 'api_key.add'
   | 'api_key.change'
   | 'api_key.rotate'
-  | 'api_key.revoke';
+  | 'api_key.revoke'
+  | 'audit.export'
+  | 'component.clear_quota'
+  | 'authorizer.clear_quota';
 
 /** Everything that is in a record but for how it ended. */
 interface Act {

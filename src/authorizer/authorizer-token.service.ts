@@ -90,6 +90,11 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return state;
   }
 
+  /** The platform that {@link current} has a token of. @throws {HubError} */
+  async platformOf(authorizerAppId: string, componentAppId?: string): Promise<string> {
+    return authorizerOfKey(await this.resolve(authorizerAppId, componentAppId)).componentAppId;
+  }
+
   /** Replaces a token that WeChat refused; see {@link TokenEngine.invalidate}. @throws {HubError} */
   async invalidate(
     authorizerAppId: string,

@@ -1,3 +1,4 @@
+import { csvHead, csvLine } from '../http/csv.js';
 import { z } from 'zod';
 import { isoTime } from '../common/times.js';
 import { timeView } from '../http/list-query.js';
@@ -112,8 +113,7 @@ const CSV_COLUMNS = [
 
 /** Lines of a CSV file (RFC 4180), one account at a time. No token is among the columns. */
 export async function* exportCsv(rows: AsyncIterable<Authorizer>): AsyncGenerator<string> {
-  // The mark at the beginning makes spreadsheets read UTF-8.
-  yield `\uFEFF${CSV_COLUMNS.join(',')}\r\n`;
+  yield csvHead(CSV_COLUMNS);
   for await (const row of rows) {
     const view = toAuthorizerView(row);
     const values = [
@@ -129,17 +129,8 @@ export async function* exportCsv(rows: AsyncIterable<Authorizer>): AsyncGenerato
       view.lastAuthorizedAt,
       view.revokedAt,
     ];
-    yield `${values.map((value) => cell(value ?? '')).join(',')}\r\n`;
+    yield csvLine(values);
   }
-}
-
-/**
- * Names are the customers' own: one that a spreadsheet would take for a formula, be it by the
- * full-width signs that Chinese ones know, is made text.
- */
-function cell(text: string): string {
-  const safe = /^\s*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 export const authorizerViewExample: AuthorizerView = {

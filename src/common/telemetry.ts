@@ -17,6 +17,16 @@ export interface TelemetryEvents {
   'callback.previous_key': { componentAppId: string };
   /** A call to api.weixin.qq.com ended. `errcode` is WeChat's, or the kind of failure. */
   'wechat.call': { path: string; errcode: string; seconds: number };
+  /** A call for others by the gateway ended. `errcode` is WeChat's, 0 for none, or the hub's code. */
+  'gateway.call': {
+    /** Who called: `admin`, or `key:` and the id of the API key. */
+    actor: string;
+    componentAppId: string;
+    /** Empty for a call of the platform's own. */
+    authorizerAppId: string;
+    path: string;
+    errcode: string;
+  };
   /** An attempt to exchange a credential for a token ended. */
   'token.exchange': { kind: string; key: string; outcome: string };
   /** A refresh waited for another process's lease. */

@@ -53,6 +53,7 @@ describe('parseConfig of an empty environment', () => {
       eventRetentionDays: 7,
       messageRetentionDays: 7,
       auditRetentionDays: 400,
+      statisticsRetentionDays: 400,
       authorizerWarmDays: 7,
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },

@@ -54,6 +54,8 @@ export interface AppConfig {
   messageRetentionDays: number;
   /** Days for which the audit trail is kept. */
   auditRetentionDays: number;
+  /** Days for which hourly counts are kept. */
+  statisticsRetentionDays: number;
   /** Accounts that no service used for so many days are refreshed when they are read, not before. */
   authorizerWarmDays: number;
   /** Origins that a browser may be sent to after an authorization. */
@@ -213,6 +215,7 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
     messageRetentionDays: v.MESSAGE_RETENTION_DAYS,
     auditRetentionDays: v.AUDIT_RETENTION_DAYS,
+    statisticsRetentionDays: v.STATISTICS_RETENTION_DAYS,
     authorizerWarmDays: v.AUTHORIZER_WARM_DAYS,
     authorizationReturnOrigins: v.AUTHORIZATION_RETURN_ORIGINS ?? [],
     delivery: {

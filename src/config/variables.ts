@@ -388,6 +388,11 @@ export const variables = {
     meaning: 'Days for which the audit trail is kept',
     example: '400',
   },
+  STATISTICS_RETENTION_DAYS: {
+    schema: wholeNumber(1, 3650, 400),
+    meaning: 'Days for which hourly counts of calls, pushes, deliveries and refreshes are kept',
+    example: '400',
+  },
   AUTHORIZER_WARM_DAYS: {
     schema: wholeNumber(1, 3650, 7),
     meaning: 'Days after its last use for which the token of an account is kept warm',

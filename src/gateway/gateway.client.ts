@@ -39,6 +39,8 @@ const SIGNED = /^wechatmp-/;
 
 /** A call for WeChat, without its token. */
 export interface GatewayCall extends WechatUrl {
+  /** Who calls: `admin`, or `key:` and the id of the API key. */
+  actor: string;
   method: string;
   /** The name under which the token goes out. */
   parameter: TokenParameter;

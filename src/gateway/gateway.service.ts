@@ -3,6 +3,7 @@ import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.j
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Tally } from '../common/tally.js';
+import { emitTelemetry } from '../common/telemetry.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import type { TokenSupply } from '../token-engine/with-fresh-token.js';
 import { TokenService } from '../token/token.service.js';
@@ -46,9 +47,30 @@ export class GatewayService {
     const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
     this.pauses.check(name, call.path);
     this.begin(name, ended);
-    const answer = await this.client.call({ ...call, tokens: this.tokensOf(owner) });
-    this.pauses.note(name, call.path, answer.errcode ?? 0);
-    return answer;
+    const { authorizerAppId = '' } = owner;
+    const componentAppId = await this.platformOf(owner);
+    let errcode: string | undefined = 'unknown';
+    try {
+      const answer = await this.client.call({ ...call, tokens: this.tokensOf(owner) });
+      errcode = String(answer.errcode ?? 0);
+      this.pauses.note(name, call.path, answer.errcode ?? 0);
+      return answer;
+    } catch (error) {
+      // A name that is unknown is the caller's own, and there is no end to those.
+      if (error instanceof HubError) errcode = error.status === 404 ? undefined : error.code;
+      throw error;
+    } finally {
+      const { actor, path } = call;
+      if (errcode !== undefined) {
+        emitTelemetry('gateway.call', { actor, componentAppId, authorizerAppId, path, errcode });
+      }
+    }
+  }
+
+  /** The platform whose call it is. @throws {HubError} for an account that is unknown. */
+  private async platformOf({ authorizerAppId, componentAppId }: GatewayOwner): Promise<string> {
+    if (authorizerAppId === undefined) return componentAppId ?? '';
+    return this.authorizers.platformOf(authorizerAppId, componentAppId || undefined);
   }
 
   private begin(name: string, ended: Promise<void>): void {
@@ -63,7 +85,13 @@ export class GatewayService {
     void ended.then(() => this.underWay.add(name, -1));
   }
 
-  private tokensOf({ authorizerAppId, componentAppId = '' }: GatewayOwner): TokenSupply {
+  /** The owner's calls were given back: this process refuses its paths no longer. */
+  forgetPauses({ authorizerAppId, componentAppId = '' }: GatewayOwner): void {
+    this.pauses.forget(authorizerAppId ?? componentAppId);
+  }
+
+  /** Where the calls of an owner get their token. */
+  tokensOf({ authorizerAppId, componentAppId = '' }: GatewayOwner): TokenSupply {
     if (authorizerAppId === undefined) {
       return {
         current: () => this.components.current(componentAppId),

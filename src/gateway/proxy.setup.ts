@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { PLATFORM_HEADER } from '../auth/access.guard.js';
 import { HubError } from '../common/hub-error.js';
-import type { HubErrorFilter } from '../http/hub-error.filter.js';
+import type { HubErrorFilter, KnownRequest } from '../http/hub-error.filter.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { HUB_MARK } from './gateway.client.js';
 import type { GatewayOwner, GatewayService } from './gateway.service.js';
@@ -79,6 +79,7 @@ async function forward(
 
 /** Who waits, and with what: the parts of a call that come from the request itself. */
 interface CallOfRequest {
+  actor: string;
   method: string;
   headers: FastifyRequest['headers'];
   body: Readable | undefined;
@@ -88,7 +89,7 @@ interface CallOfRequest {
 
 /** Runs a call that ends when its caller goes away. */
 export async function callFor(
-  request: FastifyRequest,
+  request: KnownRequest,
   reply: FastifyReply,
   run: (call: CallOfRequest) => Promise<GatewayAnswer>,
 ): Promise<GatewayAnswer> {
@@ -103,9 +104,9 @@ export async function callFor(
     if (reply.raw.destroyed) end();
     else reply.raw.once('close', end);
   });
-  const { method, headers, body } = request;
+  const { actor = 'admin', method, headers, body } = request;
   const { signal } = gone;
-  return run({ method, headers, body: body as Readable | undefined, signal, ended });
+  return run({ actor, method, headers, body: body as Readable | undefined, signal, ended });
 }
 
 /** Hands on what WeChat answered. */

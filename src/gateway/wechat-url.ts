@@ -104,9 +104,10 @@ const KEPT = new Map<string, string>(
     'cgi-bin/component/api_get_authorizer_info': 'GET /admin/authorizers/:authorizerAppId',
     'cgi-bin/component/api_get_authorizer_list': 'GET /admin/authorizers',
     'cgi-bin/component/api_start_push_ticket': 'POST /admin/tickets/:componentAppId/start-push',
-    'cgi-bin/clear_quota': 'an operator at WeChat’s console',
-    'cgi-bin/clear_quota/v2': 'an operator at WeChat’s console',
-    'cgi-bin/component/clear_quota': 'an operator at WeChat’s console',
+    'cgi-bin/clear_quota': 'POST /admin/authorizers/:componentAppId/:authorizerAppId/clear-quota',
+    'cgi-bin/clear_quota/v2':
+      'POST /admin/authorizers/:componentAppId/:authorizerAppId/clear-quota',
+    'cgi-bin/component/clear_quota': 'POST /admin/components/:componentAppId/clear-quota',
   }),
 );
 

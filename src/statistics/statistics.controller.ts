@@ -1,0 +1,194 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { Scope } from '../auth/scope.js';
+import { Clock } from '../common/clock.js';
+import { DAY_MS, HOUR_MS, isoTime } from '../common/times.js';
+import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
+import { HubError } from '../common/hub-error.js';
+import { timeQuery, timeView } from '../http/list-query.js';
+import { StatisticStore, type Group } from './statistic.store.js';
+
+/** Longest answers in rows or points: a request for more is cut, or refused. */
+const MOST_ROWS = 1000;
+const MOST_POINTS = 20_000;
+/** Longest time for hours, in days. */
+const DAYS_OF_HOURS = 31;
+
+const name = z.string().min(1).max(128).optional();
+const KINDS = ['call', 'push', 'delivery', 'refresh'] as const;
+const USAGE_GROUPS = ['actor', 'component', 'account', 'path', 'errcode', 'hour', 'day'] as const;
+const COLUMN_OF: Record<(typeof USAGE_GROUPS)[number], Group> = {
+  actor: 'actor',
+  component: 'componentAppId',
+  account: 'authorizerAppId',
+  path: 'path',
+  errcode: 'outcome',
+  hour: 'hour',
+  day: 'day',
+};
+
+const usageQuery = z.object({
+  actor: name.describe('`admin`, or `key:` and the id of an API key'),
+  component: name,
+  account: name,
+  path: name.describe('Without a slash in front'),
+  errcode: name,
+  from: timeQuery.optional().describe('30 days ago where it is left out'),
+  to: timeQuery.optional(),
+  group: z
+    .string()
+    .default('path')
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(USAGE_GROUPS)).max(USAGE_GROUPS.length))
+    .describe(`Separated by commas: ${USAGE_GROUPS.join(', ')}. A day begins at midnight in China`),
+  limit: z.coerce.number().int().min(1).max(MOST_ROWS).default(100),
+});
+const usageView = z.object({
+  from: timeView,
+  to: timeView,
+  rows: z.array(
+    z.object({
+      actor: z.string().optional(),
+      componentAppId: z.string().optional(),
+      authorizerAppId: z.string().optional().describe('Empty for calls of the platform itself'),
+      path: z.string().optional().describe('`other`: more than 200 paths were called in an hour'),
+      errcode: z.string().optional().describe("WeChat's, 0 for none; or the hub's code"),
+      hour: timeView.optional(),
+      day: timeView.optional(),
+      calls: z.int(),
+    }),
+  ),
+});
+
+const statisticsQuery = z.object({
+  kind: z.enum(KINDS).optional(),
+  component: name,
+  bucket: z.enum(['hour', 'day']).default('hour'),
+  from: timeQuery.optional().describe('A day ago for hours, 30 days for days'),
+  to: timeQuery.optional(),
+});
+const statisticsView = z.object({
+  from: timeView,
+  to: timeView,
+  series: z.array(
+    z.object({
+      kind: z.enum(KINDS),
+      outcome: z.string().describe("WeChat's errcode, or a word"),
+      points: z
+        .array(z.object({ at: timeView, count: z.int() }))
+        .describe('By time; without those of count 0'),
+    }),
+  ),
+});
+
+const FROM = '2026-11-22T08:00:00.000Z';
+const TO = '2026-11-23T08:00:00.000Z';
+
+/** `/admin/usage`, `/admin/statistics`: what was called, and how much happened. */
+@ApiTags('statistics')
+@ApiBearer()
+@Controller('admin')
+export class StatisticsController {
+  constructor(
+    private readonly store: StatisticStore,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get('usage')
+  @Scope('admin:read')
+  @ApiOperation({
+    summary: 'Calls by the proxy, added up by what is asked for, the most first',
+    description:
+      'Counted by the hour, and stored once a minute. Kept for STATISTICS_RETENTION_DAYS.',
+  })
+  @ApiJson(usageView, { from: FROM, to: TO, rows: [{ path: 'wxa/getwxacode', calls: 42 }] })
+  async usage(
+    @Query({ schema: usageQuery }) query: z.output<typeof usageQuery>,
+  ): Promise<z.infer<typeof usageView>> {
+    const { from, to } = this.range(query, 30 * DAY_MS);
+    const { component, account, errcode, actor, path, limit } = query;
+    const sums = await this.store.sums({
+      kind: 'call',
+      actor,
+      componentAppId: component,
+      authorizerAppId: account,
+      path: path?.toLowerCase(),
+      outcome: errcode,
+      from,
+      to,
+      groups: [...new Set(query.group)].map((group) => COLUMN_OF[group]),
+      limit,
+    });
+    const rows = sums.map(({ count, hour, day, outcome, ...rest }) => ({
+      ...rest,
+      ...(outcome !== undefined && { errcode: outcome }),
+      ...(hour !== undefined && { hour: isoTime(hour) }),
+      ...(day !== undefined && { day: isoTime(day) }),
+      calls: count,
+    }));
+    return { from: isoTime(from), to: isoTime(to), rows };
+  }
+
+  @Get('statistics')
+  @Scope('admin:read')
+  @ApiOperation({
+    summary: 'Calls, pushes, deliveries and refreshes by the hour or the day, for charts',
+    description:
+      'Calls are those by the proxy; deliveries are attempts. A day begins at midnight in China.',
+  })
+  @ApiHubError(400, 'range_too_long', `Hours are shown for ${DAYS_OF_HOURS} days at the most`)
+  @ApiJson(statisticsView, {
+    from: FROM,
+    to: TO,
+    series: [{ kind: 'push', outcome: 'success', points: [{ at: FROM, count: 42 }] }],
+  })
+  async statistics(
+    @Query({ schema: statisticsQuery }) query: z.output<typeof statisticsQuery>,
+  ): Promise<z.infer<typeof statisticsView>> {
+    const { kind, component, bucket } = query;
+    const { from, to } = this.range(query, bucket === 'hour' ? DAY_MS : 30 * DAY_MS);
+    if (bucket === 'hour' && to - from > DAYS_OF_HOURS * DAY_MS) {
+      throw new HubError('range_too_long', 'Ask for a shorter time, or for bucket=day', {
+        status: 400,
+      });
+    }
+    const sums = await this.store.sums({
+      kind,
+      componentAppId: component,
+      from,
+      to,
+      groups: ['kind', 'outcome', bucket],
+      limit: MOST_POINTS,
+    });
+    const points = sums
+      .map((sum) => ({ ...sum, at: sum[bucket] ?? 0 }))
+      .toSorted((a, b) => a.at - b.at);
+    const series = new Map<string, typeof points>();
+    for (const point of points) {
+      const title = `${point.kind} ${point.outcome}`;
+      const found = series.get(title);
+      if (found) found.push(point);
+      else series.set(title, [point]);
+    }
+    return {
+      from: isoTime(from),
+      to: isoTime(to),
+      series: [...series.values()].map((all) => ({
+        kind: all[0]?.kind as (typeof KINDS)[number],
+        outcome: all[0]?.outcome ?? '',
+        points: all.map(({ at, count }) => ({ at: isoTime(at), count })),
+      })),
+    };
+  }
+
+  /** The hours that are asked for; the one of `from` is whole. */
+  private range(
+    asked: { from?: string; to?: string },
+    usual: number,
+  ): { from: number; to: number } {
+    const to = asked.to === undefined ? this.clock.now() : Date.parse(asked.to);
+    const from = asked.from === undefined ? to - usual : Date.parse(asked.from);
+    return { from: from - (from % HOUR_MS), to };
+  }
+}

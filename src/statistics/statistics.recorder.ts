@@ -1,0 +1,85 @@
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Cron, CronExpression, Interval } from '@nestjs/schedule';
+import { Background } from '../common/background.js';
+import { Clock } from '../common/clock.js';
+import { onTelemetry } from '../common/telemetry.js';
+import { DAY_MS, MINUTE_MS } from '../common/times.js';
+import { TrustedTime } from '../common/trusted-time.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { HourlyCounts, type Counted } from './hourly-counts.js';
+import { StatisticStore } from './statistic.store.js';
+
+/**
+ * Counts what features report, and adds it to the table once a minute and at a stop: a host that
+ * is killed loses a minute.
+ */
+@Injectable()
+export class StatisticsRecorder implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(StatisticsRecorder.name);
+  private readonly counts = new HourlyCounts();
+  private readonly stopListening: (() => void)[];
+
+  constructor(
+    private readonly store: StatisticStore,
+    private readonly clock: Clock,
+    private readonly time: TrustedTime,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+    private readonly background: Background,
+  ) {
+    this.stopListening = [
+      onTelemetry('gateway.call', ({ errcode, ...call }) =>
+        this.count({ ...call, kind: 'call', outcome: errcode }),
+      ),
+      onTelemetry('callback.push', ({ componentAppId, infoType, outcome }) =>
+        this.count({ kind: 'push', componentAppId, path: infoType, outcome }),
+      ),
+      onTelemetry('delivery.attempt', ({ subscriptionId, outcome }) =>
+        this.count({ kind: 'delivery', path: subscriptionId, outcome }),
+      ),
+      onTelemetry('token.exchange', ({ kind, key, outcome }) => {
+        const [componentAppId = ''] = key.split('/');
+        this.count({ kind: 'refresh', componentAppId, path: kind, outcome });
+      }),
+    ];
+  }
+
+  @Interval('statistics', MINUTE_MS)
+  flush(): Promise<void> {
+    const failure = 'Counts could not be stored; tried again in a minute';
+    return this.background.tick('statistics', failure, () => this.write());
+  }
+
+  @Cron(CronExpression.EVERY_HOUR, { name: 'statistics-retention', waitForCompletion: true })
+  sweep(): Promise<void> {
+    const failure = 'Old counts could not be removed; tried again in an hour';
+    return this.background.tick('statistics-retention', failure, async () => {
+      await this.store.remove(
+        this.time.nowForTask() - this.config.statisticsRetentionDays * DAY_MS,
+      );
+    });
+  }
+
+  /** Requests have their answers by now, and the database is still open. */
+  async beforeApplicationShutdown(): Promise<void> {
+    for (const stop of this.stopListening) stop();
+    await this.write().catch((error: unknown) => {
+      this.logger.warn('Counts of the last minute could not be stored', error);
+    });
+  }
+
+  private count(counted: Partial<Counted> & Pick<Counted, 'kind' | 'path' | 'outcome'>): void {
+    const all = { actor: '', componentAppId: '', authorizerAppId: '', ...counted };
+    this.counts.add(all, this.clock.now());
+  }
+
+  private async write(): Promise<void> {
+    const taken = this.counts.take();
+    if (taken.length === 0) return;
+    try {
+      await this.store.add(taken);
+    } catch (error) {
+      this.counts.giveBack(taken);
+      throw error;
+    }
+  }
+}
