@@ -14,6 +14,8 @@ import { drainConnectionsOnClose } from './http/drain-connections.js';
 import { tooLarge } from './gateway/gateway.client.js';
 import { GatewayService } from './gateway/gateway.service.js';
 import { useProxy } from './gateway/proxy.setup.js';
+import { WxService } from './gateway/wx.service.js';
+import { useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
@@ -131,6 +133,7 @@ export function configureApp(
   useBodyParsers(fastify);
   guardPages(fastify);
   useProxy(fastify, app.get(GatewayService), filter);
+  useWx(fastify, app.get(WxService), filter);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(filter);
   useApiDocs(app, fastify);

@@ -10,6 +10,7 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HubError } from '../common/hub-error.js';
+import { ProxyError } from '../common/proxy-agent.js';
 import type { Secret } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -294,7 +295,8 @@ function withoutToken(body: Buffer, token: Secret): Buffer {
   return body.includes(text) ? Buffer.from(body.toString('utf8').replaceAll(text, '***')) : body;
 }
 
-function isTokenRefusal(errcode: number | undefined): boolean {
+/** Whether WeChat refuses the token (40001, 40014, 42001). */
+export function isTokenRefusal(errcode: number | undefined): boolean {
   return errcode !== undefined && errcode > 0 && kindOfErrcode(errcode) === 'token';
 }
 
@@ -322,7 +324,16 @@ function failure(error: unknown, late: boolean): unknown {
   if (name === 'AbortError') return clientGone(error);
   return new HubError('wechat_unreachable', `WeChat cannot be called: ${code ?? 'no connection'}`, {
     status: 502,
+    cause: error,
   });
+}
+
+/** Whether WeChat may have got, and done, what then failed: a request of which no answer came. */
+export function mayHaveArrived({ code, cause }: HubError): boolean {
+  if (code === 'wechat_timeout') return true;
+  const { syscall = '' } = (cause ?? {}) as NodeJS.ErrnoException;
+  const neverSent = cause instanceof ProxyError || /^(?:connect|getaddrinfo|query)/.test(syscall);
+  return code === 'wechat_unreachable' && !neverSent;
 }
 
 function clientGone(cause: unknown): HubError {

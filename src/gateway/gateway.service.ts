@@ -35,6 +35,7 @@ export class GatewayService {
   /**
    * Makes a call with the owner's token; the call counts as under way until `ended`.
    * @param ended resolves when the caller has its answer, or is gone.
+   * @param tokens another supply than the owner's: of a user's token.
    * @throws {HubError} 429 `wechat_quota_spent`, 503 `too_many_calls`; see also
    * {@link GatewayClient.call} and the services of tokens.
    */
@@ -42,11 +43,12 @@ export class GatewayService {
     owner: GatewayOwner,
     call: Omit<GatewayCall, 'tokens'>,
     ended: Promise<void>,
+    tokens = this.tokensOf(owner),
   ): Promise<GatewayAnswer> {
     const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
     this.pauses.check(name, call.path);
     this.begin(name, ended);
-    const answer = await this.client.call({ ...call, tokens: this.tokensOf(owner) });
+    const answer = await this.client.call({ ...call, tokens });
     this.pauses.note(name, call.path, answer.errcode ?? 0);
     return answer;
   }
