@@ -1,12 +1,17 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { AccessGuard } from '../auth/access.guard.js';
 import { isAmong, type ApiKey, type Wish } from '../auth/api-key.js';
-import { AuthorizerUnknownError } from '../authorizer/authorizer.js';
+import type { ScopeName } from '../auth/scope.js';
+import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
+import { AuthorizerUnknownError, type AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
+import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { SecretBox } from '../secrets/secret-box.js';
+import type { ServableState } from '../token-engine/token-state.js';
+import { secondsLeft } from '../token/token.views.js';
 import {
   openStandIn,
   sealStandIn,
@@ -15,6 +20,7 @@ import {
   type StandIn,
   type StandInKind,
 } from './stand-in.js';
+import type { WxCall } from './wx-call.js';
 import { wxRefusal } from './wx-errors.js';
 
 /** Who calls the drop-in address, and on whose behalf. */
@@ -33,6 +39,8 @@ const LIVES: Partial<Record<StandInKind, number>> = {
   user: STAND_IN_SECONDS,
   user_refresh: USER_REFRESH_SECONDS,
 };
+/** Left of a real token that is shown, in seconds, unless there is no better one. */
+const SHORTEST_REAL_SECONDS = 1800;
 /** What a key is refused for as a whole: the stand-ins given for it end with it. */
 const ENDED = ['unauthorized', 'key_revoked', 'key_expired'];
 
@@ -45,8 +53,10 @@ export class WxAccessService {
   constructor(
     private readonly guard: AccessGuard,
     private readonly accounts: AuthorizerStore,
+    private readonly authorizers: AuthorizerTokenService,
     private readonly box: SecretBox,
     private readonly clock: Clock,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
   /**
@@ -97,6 +107,31 @@ export class WxAccessService {
     return { caller: { key, mark, componentAppId, authorizerAppId }, standIn };
   }
 
+  /**
+   * {@link ofStandIn} for a path of the platform's.
+   * @throws {HubError} 400 `component_token_needed` for another kind of token
+   */
+  async ofComponent({ query, address, url }: WxCall): Promise<{ caller: WxCaller }> {
+    const { caller, standIn } = await this.ofStandIn(query.token?.value, address, url.path);
+    if (standIn.kind === 'component') return { caller };
+    throw wxRefusal('component_token_needed', 'must use component token for component api');
+  }
+
+  /**
+   * An account's token as it is shown: a stand-in, or by GATEWAY_TOKENS=real itself, with what is left
+   * of its life in seconds.
+   * @throws {HubError} where there is no token now.
+   */
+  async accountToken(caller: Required<WxCaller>): Promise<{ token: string; expires_in: number }> {
+    const { componentAppId, authorizerAppId } = caller;
+    const state = await this.authorizers.current(authorizerAppId, componentAppId);
+    if (this.config.gateway.tokens === 'standin') {
+      return { token: this.give('account', caller), expires_in: STAND_IN_SECONDS };
+    }
+    const shown = await this.longEnough(caller, state);
+    return { token: shown.token.reveal(), expires_in: secondsLeft(shown, this.clock.now()) };
+  }
+
   /** A token to show to the caller. @param token WeChat's own, where the hub keeps none. */
   give(kind: StandInKind, caller: WxCaller, token?: Secret): string {
     const { key, mark, componentAppId, authorizerAppId } = caller;
@@ -120,7 +155,22 @@ export class WxAccessService {
     wish: Omit<Wish, 'scopes'>,
   ): Promise<{ key: ApiKey; mark: string }> {
     if (secret === '') throw wxRefusal('secret_missing', 'appsecret missing: send an API key');
-    return this.guard.checkSecret(secret, { address, wish: { scopes: ['proxy'], ...wish } });
+    const scopes = this.scopesFor(wish);
+    return this.guard.checkSecret(secret, { address, wish: { scopes, ...wish } });
+  }
+
+  /** Near its end a token is replaced first: SDKs take up to 25 minutes off its life. */
+  private async longEnough(id: AuthorizerId, state: ServableState): Promise<ServableState> {
+    if (secondsLeft(state, this.clock.now()) >= SHORTEST_REAL_SECONDS) return state;
+    return this.authorizers.refreshNow(id).catch(() => state);
+  }
+
+  /** A real token is one that the key could read by itself. */
+  private scopesFor({ authorizerAppId, path }: Omit<Wish, 'scopes'>): ScopeName[] {
+    const isReal = this.config.gateway.tokens === 'real';
+    return isReal && authorizerAppId !== undefined && path === undefined
+      ? ['token:read']
+      : ['proxy'];
   }
 
   private async platformOf(appid: string, key: ApiKey): Promise<string> {

@@ -19,6 +19,7 @@ const ERRCODES: Record<string, number> = {
   stand_in_dead: 40001,
   stand_in_expired: 42001,
   missing_scope: 48001,
+  component_token_needed: 61014,
   kept_by_hub: 48001,
   not_allowed: 48001,
   account_not_allowed: 61003,

@@ -1,33 +1,21 @@
-import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
-import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
 import { HubError } from '../common/hub-error.js';
-import { isTokenRefusal, type GatewayAnswer, type GatewayCall } from './gateway.client.js';
+import type { GatewayAnswer } from './gateway.client.js';
 import { GatewayService } from './gateway.service.js';
-import { STAND_IN_SECONDS, type StandIn } from './stand-in.js';
-import { readTokenQuery, refuseKept, type TokenQuery, type WechatUrl } from './wechat-url.js';
-import { WxAccessService } from './wx-access.service.js';
+import type { StandIn } from './stand-in.js';
+import { readTokenQuery, refuseKept, type WechatUrl } from './wechat-url.js';
+import { requireAccount, WxAccessService, type WxCaller } from './wx-access.service.js';
+import {
+  bodyOf,
+  bytesOf,
+  readBody,
+  textOf,
+  withoutTokenRefusal,
+  type WxAnswer,
+  type WxCall,
+} from './wx-call.js';
+import { WxPlatformService } from './wx-platform.service.js';
 import { wxRefusal } from './wx-errors.js';
-
-/** Longest body that the hub reads itself, in bytes. */
-const READ_BYTES = 64 * 1024;
-
-/** A request to the drop-in address, as far as its head says. */
-export interface WxRequest extends Pick<GatewayCall, 'method' | 'headers' | 'signal'> {
-  url: WechatUrl;
-  /** The sender's. */
-  address: string;
-  body: Readable | undefined;
-  ended: Promise<void>;
-}
-
-/** A request with its query taken apart. */
-interface WxCall extends WxRequest {
-  query: TokenQuery;
-}
-
-/** JSON of the hub's own, or what WeChat answered. */
-export type WxAnswer = { json: object } | GatewayAnswer;
 
 type Route = (call: WxCall) => Promise<WxAnswer>;
 
@@ -41,16 +29,22 @@ export class WxService {
   private readonly routes: Record<string, Route> = {
     'cgi-bin/token': (call) => this.accountToken(call, call.query.fields),
     'cgi-bin/stable_token': async (call) => this.accountToken(call, await readBody(call)),
+    'cgi-bin/component/api_component_token': (call) => this.platforms.componentToken(call),
+    'cgi-bin/component/api_start_push_ticket': (call) => this.platforms.startPushTicket(call),
+    'cgi-bin/component/api_query_auth': (call) => this.platforms.queryAuth(call),
+    'cgi-bin/component/api_authorizer_token': (call) => this.platforms.authorizerToken(call),
+    'cgi-bin/component/api_get_authorizer_info': (call) => this.platforms.authorizerInfo(call),
+    'cgi-bin/component/api_get_authorizer_list': (call) => this.platforms.authorizerList(call),
   };
 
   constructor(
     private readonly access: WxAccessService,
+    private readonly platforms: WxPlatformService,
     private readonly gateway: GatewayService,
-    private readonly authorizers: AuthorizerTokenService,
   ) {}
 
   /** @throws {HubError} */
-  answer(request: WxRequest): Promise<WxAnswer> {
+  answer(request: Omit<WxCall, 'query'>): Promise<WxAnswer> {
     const call = { ...request, query: readTokenQuery(request.url.query) };
     const route = this.routes[request.url.path.toLowerCase()];
     if (route) return route(call);
@@ -61,8 +55,9 @@ export class WxService {
   /** Any other call: the stand-in is replaced, the rest goes on as it came. */
   private async forward(call: WxCall): Promise<GatewayAnswer> {
     const { query, url, address } = call;
-    const { standIn } = await this.access.ofStandIn(query.token?.value, address, url.path);
-    return this.call(call, standIn, { ...url, query: query.rest });
+    const { standIn, caller } = await this.access.ofStandIn(query.token?.value, address, url.path);
+    const checked = standIn.kind === 'component' ? await withinAccounts(call, caller) : call;
+    return this.call(checked, standIn, { ...url, query: query.rest });
   }
 
   /** Calls WeChat with what a stand-in stands for. */
@@ -91,46 +86,27 @@ export class WxService {
     { appid, secret }: Record<string, unknown>,
   ): Promise<WxAnswer> {
     const caller = await this.access.ofAccount(textOf(appid), textOf(secret), address);
-    await this.authorizers.current(caller.authorizerAppId, caller.componentAppId);
-    const access_token = this.access.give('account', caller);
-    return { json: { access_token, expires_in: STAND_IN_SECONDS } };
+    const { token, expires_in } = await this.access.accountToken(caller);
+    return { json: { access_token: token, expires_in } };
   }
 }
 
 /**
- * WeChat's word about a token is for the hub: an SDK that hears it fetches the same again. It goes on
- * where another try helps: the token was replaced, and the body is gone.
+ * A call with a platform's token by a key that is limited to accounts: it names one of them, in its
+ * body or its query.
+ * @throws {HubError} 403 `not_allowed`, `account_not_allowed`
  */
-function withoutTokenRefusal(answer: GatewayAnswer): GatewayAnswer {
-  const { errcode, attempts, refreshed, body } = answer;
-  if (!isTokenRefusal(errcode) || (refreshed && attempts === 1)) return answer;
-  if (!Buffer.isBuffer(body)) body.destroy();
-  throw new HubError('token_refused', 'system error: WeChat refuses the tokens that it gives', {
-    status: 503,
-    details: { errcode },
-  });
-}
-
-/** A body as JSON, whatever its type says. @throws {HubError} 413 `body_too_large`, 400 `bad_json` */
-async function readBody({ body }: WxCall): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    length += (chunk as Buffer).length;
-    if (length > READ_BYTES) throw wxRefusal('body_too_large', 'content size out of limit', 413);
-    chunks.push(chunk as Buffer);
+async function withinAccounts(call: WxCall, caller: WxCaller): Promise<WxCall> {
+  if (caller.key.authorizerAppIds === null) return call;
+  const bytes = await bytesOf(call);
+  const named = await readBody({ body: bodyOf(bytes) });
+  const appid = textOf(named.authorizer_appid) || (call.query.fields.appid ?? '');
+  if (appid === '') {
+    throw new HubError('not_allowed', 'api unauthorized: the API key is limited to accounts', {
+      status: 403,
+      details: { missing: 'path' },
+    });
   }
-  const text = Buffer.concat(chunks).toString('utf8');
-  if (text.trim() === '') return {};
-  try {
-    const value = JSON.parse(text) as unknown;
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Refused below.
-  }
-  throw wxRefusal('bad_json', 'data format error');
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  requireAccount(caller, appid);
+  return { ...call, body: call.body && bodyOf(bytes) };
 }
