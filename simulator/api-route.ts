@@ -6,6 +6,7 @@ import type { FakeComponent } from './fake-component.js';
 import type { Pusher } from './pusher.js';
 import type { TokenBook } from './token-book.js';
 import type { MediaBook } from './media-book.js';
+import type { WebBook } from './web-book.js';
 import { WechatError } from './wechat-error.js';
 
 /** One call to api.weixin.qq.com, body read. */
@@ -41,6 +42,7 @@ export interface SimulatorContext {
   readonly authorizers: AuthorizerBook;
   readonly customMessages: CustomMessageLog;
   readonly media: MediaBook;
+  readonly web: WebBook;
 }
 
 /**

@@ -17,6 +17,8 @@ import type { ComponentChange, ComponentOptions } from './fake-component.js';
 import { FaultPlan, type FaultSpec } from './fault-plan.js';
 import { MediaBook } from './media-book.js';
 import { mediaRoutes } from './media.routes.js';
+import { WebBook } from './web-book.js';
+import { webRoutes } from './web.routes.js';
 import { Messages } from './messages.js';
 import { PageServer } from './page-server.js';
 import {
@@ -71,6 +73,7 @@ const API_ROUTES = [
   ...authorizerOptionRoutes,
   ...customMessageRoutes,
   ...mediaRoutes,
+  ...webRoutes,
 ];
 
 /**
@@ -85,6 +88,8 @@ export class WechatSimulator {
   readonly messages: Messages;
   /** What was sent with authorizer tokens. */
   readonly customMessages = new CustomMessageLog();
+  /** Pages and mini programs of the accounts: their users' codes. */
+  readonly web: WebBook;
   private readonly context: SimulatorContext;
   private readonly calls = new CallLog();
   private readonly faults: FaultPlan;
@@ -94,6 +99,7 @@ export class WechatSimulator {
   private constructor(private readonly options: SimulatorOptions) {
     const { now = Date.now, rng = Math.random, pushTimeoutMs = DEFAULT_PUSH_TIMEOUT_MS } = options;
     const pusher = new Pusher(now, pushTimeoutMs);
+    this.web = new WebBook(now);
     this.context = {
       now,
       pusher,
@@ -102,6 +108,7 @@ export class WechatSimulator {
       authorizers: new AuthorizerBook(now),
       customMessages: this.customMessages,
       media: new MediaBook(),
+      web: this.web,
     };
     this.accounts = new Accounts(this.context);
     this.messages = new Messages(this.context);

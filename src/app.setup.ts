@@ -15,7 +15,7 @@ import { tooLarge } from './gateway/gateway.client.js';
 import { GatewayService } from './gateway/gateway.service.js';
 import { useProxy } from './gateway/proxy.setup.js';
 import { WxService } from './gateway/wx.service.js';
-import { useWx } from './gateway/wx.setup.js';
+import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
@@ -60,18 +60,26 @@ const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
 /**
  * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
  * @param trustedProxies addresses and CIDRs whose `X-Forwarded-For` is believed.
+ * @param gatewayHosts names under which the hub is nothing but the drop-in address.
  */
-export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
+export function createAdapter(
+  trustedProxies: string[] = [],
+  gatewayHosts: string[] = [],
+): FastifyAdapter {
   const trustProxy = proxyAddr.compile(trustedProxies);
   const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy,
-    serverFactory: (handler: RequestListener) =>
-      gate.createServer((request, response) => {
+    serverFactory: (handler: RequestListener) => {
+      const server = gate.createServer((request, response) => {
         tidyForwardedFor(request.headers);
         handler(request, response);
-      }),
+      });
+      // Before the gate, which counts by kinds of paths.
+      server.prependListener('request', (request) => leadToWx(request, gatewayHosts));
+      return server;
+    },
     routerOptions: {
       // Typed by hand into WeChat's console. Appids, being parameters, keep their case.
       caseSensitive: false,

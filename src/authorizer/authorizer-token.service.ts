@@ -98,6 +98,11 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return this.engine.invalidate(await this.resolve(authorizerAppId, componentAppId), token);
   }
 
+  /** The one authorization that the caller means. @throws {HubError} as {@link current} */
+  async idOf(authorizerAppId: string, componentAppId?: string): Promise<AuthorizerId> {
+    return authorizerOfKey(await this.resolve(authorizerAppId, componentAppId));
+  }
+
   /** Refreshes now. @throws {HubError} */
   refreshNow(id: AuthorizerId): Promise<ServableState> {
     return this.engine.refreshNow(authorizerKey(id));

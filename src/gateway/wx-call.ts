@@ -20,8 +20,8 @@ export interface WxCall extends Pick<GatewayCall, 'method' | 'headers' | 'signal
   ended: Promise<void>;
 }
 
-/** JSON of the hub's own, or what WeChat answered. */
-export type WxAnswer = { json: object } | GatewayAnswer;
+/** JSON of the hub's own, a page that a browser is sent to, or what WeChat answered. */
+export type WxAnswer = { json: object } | { location: string } | GatewayAnswer;
 
 /** A body as bytes, for those who look into it and hand it on. @throws {HubError} 413 `body_too_large` */
 export async function bytesOf({ body }: Pick<WxCall, 'body'>): Promise<Buffer> {

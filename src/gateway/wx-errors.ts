@@ -30,6 +30,8 @@ const ERRCODES: Record<string, number> = {
   authorization_code_refused: 61010,
   rate_limited: 45011,
   too_many_attempts: 45011,
+  user_refresh_token_forged: 40030,
+  bad_type: 40097,
   bad_wechat_path: 40066,
   body_too_large: 45002,
 };

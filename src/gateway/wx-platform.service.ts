@@ -68,7 +68,7 @@ export class WxPlatformService {
     const row = await this.accounts.find(id);
     const funcInfo = JSON.parse(row?.funcInfo ?? '[]') as number[];
     // An account without API rights has no tokens.
-    const tokens = row?.refreshToken != null && (await this.tokensOf(caller, id.authorizerAppId));
+    const tokens = row?.refreshToken && (await this.tokensOf(caller, id.authorizerAppId));
     return {
       json: {
         authorization_info: {

@@ -15,7 +15,11 @@ import {
   type WxCall,
 } from './wx-call.js';
 import { WxPlatformService } from './wx-platform.service.js';
+import { WxWebService } from './wx-web.service.js';
 import { wxRefusal } from './wx-errors.js';
+
+/** Paths that want a user's token, and no other path does. */
+const OF_USER = /^sns\/(?:userinfo|auth)$/i;
 
 type Route = (call: WxCall) => Promise<WxAnswer>;
 
@@ -29,6 +33,13 @@ export class WxService {
   private readonly routes: Record<string, Route> = {
     'cgi-bin/token': (call) => this.accountToken(call, call.query.fields),
     'cgi-bin/stable_token': async (call) => this.accountToken(call, await readBody(call)),
+    'cgi-bin/ticket/getticket': (call) => this.web.ticket(call),
+    'sns/jscode2session': (call) => this.web.session(call),
+    'sns/oauth2/access_token': (call) => this.web.userTokens(call),
+    'sns/oauth2/component/access_token': (call) => this.web.userTokens(call),
+    'sns/oauth2/refresh_token': (call) => this.web.refreshedUserTokens(call),
+    'sns/oauth2/component/refresh_token': (call) => this.web.refreshedUserTokens(call),
+    'connect/oauth2/authorize': (call) => this.web.consentPage(call),
     'cgi-bin/component/api_component_token': (call) => this.platforms.componentToken(call),
     'cgi-bin/component/api_start_push_ticket': (call) => this.platforms.startPushTicket(call),
     'cgi-bin/component/api_query_auth': (call) => this.platforms.queryAuth(call),
@@ -40,6 +51,7 @@ export class WxService {
   constructor(
     private readonly access: WxAccessService,
     private readonly platforms: WxPlatformService,
+    private readonly web: WxWebService,
     private readonly gateway: GatewayService,
   ) {}
 
@@ -56,6 +68,9 @@ export class WxService {
   private async forward(call: WxCall): Promise<GatewayAnswer> {
     const { query, url, address } = call;
     const { standIn, caller } = await this.access.ofStandIn(query.token?.value, address, url.path);
+    if ((standIn.kind === 'user') !== OF_USER.test(url.path)) {
+      throw wxRefusal('stand_in_forged', 'invalid credential, the token is of another kind', 401);
+    }
     const checked = standIn.kind === 'component' ? await withinAccounts(call, caller) : call;
     return this.call(checked, standIn, { ...url, query: query.rest });
   }

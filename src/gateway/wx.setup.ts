@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { HubErrorFilter } from '../http/hub-error.filter.js';
 import {
@@ -42,6 +43,12 @@ export function useWx(fastify: FastifyInstance, wx: WxService, filter: HubErrorF
   });
 }
 
+/** Under these names every path is one below `/wx`, so that nothing else of the hub is reachable. */
+export function leadToWx(request: IncomingMessage, hosts: string[]): void {
+  const [name = ''] = (request.headers.host ?? '').toLowerCase().split(':', 1);
+  if (hosts.includes(name)) request.url = `/wx${request.url ?? '/'}`;
+}
+
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -53,6 +60,7 @@ async function answer(
   const given = await callFor(request, reply, (call) =>
     wx.answer({ ...call, url, address: request.ip }),
   );
+  if ('location' in given) return reply.redirect(given.location, 302);
   return 'json' in given ? sendJson(reply, given.json) : sendAnswer(reply, given);
 }
 

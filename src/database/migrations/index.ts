@@ -8,6 +8,7 @@ import { AddSplitText1764140000000 } from './1764140000000-add-split-text.js';
 import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
 import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 import { CreateApiKeys1764170000000 } from './1764170000000-create-api-keys.js';
+import { CreateJsTickets1764190000000 } from './1764190000000-create-js-tickets.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   AddLastUses1764150000000,
   BindAuthorizationResults1764160000000,
   CreateApiKeys1764170000000,
+  CreateJsTickets1764190000000,
 ];
