@@ -9,13 +9,14 @@ import { cleanUp } from './lib/processes.mjs';
 import { keep } from './lib/results.mjs';
 import { measureAnswers } from './parts/answers.mjs';
 import { measureLossless } from './parts/lossless.mjs';
-import { measureMessages, measurePushes, measureReads } from './parts/receive.mjs';
+import { measureCalls, measureMessages, measurePushes, measureReads } from './parts/receive.mjs';
 import { measureRefreshes } from './parts/refreshes.mjs';
 import { measureTicks } from './parts/ticks.mjs';
 
 const PEERS = { pushes: measurePushes, reads: measureReads, messages: measureMessages };
 const PARTS = {
   ...PEERS,
+  calls: measureCalls,
   answers: measureAnswers,
   lossless: measureLossless,
   refreshes: measureRefreshes,

@@ -3,7 +3,7 @@
 # .env; those that need not be WeChat's are made where there is none. A file that is there stays as
 # it is, so this can be run again.
 #
-# The files can be read by every user inside a container, and outside by nobody who can not enter
+# The files can be read by every user inside a container, and outside by nobody who cannot enter
 # the folder.
 set -eu
 

@@ -13,6 +13,7 @@ import type { OpenEndpoint } from './config/variables.js';
 import { drainConnectionsOnClose } from './http/drain-connections.js';
 import { tooLarge } from './gateway/gateway.client.js';
 import { GatewayService } from './gateway/gateway.service.js';
+import { documentProxy } from './gateway/proxy-docs.js';
 import { useProxy } from './gateway/proxy.setup.js';
 import { WxService } from './gateway/wx.service.js';
 import { leadToWx, useWx } from './gateway/wx.setup.js';
@@ -321,7 +322,10 @@ function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void
     .build();
   // Made once, on the first visit: it costs start-up time that only readers should pay.
   let made: OpenAPIObject | undefined;
-  const make = (): OpenAPIObject => (made ??= SwaggerModule.createDocument(app, document));
+  const make = (): OpenAPIObject => {
+    if (!made) documentProxy((made = SwaggerModule.createDocument(app, document)));
+    return made;
+  };
   SwaggerModule.setup('docs', app, make, { customSiteTitle: 'component-hub', raw: ['yaml'] });
   let bytes: Buffer | undefined;
   fastify.get('/docs-json', (_, reply) => {

@@ -49,7 +49,7 @@ function report(columns: RotatedColumn[], database: string): void {
     logger.log(message, { rewritten, database });
     return;
   }
-  const message = 'Some stored secrets can not be read with MASTER_KEYS and stay as they are';
+  const message = 'Some stored secrets cannot be read with MASTER_KEYS and stay as they are';
   logger.error(message, { unreadable, rewritten, database });
   process.exitCode = 1;
 }

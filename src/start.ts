@@ -38,7 +38,7 @@ async function listen(config: AppConfig): Promise<void> {
 
 /**
  * Ends the process with 0 on SIGTERM or SIGINT, after closing `app` once there is one.
- * @param delayMs for so long, in milliseconds, `app` goes on serving and is not ready any more; a
+ * @param delayMs for so long, in milliseconds, `app` goes on serving and is no longer ready; a
  * second signal ends that.
  */
 function stopOnSignal(delayMs: number): { app?: NestFastifyApplication } {
@@ -72,7 +72,7 @@ function stopOnSignal(delayMs: number): { app?: NestFastifyApplication } {
   return target;
 }
 
-/** Starts the hub of this process; ends the process when it can not start. */
+/** Starts the hub of this process; ends the process when it cannot start. */
 export async function start(): Promise<void> {
   try {
     await listen(loadConfig());

@@ -77,7 +77,7 @@ describe('the folders of src', () => {
 /** What a class is in this code base; a new kind of class is named here. */
 const ROLES = new Set(
   (
-    'attempts client contents controller engine entity filter guard interceptor job lanes log ' +
+    'attempts client controller engine entity filter guard interceptor job lanes log ' +
     'module reader recorder refresher replay results retention service source store ' +
     'worker'
   ).split(' '),
@@ -111,12 +111,61 @@ it('noun.role.ts holds the class NounRole, and an entity its noun', () => {
   expect(wrong).toEqual([]);
 });
 
-it('hub and simulator share no code: an error of one can not hide behind the same of the other', () => {
+it('hub and simulator share no code: an error of one cannot hide behind the same of the other', () => {
   const crossing = [
     ...sources('src').filter((path) => readFileSync(path, 'utf8').includes('/simulator/')),
     ...sources('simulator').filter((path) => readFileSync(path, 'utf8').includes('/src/')),
   ];
   expect(crossing).toEqual([]);
+});
+
+/** Files that use a table beside its one store, and why. */
+const BESIDE_THE_STORE = [
+  // Reading, removing and writing the audit trail are three classes without a common thought.
+  'src/auth/audit.log.ts',
+  'src/auth/audit.retention.ts',
+  // The token engine's store has its own columns of the account's row.
+  'src/authorizer/authorizer-token.service.ts',
+  // Removes what is old in both tables of its folder.
+  'src/authorization/authorization.retention.ts',
+  // Lists, outcomes by the hundred, and whether a subscription is given up.
+  'src/delivery/delivery.log.ts',
+  'src/delivery/delivery.results.ts',
+  'src/delivery/subscription-health.ts',
+  // Which deliveries are due or awaited depends on their subscription; a replay locks it.
+  'src/delivery/delivery.store.ts',
+  'src/delivery/delivery.replay.ts',
+  // Rewrites every encrypted column.
+  'src/secrets/secret-rotation.ts',
+];
+
+/** Files that have SQL on a table, or the class of its rows as more than a type. */
+function usersOf(entityPath: string, all: string[]): string[] {
+  const source = readFileSync(entityPath, 'utf8');
+  const [, table = ''] = /@Entity\('(\w+)'/.exec(source) ?? [];
+  const [, row = ''] = /export class (\w+)/.exec(source) ?? [];
+  const file = entityPath.split('/').at(-1)?.replace('.ts', '.js') ?? '';
+  const statement = new RegExp(`\\b(?:FROM|INTO|UPDATE|JOIN) \`?${table}\\b`);
+  const imported = new RegExp(`import \\{([^}]*)\\} from '[^']*/${file.replaceAll('.', '\\.')}'`);
+  return all.filter((path) => {
+    const text = readFileSync(path, 'utf8');
+    const names = imported.exec(text)?.[1]?.split(',') ?? [];
+    return statement.test(text) || names.some((name) => name.trim() === row);
+  });
+}
+
+it('one table, one store: no other file has its SQL or its rows', () => {
+  const files = sources('src').filter(
+    (path) => !/\/migrations\/|\.(?:entity|module)\.ts$/.test(path),
+  );
+  const entities = sources('src').filter((path) => path.endsWith('.entity.ts'));
+  const shared = entities.flatMap((entity) => {
+    const users = usersOf(entity, files);
+    const stores = users.filter((path) => !BESIDE_THE_STORE.includes(path));
+    return stores.length > 1 ? [`${entity}: ${stores.join(', ')}`] : [];
+  });
+  expect(shared).toEqual([]);
+  expect(entities.length).toBeGreaterThan(10);
 });
 
 /** The files of a folder that a file of it imports, types too. */

@@ -16,9 +16,19 @@ const PER_SECOND = 16_000;
 const FLOOR_GOAL = 0.5;
 const PEER_GOAL = 3;
 const P99_GOAL_MS = 25;
+/** What the proxy may add to a call. */
+const ADDED_GOAL_MS = 2;
 const EVENTS_PATH = `/callback/${COMPONENT.appid}/events`;
 const MESSAGES_PATH = `/callback/${COMPONENT.appid}/messages/wxfedcba9876543210`;
+const CALL_PATH = `/proxy/components/${COMPONENT.appid}/cgi-bin/get_api_domain_ip`;
 const TICKET = 'component_verify_ticket';
+/** What the answers of a kind begin with. */
+const ANSWERS = {
+  push: () => 'success',
+  message: () => 'success',
+  read: (token) => `{"component_access_token":"${token}","expires_in":`,
+  call: () => '{"ip_list":',
+};
 const NEST_WECHAT = 'nest-wechat 0.2.50, in memory';
 
 /** Ticket pushes, beside a server that does the same without a database, and other receivers. */
@@ -47,6 +57,13 @@ export function measureReads(world) {
   return measure(world, { kind: 'read', title, path: TOKEN_PATH, floor, peers: [] });
 }
 
+/** Calls of WeChat by the proxy, beside a server that hands on whatever comes. */
+export function measureCalls(world) {
+  const floor = ['floor: node:http, handed on as it comes', 'floor-pass.mjs'];
+  const title = 'A call of WeChat by the proxy';
+  return measure(world, { kind: 'call', title, path: CALL_PATH, floor, peers: [] });
+}
+
 async function measure({ mysql, quick }, { kind, title, path, floor, peers }) {
   const plan = quick ? QUICK : FULL;
   const load = new Worker('load.mjs');
@@ -55,7 +72,7 @@ async function measure({ mysql, quick }, { kind, title, path, floor, peers }) {
   const [{ token }] = hubs;
   const others = [];
   for (const [name, file] of [floor, ...peers]) {
-    const server = await startServer(file, { TOKEN: token });
+    const server = await startServer(file, { TOKEN: token, WECHAT: await wechat.order('url') });
     const own = file === 'nest-wechat.mjs' ? EVENTS_PATH : path;
     others.push({ name, ...server, token, path: own, answers: 0 });
   }
@@ -71,7 +88,7 @@ async function measure({ mysql, quick }, { kind, title, path, floor, peers }) {
       'turn after a warm-up; figures are medians, a ratio is the median of the ratios within each ' +
       "round. Every answer's status and body are checked. CPU is the server's without its database's.",
     tableOf(rounds, floorRounds, peerRounds),
-    list(hubs.flatMap((hub) => goals(hub.name, rounds.get(hub), floorRounds, peerRounds))),
+    list(hubs.flatMap((hub) => goals(hub.name, rounds.get(hub), floorRounds, peerRounds, kind))),
     list(stored.map((one) => one.text)),
   ];
   return { title, text: text.join('\n\n'), sound: stored.every(({ sound }) => sound) };
@@ -128,8 +145,7 @@ async function measureOne(load, kind, target, ms) {
   await load.order('prepare', { kind, count: Math.ceil((PER_SECOND * ms) / 1000) });
   await delay(REST_MS);
   const { name, server, port, path, token } = target;
-  const expected =
-    kind === 'read' ? `{"component_access_token":"${token}","expires_in":` : 'success';
+  const expected = ANSWERS[kind](token);
   const before = cpuMs(server);
   const result = await load.order('run', { kind, port, path, ms, expected });
   const cpuMicros = ((cpuMs(server) - before) * 1000) / result.answers;
@@ -146,7 +162,7 @@ async function proveStored({ name, hub, database, answers }, kind) {
   );
   await database.drop();
   const noted = `warnings and errors in the log: ${troubles(hub)}`;
-  if (kind === 'read') return { text: `${name}: ${noted}`, sound: true };
+  if (kind === 'read' || kind === 'call') return { text: `${name}: ${noted}`, sound: true };
   // The ticket that the hub was primed with is one more.
   const expected = answers + (kind === 'push' ? 1 : 0);
   const row = rows.find((one) => (kind === 'push' ? one.type === TICKET : one.kind === 'message'));
@@ -179,13 +195,23 @@ function tableOf(rounds, floor, peer) {
   return table([head, ...rows]);
 }
 
-function goals(name, own, floor, peer) {
+function goals(name, own, floor, peer, kind) {
   const toFloor = ratio(own, floor);
   const p99 = medianOf(own, 'p99');
   const lines = [
     goal(`${name}: at least half the floor`, toFloor >= FLOOR_GOAL, times(toFloor)),
     goal(`${name}: p99 under ${P99_GOAL_MS} ms`, p99 < P99_GOAL_MS, `${number(p99)} ms`),
   ];
+  if (kind === 'call') {
+    const added = medianOf(own, 'p50') - medianOf(floor, 'p50');
+    lines.push(
+      goal(
+        `${name}: p50 added under ${ADDED_GOAL_MS} ms`,
+        added < ADDED_GOAL_MS,
+        `${number(added)} ms`,
+      ),
+    );
+  }
   if (!peer) return lines;
   const toPeer = ratio(own, peer);
   const wanted = `${name}: at least ${PEER_GOAL} times nest-wechat`;

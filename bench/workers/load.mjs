@@ -56,8 +56,9 @@ function onTheWire(query, headers, body = '') {
 
 /** Every connection sends its next request when the last one is answered. */
 async function run({ kind, port, path, ms, expected }) {
-  const next = kind === 'read' ? () => READ : () => pool.pop();
-  const start = `${kind === 'read' ? 'GET' : 'POST'} ${path}`;
+  const reads = !MAKERS[kind];
+  const next = reads ? () => READ : () => pool.pop();
+  const start = `${reads ? 'GET' : 'POST'} ${path}`;
   const opening = Array.from({ length: CONNECTIONS }, () => HttpConnection.open(port));
   const connections = await Promise.all(opening);
   const state = { next, start, expected, latencies: [], wrong: 0 };

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
@@ -39,10 +40,10 @@ export interface Asked {
 /** The API keys: made, changed, and checked with each request from copies of a short life. */
 @Injectable()
 export class ApiKeyService {
-  private readonly copies = new LRUCache<string, HeldCopy<ApiKey | undefined>>({ max: HELD });
+  private readonly copies = new LRUCache<string, HeldCopy<ApiKey | undefined>>({ ...atMost(HELD) });
   private readonly lookups = new SingleFlight<ApiKey | undefined>();
   private readonly lookingUp = new Tally();
-  private readonly noted = new LRUCache<string, number>({ max: HELD });
+  private readonly noted = new LRUCache<string, number>({ ...atMost(HELD) });
   private readonly calls: MinuteCount;
 
   constructor(

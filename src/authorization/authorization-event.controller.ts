@@ -2,22 +2,27 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Scope } from '../auth/scope.js';
+import { PushStore } from '../callback/push.store.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
-import { AuthorizationEventLog } from './authorization-event.log.js';
 import {
   authorizationEventExample,
   authorizationEventListView,
   authorizationEventQuery,
+  toAuthorizationEventView,
   type AuthorizationEventQuery,
 } from './authorization-event.views.js';
 import { lastOfFullPage } from '../http/list-query.js';
+import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 
-/** `/admin/authorizations/events`: what WeChat told about a platform's accounts. */
+/** Every authorization event but the tickets. */
+const EVENTS = { kind: 'authorization', exceptInfoType: TICKET_INFO_TYPE } as const;
+
+/** `/admin/authorizations/events`: what WeChat pushed about a platform's accounts. */
 @ApiTags('authorizers')
 @ApiBearer()
 @Controller('admin/authorizations/events')
 export class AuthorizationEventController {
-  constructor(private readonly log: AuthorizationEventLog) {}
+  constructor(private readonly pushes: PushStore) {}
 
   @Get()
   @Scope('admin:read')
@@ -29,8 +34,15 @@ export class AuthorizationEventController {
   async list(
     @Query({ schema: authorizationEventQuery }) query: AuthorizationEventQuery,
   ): Promise<z.infer<typeof authorizationEventListView>> {
-    const events = await this.log.page(query);
-    const last = lastOfFullPage(events, query.limit);
-    return { events, next: last?.id ?? null };
+    const { component: componentAppId, infoType, before, limit } = query;
+    const search = { ...EVENTS, componentAppId, infoType, before };
+    const page = await this.pushes.page(search, limit);
+    const pushes = await this.pushes.read(page.map(({ id }) => id));
+    const events = page.flatMap((listed) => {
+      const push = pushes.get(listed.id);
+      if (push instanceof Error) throw push;
+      return push ? toAuthorizationEventView(listed, push) : [];
+    });
+    return { events, next: lastOfFullPage(page, limit)?.id ?? null };
   }
 }

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import type { Push } from '../callback/push.js';
+import type { ListedPush } from '../callback/push.store.js';
+import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 import { pageQuery } from '../http/list-query.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { withoutEventSecrets } from '../callback/event-secrets.js';
@@ -93,8 +96,6 @@ function oneOrMore<S extends z.ZodType>(entry: S) {
 
 /** Fields that stand on the event itself, not among its own. */
 const ENVELOPE = ['AppId', 'CreateTime', 'InfoType'];
-/** Where the events name the account that they are about. */
-const ACCOUNT_FIELDS = ['AuthorizerAppid', 'appid', 'authorizer_appid', 'verify_appid'];
 
 export const authorizationEventView = z.object({
   id: z.string(),
@@ -123,19 +124,32 @@ export const authorizationEventQuery = z.object({
 });
 export type AuthorizationEventQuery = z.output<typeof authorizationEventQuery>;
 
+export function toAuthorizationEventView(
+  { id, componentAppId, authorizerAppId, infoType, createTime, receivedAt }: ListedPush,
+  { fields }: Push,
+): AuthorizationEventView {
+  return {
+    id,
+    componentAppId,
+    infoType,
+    createTime: isoTimeOfSeconds(createTime),
+    receivedAt: isoTime(receivedAt),
+    authorizerAppId,
+    ...typedFields(infoType, fields),
+  };
+}
+
 /** The fields of an event as numbers and texts, where it has those that the documentation has. */
-export function typedFields(
+function typedFields(
   infoType: string,
   all: XmlFields,
-): Pick<AuthorizationEventView, 'authorizerAppId' | 'typed' | 'fields'> {
+): Pick<AuthorizationEventView, 'typed' | 'fields'> {
   const own = Object.entries(all).filter(([name]) => !ENVELOPE.includes(name));
   const fields = withoutEventSecrets(Object.fromEntries(own));
-  const account = ACCOUNT_FIELDS.map((name) => fields[name]).find((value) => value !== undefined);
   const parsed = Object.hasOwn(SCHEMAS, infoType)
     ? SCHEMAS[infoType]?.safeParse(fields)
     : undefined;
   return {
-    authorizerAppId: typeof account === 'string' && account !== '' ? account : null,
     typed: parsed?.success ?? false,
     fields: parsed?.success ? parsed.data : fields,
   };

@@ -1,12 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { Push } from '../callback/push.js';
 import type { EntityManager } from 'typeorm';
-import {
-  forEachEvent,
-  OnInfoType,
-  type AfterCommit,
-  type AuthorizationEvent,
-} from '../callback/on-info-type.js';
+import { forEachPush, OnInfoType, type AfterCommit } from '../callback/push-handlers.js';
 import { Secret } from '../common/secret.js';
+import { unixSeconds } from '../common/times.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
 import type { AuthorizerId, CodeSource } from '../authorizer/authorizer.js';
@@ -33,22 +30,22 @@ export class AuthorizationEvents {
   ) {}
 
   @OnInfoType('authorized')
-  onAuthorized(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
-    return forEachEvent(events, (event) => this.keepCode(event, manager));
+  onAuthorized(events: Push[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachPush(events, (event) => this.keepCode(event, manager));
   }
 
   /** Sent when the permission sets changed: WeChat has voided the access token. */
   @OnInfoType('updateauthorized')
-  onUpdateAuthorized(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
-    return forEachEvent(events, (event) => this.keepCode(event, manager));
+  onUpdateAuthorized(events: Push[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachPush(events, (event) => this.keepCode(event, manager));
   }
 
   @OnInfoType('unauthorized')
-  onUnauthorized(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
-    return forEachEvent(events, (event) => this.revoke(event, manager));
+  onUnauthorized(events: Push[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachPush(events, (event) => this.revoke(event, manager));
   }
 
-  private async revoke(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
+  private async revoke(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'AuthorizerAppid');
     if (!id) return this.unreadable(event);
     const eventTime = eventTimeOf(event);
@@ -58,14 +55,11 @@ export class AuthorizationEvents {
 
   /** A mini program was registered: it is authorized from the start. */
   @OnInfoType('notify_third_fasteregister')
-  onRegistered(events: AuthorizationEvent[], manager: EntityManager): Promise<AfterCommit> {
-    return forEachEvent(events, (event) => this.keepRegistered(event, manager));
+  onRegistered(events: Push[], manager: EntityManager): Promise<AfterCommit> {
+    return forEachPush(events, (event) => this.keepRegistered(event, manager));
   }
 
-  private async keepRegistered(
-    event: AuthorizationEvent,
-    manager: EntityManager,
-  ): Promise<AfterCommit> {
+  private async keepRegistered(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'appid');
     const code = fieldOf(event, 'auth_code');
     // One that failed has no code; what came is recorded.
@@ -73,14 +67,14 @@ export class AuthorizationEvents {
     return this.keep(id, code, event, manager);
   }
 
-  private async keepCode(event: AuthorizationEvent, manager: EntityManager): Promise<AfterCommit> {
+  private async keepCode(event: Push, manager: EntityManager): Promise<AfterCommit> {
     const id = accountOf(event, 'AuthorizerAppid');
     const code = fieldOf(event, 'AuthorizationCode');
     return id && code ? this.keep(id, code, event, manager) : this.unreadable(event);
   }
 
   /** Refused, it would be pushed again and again, and be no better; recorded, it can be looked at. */
-  private unreadable({ id, infoType }: AuthorizationEvent): AfterCommit {
+  private unreadable({ id, infoType }: Push): AfterCommit {
     return async () =>
       this.logger.warn('An authorization event lacks a field that it needs', { id, infoType });
   }
@@ -88,7 +82,7 @@ export class AuthorizationEvents {
   private async keep(
     id: AuthorizerId,
     code: string,
-    event: AuthorizationEvent,
+    event: Push,
     manager: EntityManager,
   ): Promise<AfterCommit> {
     const eventTime = eventTimeOf(event);
@@ -103,19 +97,18 @@ export class AuthorizationEvents {
 }
 
 /** A text of the event that can be kept; undefined for none. */
-function fieldOf({ fields }: AuthorizationEvent, name: string): string | undefined {
+function fieldOf({ fields }: Push, name: string): string | undefined {
   const value = fields[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function accountOf(event: AuthorizationEvent, field: string): AuthorizerId | undefined {
+function accountOf(event: Push, field: string): AuthorizerId | undefined {
   const authorizerAppId = fieldOf(event, field);
   if (!authorizerAppId || authorizerAppId.length > APPID_LENGTH) return undefined;
   return { componentAppId: event.componentAppId, authorizerAppId };
 }
 
 /** CreateTime in Unix seconds; of an event without a readable one, when it arrived. */
-function eventTimeOf(event: AuthorizationEvent): number {
-  const text = fieldOf(event, 'CreateTime') ?? '';
-  return /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(event.receivedAt / 1000);
+function eventTimeOf(event: Push): number {
+  return unixSeconds(event.fields.CreateTime) ?? Math.floor(event.receivedAt / 1000);
 }

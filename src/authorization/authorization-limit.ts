@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { senderOf } from '../common/source-address.js';
@@ -47,7 +48,7 @@ interface Allowance {
  * himself, then all together.
  */
 export class VisitorLimit {
-  private readonly allowances = new LRUCache<string, Allowance>({ max: ADDRESSES });
+  private readonly allowances = new LRUCache<string, Allowance>({ ...atMost(ADDRESSES) });
   private readonly lastMinute = new Map<string, number[]>();
 
   constructor(private readonly clock: Clock) {}

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthorizerModule } from '../authorizer/authorizer.module.js';
+import { CallbackModule } from '../callback/callback.module.js';
 import { ComponentModule } from '../component/component.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
@@ -8,7 +9,6 @@ import { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
 import { AuthorizationEventController } from './authorization-event.controller.js';
-import { AuthorizationEventLog } from './authorization-event.log.js';
 import { AuthorizationEvents } from './authorization-events.js';
 import { AuthorizationLinkController } from './authorization-link.controller.js';
 import { AuthorizationLinkService } from './authorization-link.service.js';
@@ -25,6 +25,7 @@ import { CodeVisitors } from './code-visitors.js';
   imports: [
     TypeOrmModule.forFeature([AuthorizationCode, AuthorizationRequest]),
     AuthorizerModule,
+    CallbackModule,
     ComponentModule,
     TokenModule,
     WechatApiModule,
@@ -40,7 +41,6 @@ import { CodeVisitors } from './code-visitors.js';
     CodeVisitors,
     AuthorizationCodeService,
     AuthorizationEvents,
-    AuthorizationEventLog,
     AuthorizationRequestStore,
     AuthorizationResultService,
     AuthorizationRetention,

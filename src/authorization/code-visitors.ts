@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { senderOf } from '../common/source-address.js';
@@ -43,7 +44,7 @@ const COUNTED = 1000;
 export class CodeVisitors {
   private readonly limit: VisitorLimit;
   /** What takes the count of a code back, by hash, until the code has a result. */
-  private readonly counted = new LRUCache<string, () => void>({ max: COUNTED });
+  private readonly counted = new LRUCache<string, () => void>({ ...atMost(COUNTED) });
   private readonly waiting = new Tally();
 
   constructor(

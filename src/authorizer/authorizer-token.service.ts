@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { DAY_MS } from '../common/times.js';
@@ -44,7 +45,7 @@ interface Owner {
 @Injectable()
 export class AuthorizerTokenService implements OnModuleDestroy {
   private readonly engine: TokenEngine;
-  private readonly used = new LRUCache<string, number>({ max: REMEMBERED });
+  private readonly used = new LRUCache<string, number>({ ...atMost(REMEMBERED) });
   private readonly owners: LRUCache<string, Owner[]>;
 
   constructor(
@@ -57,7 +58,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {
     const perf = { now: () => clock.elapsed() };
-    this.owners = new LRUCache({ max: REMEMBERED, ttl: OWNERS_TTL_MS, perf });
+    this.owners = new LRUCache({ ...atMost(REMEMBERED), ttl: OWNERS_TTL_MS, perf });
     const rows = new TokenStore<Authorizer>(
       {
         entity: Authorizer,

@@ -21,6 +21,7 @@ import type { Account, AccountPatch, Change, Transition } from './authorizer-tra
 import { Authorizer } from './authorizer.entity.js';
 import {
   authorizerIdOf,
+  authorizerKey,
   authorizerOfKey,
   type AuthorizerId,
   type AuthorizerStatus,
@@ -58,6 +59,18 @@ export class AuthorizerStore {
     return this.database.read((manager) =>
       manager.find(Authorizer, { where: { authorizerAppId }, order: { componentAppId: 'ASC' } }),
     );
+  }
+
+  /** Of these accounts those that are known, on whichever platform, by {@link authorizerKey}. */
+  async known(authorizerAppIds: string[]): Promise<Set<string>> {
+    if (authorizerAppIds.length === 0) return new Set();
+    const rows = await this.database.read((manager) =>
+      manager.find(Authorizer, {
+        where: { authorizerAppId: In([...new Set(authorizerAppIds)]) },
+        select: { componentAppId: true, authorizerAppId: true },
+      }),
+    );
+    return new Set(rows.map(authorizerKey));
   }
 
   /** Those of the accounts that are known, by appid. */

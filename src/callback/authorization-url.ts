@@ -1,4 +1,3 @@
-import type { Component } from '../component/component.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
@@ -14,11 +13,11 @@ export const APPID = /^[A-Za-z0-9_-]{1,64}$/;
 /** 授权事件接收URL: everything that is meant for the platform alone. */
 export const authorizationUrl: PushUrl = {
   authorizerAppId: null,
-  read(verified, component) {
+  read(verified) {
     // What a push is, its content says: WeChat's test tools send messages here, too.
     return isMessage(verified.fields)
-      ? messageContent(verified, component, null)
-      : authorizationContent(verified, component);
+      ? messageContent(verified, null)
+      : authorizationContent(verified);
   },
 };
 
@@ -28,10 +27,12 @@ export function isAuthorizationEvent(fields: XmlFields): boolean {
 }
 
 /** @throws {WechatCryptoError} -40005 for an event of another platform. */
-export function authorizationContent(
-  { fields, text, problem }: VerifiedPush,
-  component: Component,
-): PushContent {
+export function authorizationContent({
+  component,
+  fields,
+  text,
+  problem,
+}: VerifiedPush): PushContent {
   const appid = firstText(fields, 'AppId');
   if (appid !== undefined && appid !== component.appid) {
     throw new WechatCryptoError(
@@ -55,8 +56,7 @@ export function authorizationContent(
 
 /** @param authorizerAppId the account of the path; null where it names none. */
 export function messageContent(
-  { fields, text, problem }: VerifiedPush,
-  component: Component,
+  { component, fields, text, problem }: VerifiedPush,
   authorizerAppId: string | null,
 ): PushContent {
   const msgType = firstText(fields, 'MsgType') || null;

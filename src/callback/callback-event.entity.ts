@@ -1,7 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn, LongTextColumn } from '../database/column-types.js';
-import type { PushKind } from './arrived-push.js';
-import type { Outcome } from './push-url.js';
+import type { Outcome, PushKind } from './push.js';
 
 /**
  * A verified push that was accepted. Its presence means that everything it changes is in the

@@ -10,9 +10,8 @@ import {
 import type { FastifyReply } from 'fastify';
 import { Scope } from '../auth/scope.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
-import { ApiPushRefusals } from './api-push-refusals.js';
-import { ApiUrlCheck } from './api-url-check.js';
 import { authorizationUrl } from './authorization-url.js';
+import { ApiPushRefusals, ApiUrlCheck } from './callback-docs.js';
 import { CallbackService } from './callback.service.js';
 
 /** The URL that WeChat pushes to: 授权事件接收URL of the platform's console. */
@@ -52,8 +51,8 @@ export class CallbackController {
     @Ip() sourceAddress: string,
     @Res({ passthrough: true }) { elapsedTime: elapsedMs }: FastifyReply,
   ): Promise<string> {
-    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
-    return this.callback.receive(incoming, authorizationUrl);
+    const request = { componentAppId, query, body, sourceAddress, elapsedMs };
+    return this.callback.receive(request, authorizationUrl);
   }
 
   @Get()

@@ -6,12 +6,9 @@ import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
 import { CallbackEvent } from './callback-event.entity.js';
 import { CallbackController } from './callback.controller.js';
 import { CallbackService } from './callback.service.js';
-import { EventDispatcher } from './event-dispatcher.js';
-import { EventRecorder } from './event.recorder.js';
-import { EventReplies } from './event-replies.js';
-import { EventRetention } from './event.retention.js';
 import { PushAnswers } from './push-answers.js';
-import { PushEvidence } from './push-evidence.js';
+import { PushRecorder } from './push.recorder.js';
+import { PushStore } from './push.store.js';
 import { PushVerifier } from './push-verifier.js';
 import { RefusedPushController } from './refused-push.controller.js';
 import { RefusedPush } from './refused-push.entity.js';
@@ -30,17 +27,14 @@ import { RefusedPushes } from './refused-pushes.js';
   controllers: [CallbackController, RefusedPushController],
   providers: [
     CallbackService,
-    EventDispatcher,
-    EventRecorder,
-    EventReplies,
-    EventRetention,
     PushAnswers,
-    PushEvidence,
+    PushRecorder,
+    PushStore,
     PushVerifier,
     RefusedPushRetention,
     RefusedPushStore,
     RefusedPushes,
   ],
-  exports: [CallbackService, EventReplies],
+  exports: [CallbackService, PushStore],
 })
 export class CallbackModule {}

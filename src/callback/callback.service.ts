@@ -2,46 +2,35 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-import { sha256Hex } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
-import type { Component } from '../component/component.js';
+import { unixSeconds } from '../common/times.js';
+import { TrustedTime } from '../common/trusted-time.js';
 import { ComponentService } from '../component/component.service.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
-import { isJsonText } from '../wechat-crypto/wechat-json.js';
-import type { ArrivedPush } from './arrived-push.js';
-import { readPushQuery, readUrlCheckQuery, type PushQuery } from './callback-query.js';
-import { EventRecorder, type Recorded } from './event.recorder.js';
+import type { Push } from './push.js';
+import { readPushQuery, readUrlCheckQuery } from './callback-query.js';
+import { timedKey } from './dedup-key.js';
+import { isOwnNonce } from './own-push.js';
 import { PushAnswers, type PushAnswer } from './push-answers.js';
-import { PushEvidence } from './push-evidence.js';
+import { leftOf, PUSH_BUDGET } from './push-budget.js';
+import { PushRecorder } from './push.recorder.js';
+import type { RecordedPush } from './push.store.js';
 import type { PushUrl } from './push-url.js';
 import { PushVerifier, type VerifiedPush } from './push-verifier.js';
 
-/** WeChat waits 5 s; what is not durable by now is answered 503, and WeChat pushes again. */
-const STORE_LIMIT_MS = 4500;
 /** Longest name of a push that the metrics show. */
 const LABEL_LENGTH = 64;
-/** Digits of a timestamp in Unix seconds, at the most. */
-const TIMESTAMP_DIGITS = 12;
 
-/** A push as it came in. */
-export interface IncomingPush {
+/** A push as it came in, not verified yet. */
+export interface PushRequest {
   componentAppId: string;
   query: Record<string, unknown>;
   body: Buffer | undefined;
   sourceAddress: string;
   /** Milliseconds since its first byte, from which WeChat counts. */
   elapsedMs: number;
-}
-
-/** A push that is in the database, and what its answer is made with. */
-interface AcceptedPush {
-  push: ArrivedPush;
-  recorded: Recorded;
-  component: Component;
-  verified: VerifiedPush;
-  query: PushQuery;
 }
 
 /** What is known of a push for the metrics: nothing that an unverified sender could choose. */
@@ -51,34 +40,42 @@ interface Seen {
   outcome: string;
 }
 
-/** Pushes to either URL: verify, decrypt, record, answer. */
+/**
+ * Pushes to either URL: verify, decrypt, record, answer.
+ *
+ * ```
+ * PushRequest ─ PushVerifier ─▶ VerifiedPush ─ PushUrl.read ─▶ Push ─ PushRecorder ─▶ RecordedPush
+ *                                                                │ new: PushUrl.reply, in time
+ *                                             PushAnswer ◀───────┴ repeated: what the first one got
+ * ```
+ */
 @Injectable()
 export class CallbackService {
   constructor(
     private readonly components: ComponentService,
     private readonly verifier: PushVerifier,
-    private readonly recorder: EventRecorder,
+    private readonly recorder: PushRecorder,
     private readonly answers: PushAnswers,
-    private readonly evidence: PushEvidence,
     private readonly crypto: WechatCryptoService,
+    private readonly time: TrustedTime,
     private readonly clock: Clock,
   ) {}
 
   /** The answer for WeChat, once the push is durable. */
-  async receive(incoming: IncomingPush, url: PushUrl): Promise<string> {
-    const arrived = performance.now() - incoming.elapsedMs;
+  async receive(request: PushRequest, url: PushUrl): Promise<string> {
+    const arrived = performance.now() - request.elapsedMs;
     const seen: Seen = { componentAppId: 'unknown', infoType: 'unverified', outcome: 'failed' };
     try {
-      const accepting = this.accept(incoming, url, seen);
-      const limit = Math.max(0, arrived + STORE_LIMIT_MS - performance.now());
-      const accepted = await within(limit, accepting, () => {
+      const limit = leftOf(PUSH_BUDGET.recordedBy, arrived);
+      const accepted = await within(limit, this.accept(request, url, seen), () => {
         throw new HubError('too_slow', 'The push could not be stored in time; push it again', {
           status: 503,
         });
       });
-      const answer = await this.answerTo(accepted, url, arrived);
-      seen.outcome = accepted.recorded.repeated ? 'repeated' : answer.outcome;
-      return this.bodyOf(answer, accepted, incoming.body);
+      const { verified, push, recorded } = accepted;
+      const answer = await this.answerTo(push, recorded, url, arrived);
+      seen.outcome = recorded.repeated ? 'repeated' : answer.outcome;
+      return this.bodyOf(answer, verified);
     } catch (error) {
       if (error instanceof HubError) seen.outcome = error.code;
       throw error;
@@ -96,35 +93,46 @@ export class CallbackService {
     return check.echostr;
   }
 
-  private async accept(incoming: IncomingPush, url: PushUrl, seen: Seen): Promise<AcceptedPush> {
-    const component = await this.components.getEnabled(incoming.componentAppId);
+  private async accept(
+    { componentAppId, sourceAddress, body, ...request }: PushRequest,
+    url: PushUrl,
+    seen: Seen,
+  ): Promise<{ verified: VerifiedPush; push: Push; recorded: RecordedPush }> {
+    const component = await this.components.getEnabled(componentAppId);
     seen.componentAppId = component.appid;
-    const query = readPushQuery(incoming.query);
-    const verified = this.verifier.verify(component, query, incoming.body);
-    const { dedupKey, outcome, forHub, ...content } = await url.read(verified, component);
+    const verified = this.verifier.verify(component, readPushQuery(request.query), body);
+    const { dedupKey, outcome, forHub, ...content } = await url.read(verified);
     seen.infoType = (content.msgType ?? content.infoType).slice(0, LABEL_LENGTH);
-    const push: ArrivedPush = {
+    const { fields, text, format, problem, keyUsed } = verified;
+    const push: Push = {
       ...content,
       id: uuidv7(),
       componentAppId: component.appid,
-      createTime: createTimeOf(verified),
+      // A handler that needs one checks it.
+      createTime: unixSeconds(firstText(fields, 'CreateTime')) ?? null,
       receivedAt: this.clock.now(),
-      fields: verified.fields,
-      text: verified.text,
-      format: verified.format,
-      problem: verified.problem,
+      fields,
+      text,
+      format,
+      problem,
     };
-    const { sourceAddress } = incoming;
-    const { keyUsed } = verified;
-    const replayKey = replayKeyOf(push, url, query);
+    const replayKey = replayKeyOf(push, url, verified);
     const facts = { sourceAddress, keyUsed, replayKey, dedupKey };
-    const recorded = await this.recorder.record({ push, facts, outcome, forHub });
-    if (!recorded.repeated) this.evidence.note(component, verified, query);
-    return { push, recorded, component, verified, query };
+    const recorded = await this.recorder.record({ push, ...facts, outcome, forHub });
+    if (!recorded.repeated) this.noteEvidence(verified);
+    return { verified, push, recorded };
+  }
+
+  /** What a push shows beside what it says: the time, and what WeChat still uses. */
+  private noteEvidence({ component, query, token, encodingAesKey }: VerifiedPush): void {
+    if (isOwnNonce(token.reveal(), query.nonce)) return;
+    this.time.witness(Number(query.timestamp) * 1000);
+    this.components.noteUse(component.appid, { token, encodingAesKey });
   }
 
   private answerTo(
-    { push, recorded }: AcceptedPush,
+    push: Push,
+    recorded: RecordedPush,
     { reply, mayReply }: PushUrl,
     arrived: number,
   ): PushAnswer | Promise<PushAnswer> {
@@ -137,23 +145,17 @@ export class CallbackService {
   }
 
   /** A reply goes out as this push came in: under its Token and key, in JSON where it is JSON. */
-  private bodyOf({ outcome, reply }: PushAnswer, accepted: AcceptedPush, body?: Buffer): string {
+  private bodyOf({ outcome, reply }: PushAnswer, verified: VerifiedPush): string {
     if (reply === undefined) return outcome === 'empty' ? '' : 'success';
-    const { component, verified, query } = accepted;
+    const { component, token, encodingAesKey, query, outerFormat } = verified;
     const timestamp = String(Math.floor(this.clock.now() / 1000));
-    const { token, key } = verified;
     const stamp = { timestamp, nonce: query.nonce };
-    const sender = { token, key, appid: component.appid };
-    return isJsonText(body?.toString() ?? '')
+    const key = this.crypto.decodeKey(encodingAesKey.reveal());
+    const sender = { token: token.reveal(), key, appid: component.appid };
+    return outerFormat === 'json'
       ? this.crypto.replyJson(sender, reply, stamp)
       : this.crypto.reply(sender, reply, stamp);
   }
-}
-
-/** CreateTime where it is a time; a handler that needs it checks it. */
-function createTimeOf({ fields }: VerifiedPush): number | null {
-  const text = firstText(fields, 'CreateTime') ?? '';
-  return /^\d{1,12}$/.test(text) ? Number(text) : null;
 }
 
 /**
@@ -162,11 +164,9 @@ function createTimeOf({ fields }: VerifiedPush): number | null {
  * at all, keeps a push under a wrong account from counting as the first of the right one.
  */
 function replayKeyOf(
-  { componentAppId, createTime }: ArrivedPush,
+  { componentAppId, createTime }: Push,
   { authorizerAppId }: PushUrl,
-  { msgSignature }: PushQuery,
+  { query }: VerifiedPush,
 ): string {
-  const hash = sha256Hex(JSON.stringify([componentAppId, authorizerAppId, msgSignature]));
-  // Keys of about the same time stand together in the index, so a burst writes few of its pages.
-  return String(createTime ?? 0).padStart(TIMESTAMP_DIGITS, '0') + hash.slice(TIMESTAMP_DIGITS);
+  return timedKey(createTime, [componentAppId, authorizerAppId, query.msgSignature]);
 }

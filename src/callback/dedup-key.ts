@@ -1,4 +1,5 @@
 import { sha256Hex } from '../common/secret.js';
+import { unixSeconds } from '../common/times.js';
 import type { XmlFields, XmlValue } from '../wechat-crypto/xml-fields.js';
 
 /** What tells one push from every other. */
@@ -24,13 +25,28 @@ const EVENT_NAMES = new Set([
 const TIME_DIGITS = 12;
 
 /**
+ * The hash of what makes two pushes the same, as the unique indexes have it. Keys of about the same
+ * time are together in the index, so a burst writes few of its pages.
+ * @param createTime in Unix seconds, where there is one.
+ */
+export function timedKey(createTime: number | null | undefined, parts: unknown[]): string {
+  // JSON keeps the parts apart, whatever they hold.
+  const hash = sha256Hex(JSON.stringify(parts));
+  return String(createTime ?? 0).padStart(TIME_DIGITS, '0') + hash.slice(TIME_DIGITS);
+}
+
+/**
  * The key of a message or event: the same for every try of WeChat's to deliver it, and for nothing
  * else. MsgId alone is not enough (accounts share its numbers), and the user with the time is not
  * either: one tap may make several events within a second, which differ in what else they say.
  */
 export function messageDedupKey(source: DedupSource & { authorizerAppId: string | null }): string {
   const { componentAppId, authorizerAppId, fields } = source;
-  return keyOf(fields, [componentAppId, authorizerAppId ?? '', ...identity(source)]);
+  return timedKey(unixSeconds(fields.CreateTime), [
+    componentAppId,
+    authorizerAppId ?? '',
+    ...identity(source),
+  ]);
 }
 
 /**
@@ -40,16 +56,7 @@ export function messageDedupKey(source: DedupSource & { authorizerAppId: string 
 export function authorizationDedupKey(source: DedupSource): string {
   const { componentAppId, fields, text, problem } = source;
   const said = problem === null ? JSON.stringify(sorted(fields)) : sha256Hex(text);
-  return keyOf(fields, ['authorization', componentAppId, said]);
-}
-
-function keyOf(fields: XmlFields, parts: string[]): string {
-  // JSON keeps the parts apart, whatever they hold.
-  const hash = sha256Hex(JSON.stringify(parts));
-  const seconds = textOf(fields, 'CreateTime');
-  const time = /^\d{1,12}$/.test(seconds) ? seconds : '';
-  // Keys of about the same time stand together in the index, so a burst writes few of its pages.
-  return time.padStart(TIME_DIGITS, '0') + hash.slice(TIME_DIGITS);
+  return timedKey(unixSeconds(fields.CreateTime), ['authorization', componentAppId, said]);
 }
 
 function identity({ fields, text, problem }: DedupSource): string[] {

@@ -1,28 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
-import type { ArrivedPush } from './arrived-push.js';
-import type { Recorded } from './event.recorder.js';
-import { EventReplies } from './event-replies.js';
-import type { Outcome } from './push-url.js';
+import type { Push, Outcome } from './push.js';
+import { leftOf, PUSH_BUDGET } from './push-budget.js';
+import { PushStore, type RecordedPush } from './push.store.js';
 
-/**
- * A reply counts if it is found within so many milliseconds of the push's arrival, which is the limit
- * of the search; below, it is waited for a little longer, so that none in time is missed.
- */
-const FOUND_BY_MS = 4500;
-/** Milliseconds after the arrival until which it is waited for: WeChat waits 5 s. */
-const REPLY_BY_MS = 4600;
-/** … and until which it is waited that the reply is stored. */
-const STORED_BY_MS = 4750;
-/** … and until which a repetition waits for what the first one is answered. */
-const REPEAT_BY_MS = 4500;
 /** How often it is looked whether another host has found it. */
 const POLL_MS = 100;
 /** Answers that are remembered, and for how long, in milliseconds: beyond it all are in the rows. */
-const REMEMBERED = { max: 10_000, ttl: 10_000 };
+const REMEMBERED = { ...atMost(10_000), ttl: 10_000 };
 
 /** What WeChat is answered. */
 export interface PushAnswer {
@@ -38,17 +27,17 @@ export class PushAnswers {
   private readonly answers = new LRUCache<string, Promise<PushAnswer>>(REMEMBERED);
 
   constructor(
-    private readonly replies: EventReplies,
+    private readonly store: PushStore,
     private readonly clock: Clock,
   ) {}
 
   /**
    * The answer to a push that is new: what `findReply` gives in time, else `outcome`.
-   * @param findReply is told the milliseconds that it has.
+   * @param findReply is given the milliseconds that it has.
    * @param arrived when it arrived, by `performance.now()`.
    */
   find(
-    push: ArrivedPush,
+    push: Push,
     outcome: Outcome,
     findReply: (leftMs: number) => Promise<string | undefined>,
     arrived: number,
@@ -62,14 +51,16 @@ export class PushAnswers {
    * The answer to a push that was recorded before: that of the first one.
    * @param mayReply whether another host may be waiting for a reply to it.
    */
-  async repeat(first: Recorded, mayReply: boolean, arrived: number): Promise<PushAnswer> {
+  async repeat(first: RecordedPush, mayReply: boolean, arrived: number): Promise<PushAnswer> {
     const { id, outcome } = first;
-    if (first.reply !== null) return { outcome, reply: this.replies.open(id, first.reply) };
-    const inHand = this.answers.get(id);
-    if (inHand) return within(left(arrived, REPEAT_BY_MS), inHand, () => ({ outcome }));
+    const stored = this.store.openReply(first);
+    if (stored !== null) return { outcome, reply: stored };
+    const awaited = this.answers.get(id);
+    const leftMs = leftOf(PUSH_BUDGET.repeatedBy, arrived);
+    if (awaited) return within(leftMs, awaited, () => ({ outcome }));
     if (!mayReply) return { outcome };
     const found = this.awaitOtherHost(first, arrived).catch(() => undefined);
-    const reply = await within(left(arrived, REPEAT_BY_MS), found, () => undefined);
+    const reply = await within(leftMs, found, () => undefined);
     return reply === undefined ? { outcome } : { outcome: 'reply', reply };
   }
 
@@ -80,10 +71,11 @@ export class PushAnswers {
     arrived: number,
   ): Promise<PushAnswer> {
     try {
-      const finding = findReply(left(arrived, FOUND_BY_MS));
-      const reply = await within(left(arrived, REPLY_BY_MS), finding, () => undefined);
+      const finding = findReply(leftOf(PUSH_BUDGET.replyFoundBy, arrived));
+      const awaited = leftOf(PUSH_BUDGET.replyAwaitedUntil, arrived);
+      const reply = await within(awaited, finding, () => undefined);
       if (reply === undefined) return { outcome };
-      // What stands in the row is not kept here as well: replies may be large.
+      // What the row has is not kept here as well: replies may be large.
       if (await this.stored(id, reply, arrived)) this.answers.delete(id);
       return { outcome: 'reply', reply };
     } catch (error) {
@@ -97,7 +89,8 @@ export class PushAnswers {
       throw new Error('The reply was not stored in time');
     };
     try {
-      await within(left(arrived, STORED_BY_MS), this.replies.store(id, reply), late);
+      const limit = leftOf(PUSH_BUDGET.replyStoredBy, arrived);
+      await within(limit, this.store.keepReply(id, reply), late);
       return true;
     } catch (error) {
       // The user gets it all the same.
@@ -107,18 +100,15 @@ export class PushAnswers {
   }
 
   /** While the first one may still be waiting for its reply somewhere. */
-  private async awaitOtherHost(first: Recorded, arrived: number): Promise<string | undefined> {
+  private async awaitOtherHost(first: RecordedPush, arrived: number): Promise<string | undefined> {
     const undecided = (): boolean =>
-      this.clock.now() < first.receivedAt + STORED_BY_MS && left(arrived, REPEAT_BY_MS) > 0;
+      this.clock.now() < first.receivedAt + PUSH_BUDGET.replyStoredBy &&
+      leftOf(PUSH_BUDGET.repeatedBy, arrived) > 0;
     while (undecided()) {
       await delay(POLL_MS);
-      const reply = await this.replies.find(first.id);
+      const reply = await this.store.replyOf(first.id);
       if (reply !== undefined) return reply;
     }
     return undefined;
   }
-}
-
-function left(arrived: number, limit: number): number {
-  return Math.max(0, arrived + limit - performance.now());
 }

@@ -1,4 +1,5 @@
 import { HubError } from '../common/hub-error.js';
+import { unixSeconds } from '../common/times.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
 /**
@@ -19,12 +20,12 @@ export function textField(fields: XmlFields, name: string): string {
  * @throws {HubError} 400 `field_missing` or `field_invalid`
  */
 export function timeField(fields: XmlFields, name: string): number {
-  const text = textField(fields, name);
-  if (!/^\d{1,12}$/.test(text)) {
+  const seconds = unixSeconds(textField(fields, name));
+  if (seconds === undefined) {
     throw new HubError('field_invalid', `The push's ${name} is not a time`, {
       status: 400,
       level: 'warn',
     });
   }
-  return Number(text);
+  return seconds;
 }

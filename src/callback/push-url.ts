@@ -1,23 +1,16 @@
-import type { Component } from '../component/component.js';
-import type { ArrivedPush } from './arrived-push.js';
+import type { Push, Outcome } from './push.js';
 import type { VerifiedPush } from './push-verifier.js';
 
-/**
- * What WeChat is answered, as `callback_event.outcome` has it: `success`, those 7 bytes; `empty`,
- * none at all; `reply`, the passive reply in that row.
- */
-export type Outcome = 'success' | 'empty' | 'reply';
-
-/** What a verified push is, and what is to become of it. */
+/** What a verified push is by its text, and what is to become of it. */
 export type PushContent = Pick<
-  ArrivedPush,
+  Push,
   'kind' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event' | 'fromUser'
 > & {
   /** See `callback_event.dedup_key`. */
   dedupKey: string | null;
   /** The answer unless a reply is found. */
   outcome: Exclude<Outcome, 'reply'>;
-  /** The hub itself is meant: recorded like every push, and nobody else is told. */
+  /** The hub itself is meant: recorded like every push, and nobody else is notified. */
   forHub: boolean;
 };
 
@@ -26,13 +19,13 @@ export interface PushUrl {
   /** The account that its path names, where it names one: no signature covers it. */
   authorizerAppId: string | null;
   /** @throws {HubError} for a push of another platform, or of another account than the path's. */
-  read(verified: VerifiedPush, component: Component): PushContent | Promise<PushContent>;
+  read(verified: VerifiedPush): PushContent | Promise<PushContent>;
   /**
    * The reply to a push that is new and durable, in the push's own format; undefined for none.
    * Absent where every push is answered at once.
    * @param leftMs milliseconds from now after which a reply is of no use.
    */
-  reply?: (push: ArrivedPush, leftMs: number) => Promise<string | undefined>;
+  reply?: (push: Push, leftMs: number) => Promise<string | undefined>;
   /** Whether such a push may get a reply: a repetition of it then waits for the first one's. */
-  mayReply?: (push: ArrivedPush) => boolean;
+  mayReply?: (push: Push) => boolean;
 }

@@ -3,6 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { emitTelemetry } from '../common/telemetry.js';
+import type { Secret } from '../common/secret.js';
+import { unixSeconds } from '../common/times.js';
 import type { Component, Rotating } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import type { WechatPlaintext } from '../wechat-crypto/wechat-cipher.js';
@@ -20,20 +22,24 @@ import { textField } from './push-fields.js';
 /** Which generation of Token and EncodingAESKey a push came under. */
 export type KeyUsed = 'current' | 'previous';
 
-/** A push that passed every check. */
+/** A push that passed every check, decrypted. */
 export interface VerifiedPush extends PushText {
+  component: Component;
+  query: PushQuery;
   /** The Token and key that worked: a reply is signed and encrypted with them. */
-  token: string;
-  key: Buffer;
+  token: Secret;
+  encodingAesKey: Secret;
   keyUsed: KeyUsed;
   /** The decrypted text as it came. */
   text: string;
   /** The outer document: the signature covers its `Encrypt` only. */
   outer: XmlFields;
+  /** What the outer document is, and so its reply's. */
+  outerFormat: PushText['format'];
 }
 
-interface Candidate<T> {
-  value: T;
+interface Candidate {
+  value: Secret;
   keyUsed: KeyUsed;
 }
 
@@ -54,27 +60,30 @@ export class PushVerifier {
    */
   verify(component: Component, query: PushQuery, body: Buffer | undefined): VerifiedPush {
     const envelope = decodeBody(body);
-    const outer = isJsonText(envelope)
-      ? parseJsonEnvelope(envelope)
-      : this.crypto.parseEnvelope(envelope);
+    const outerFormat = isJsonText(envelope) ? 'json' : 'xml';
+    const outer =
+      outerFormat === 'json' ? parseJsonEnvelope(envelope) : this.crypto.parseEnvelope(envelope);
     const push: SignedEnvelope = { ...query, encrypt: textField(outer, 'Encrypt') };
     const token = this.signingToken(component, (candidate) =>
       this.crypto.signatureMatches(candidate, push),
     );
     this.checkTimestamp(query.timestamp);
     if (outer.AppId !== undefined && outer.AppId !== component.appid) throw outerMismatch();
-    const { message: text, replaced, key, keyUsed } = this.decrypt(component, push.encrypt);
-    const previous = keyUsed === 'previous' || token.keyUsed === 'previous';
+    const { message: text, replaced, key } = this.decrypt(component, push.encrypt);
+    const previous = key.keyUsed === 'previous' || token.keyUsed === 'previous';
     if (previous) emitTelemetry('callback.previous_key', { componentAppId: component.appid });
     const read = readPushText(text);
     return {
       ...read,
+      component,
+      query,
       problem: replaced ? 'The text is in no known encoding' : read.problem,
       token: token.value,
-      key,
+      encodingAesKey: key.value,
       keyUsed: previous ? 'previous' : 'current',
       text,
       outer,
+      outerFormat,
     };
   }
 
@@ -87,10 +96,7 @@ export class PushVerifier {
     this.checkTimestamp(query.timestamp);
   }
 
-  private signingToken(
-    component: Component,
-    matches: (token: string) => boolean,
-  ): Candidate<string> {
+  private signingToken(component: Component, matches: (token: string) => boolean): Candidate {
     const found = candidates(component.token).find(({ value }) => matches(value.reveal()));
     if (!found) {
       throw new WechatCryptoError(
@@ -98,18 +104,15 @@ export class PushVerifier {
         'The signature does not match; check the Token in the WeChat console',
       );
     }
-    return { value: found.value.reveal(), keyUsed: found.keyUsed };
+    return found;
   }
 
-  private decrypt(
-    component: Component,
-    encrypt: string,
-  ): WechatPlaintext & { key: Buffer; keyUsed: KeyUsed } {
+  private decrypt(component: Component, encrypt: string): WechatPlaintext & { key: Candidate } {
     let failure: unknown;
-    for (const { value, keyUsed } of candidates(component.encodingAesKey)) {
+    for (const key of candidates(component.encodingAesKey)) {
       try {
-        const key = this.crypto.decodeKey(value.reveal());
-        return { ...this.crypto.open(key, encrypt, component.appid), key, keyUsed };
+        const bytes = this.crypto.decodeKey(key.value.reveal());
+        return { ...this.crypto.open(bytes, encrypt, component.appid), key };
       } catch (error) {
         // What the current key says is the better hint: most pushes are under it.
         failure ??= error;
@@ -119,7 +122,7 @@ export class PushVerifier {
   }
 
   private checkTimestamp(timestamp: string): void {
-    const seconds = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) : NaN;
+    const seconds = unixSeconds(timestamp) ?? NaN;
     const off = Math.abs(this.clock.now() / 1000 - seconds);
     if (!(off <= this.config.callbackTimestampWindowSeconds)) {
       throw new HubError(
@@ -131,8 +134,8 @@ export class PushVerifier {
   }
 }
 
-function candidates<T>({ current, previous }: Rotating<T>): Candidate<T>[] {
-  const before = previous.map((value): Candidate<T> => ({ value, keyUsed: 'previous' }));
+function candidates({ current, previous }: Rotating): Candidate[] {
+  const before = previous.map((value): Candidate => ({ value, keyUsed: 'previous' }));
   return [{ value: current, keyUsed: 'current' }, ...before];
 }
 

@@ -27,7 +27,7 @@ export class RefusedPush {
   @Column({ type: 'varchar', length: 64 })
   code!: string;
 
-  /** IPv4 address or /64; `other` for all senders beyond those that are told apart. */
+  /** IPv4 address or /64; `other` for all senders beyond those that are counted apart. */
   @Column({ name: 'source_address', type: 'varchar', length: 64 })
   sourceAddress!: string;
 

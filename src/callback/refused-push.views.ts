@@ -11,7 +11,7 @@ export const refusedPushView = z.object({
   code: z.string().describe('Code of the error that was answered'),
   sourceAddress: z
     .string()
-    .describe('IPv4 address or /64 of the sender; other: more senders than are told apart'),
+    .describe('IPv4 address or /64 of the sender; other: more senders than are counted apart'),
   count: z.int().describe('How many; the last minute may be missing'),
   firstAt: timeView,
   lastAt: timeView,

@@ -5,12 +5,12 @@ import { dirname, resolve } from 'node:path';
 export type FileUse = 'read' | 'written' | 'opened' | 'made';
 
 /**
- * One line about a file or folder that can not be used, for the person who can change that: the
+ * One line about a file or folder that cannot be used, for the person who can change that: the
  * path, the obstacle, whose that is, who runs, what to do.
  * @param error what Node's `fs` said.
  */
 export function fileProblem(path: string, use: FileUse, error: unknown): string {
-  return `${path} can not be ${use}: ${reason(path, use === 'made' ? causeOf(path, error) : error)}`;
+  return `${path} cannot be ${use}: ${reason(path, use === 'made' ? causeOf(path, error) : error)}`;
 }
 
 /** The `code` of an error of Node's `fs`, such as `EACCES`; empty where it has none. */
@@ -19,7 +19,7 @@ export function fileErrorCode(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Node says "does not exist" of folders that it can not make one in. */
+/** Node says "does not exist" of folders that it cannot make one in. */
 function causeOf(path: string, error: unknown): unknown {
   if (fileErrorCode(error) !== 'ENOENT') return error;
   try {

@@ -23,7 +23,7 @@ export type LogLevelName = (typeof LOG_LEVEL_NAMES)[number];
  * The list of names below is the second net, for text that a library hands us.
  */
 export class HubLogger extends ConsoleLogger {
-  /** @param write where lines go; stdout unless told. */
+  /** @param write where lines go; stdout by default. */
   constructor(
     level: LogLevelName,
     private readonly write: (line: string) => void = (line) => process.stdout.write(line),

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from './at-most.js';
 import type { Clock } from './clock.js';
 import { MINUTE_MS } from './times.js';
 
@@ -17,7 +18,7 @@ export class MinuteCount {
     private readonly clock: Clock,
     keys: number,
   ) {
-    this.minutes = new LRUCache({ max: keys });
+    this.minutes = new LRUCache({ ...atMost(keys) });
   }
 
   /**

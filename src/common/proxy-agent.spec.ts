@@ -116,7 +116,7 @@ describe('a call by way of a proxy', () => {
   it('that nobody listens to fails by the proxy', async () => {
     const agent = agentOf('http://hub:fake-password@127.0.0.1:1');
     await expect(get('https://hooks.example/', { agent })).rejects.toThrow(
-      'the proxy 127.0.0.1:1 can not be reached: ECONNREFUSED',
+      'the proxy 127.0.0.1:1 cannot be reached: ECONNREFUSED',
     );
   });
 

@@ -95,7 +95,7 @@ export class ProxyAgent extends HttpsProxyAgent<string> {
     } catch (error) {
       if (signal.aborted) throw this.error(`did not answer within ${this.connectMs} ms`);
       const { code } = error as NodeJS.ErrnoException;
-      throw this.error(code ? `can not be reached: ${code}` : 'ended the connection');
+      throw this.error(code ? `cannot be reached: ${code}` : 'ended the connection');
     } finally {
       clearTimeout(timer);
     }

@@ -8,3 +8,15 @@ export function isoTime(ms: number | null): string | null;
 export function isoTime(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }
+
+/** Unix seconds likewise: WeChat's times. */
+export function isoTimeOfSeconds(seconds: number): string;
+export function isoTimeOfSeconds(seconds: number | null): string | null;
+export function isoTimeOfSeconds(seconds: number | null): string | null {
+  return seconds === null ? null : isoTime(seconds * 1000);
+}
+
+/** The Unix seconds that WeChat writes as a text; undefined where it is no such time. */
+export function unixSeconds(text: unknown): number | undefined {
+  return typeof text === 'string' && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+}

@@ -7,7 +7,7 @@ const NOW = 1_763_798_400_000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-describe('time for what can not be undone', () => {
+describe('time for what cannot be undone', () => {
   afterEach(() => vi.restoreAllMocks());
 
   it.each<[string, number[], number, boolean]>([

@@ -6,7 +6,7 @@ import { isoTime } from './times.js';
 const CONFIRMED_WITHIN_MS = 60 * 60_000;
 
 /**
- * The time for what can not be undone: removing, giving up, disabling. It never runs ahead of what
+ * The time for what cannot be undone: removing, giving up, disabling. It never runs ahead of what
  * WeChat itself has shown, by the signed timestamp of a push that was accepted or by the `Date` of an
  * answer: a machine that boots 40 days ahead, or whose clock jumps, removes nothing. It is late by
  * the time since the last sign of WeChat's, minutes as a rule; where WeChat is silent it stands

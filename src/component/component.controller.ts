@@ -70,11 +70,11 @@ export class ComponentController {
     description:
       'A changed AppSecret, Token or EncodingAESKey leaves the values before it usable until ' +
       'WeChat has used the new one only for PREVIOUS_KEY_HOURS, or they are ended. Live on every ' +
-      'host within 10 s. Secrets that can not be read (`error`) are replaced by all three together.',
+      'host within 10 s. Secrets that cannot be read (`error`) are replaced by all three together.',
   })
   @ApiComponentAppId()
   @ApiHubError(400, 'bad_request', 'A field is malformed')
-  @ApiHubError(503, 'component_unreadable', 'Its secrets can not be read: give all three')
+  @ApiHubError(503, 'component_unreadable', 'Its secrets cannot be read: give all three')
   @ApiJson(componentView, componentViewExample)
   async change(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,

@@ -32,7 +32,7 @@ export const componentView = z.object({
   encodingAesKey: rotatingView,
   error: problemView
     .optional()
-    .describe('Why the secrets of this platform can not be read; absent where they can'),
+    .describe('Why the secrets of this platform cannot be read; absent where they can'),
 });
 export type ComponentView = z.infer<typeof componentView>;
 type RotatingView = z.infer<typeof rotatingView>;

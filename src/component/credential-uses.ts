@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import { sha256Hex } from '../common/secret.js';
@@ -16,7 +17,7 @@ const REMEMBERED = 10_000;
 @Injectable()
 export class CredentialUses implements OnModuleDestroy {
   private readonly logger = new Logger(CredentialUses.name);
-  private readonly writtenAt = new LRUCache<string, number>({ max: REMEMBERED });
+  private readonly writtenAt = new LRUCache<string, number>({ ...atMost(REMEMBERED) });
   private readonly writes = new WorkUnderWay();
 
   constructor(

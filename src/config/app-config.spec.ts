@@ -56,6 +56,7 @@ describe('parseConfig of an empty environment', () => {
       authorizerWarmDays: 7,
       authorizationReturnOrigins: [],
       delivery: { allowedTargets: [], timeoutMs: 15_000 },
+      gateway: { timeoutMs: 30_000, bodyLimit: 67_108_864, concurrency: 250 },
       logLevel: 'info',
       openEndpoints: ['docs', 'metrics'],
       stopDelaySeconds: 0,
@@ -69,7 +70,7 @@ describe('parseConfig of an empty environment', () => {
     expect(parseConfig(empty)).toEqual(parseConfig({}));
   });
 
-  it('gives something that can not be changed', () => {
+  it('gives something that cannot be changed', () => {
     expect(Object.isFrozen(parseConfig({}))).toBe(true);
   });
 

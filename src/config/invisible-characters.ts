@@ -49,7 +49,7 @@ export function invisibleProblem(text: string, ends: Ends): string | undefined {
   return undefined;
 }
 
-/** Without any character that can not be seen, or is a space: for names that have none. */
+/** Without any character that cannot be seen, or is a space: for names that have none. */
 export function withoutInvisible(text: string): string {
   return [...text].filter((character) => !isInvisibleOrSpace(character)).join('');
 }

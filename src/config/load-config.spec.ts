@@ -71,12 +71,10 @@ describe('loadConfig', () => {
 
   it('refuses a .env that is no text, or a folder, in one line', () => {
     writeFileSync('.env', Buffer.from('PORT=4000\nADMIN_TOKEN=\xff\xfe\n', 'latin1'));
-    expect(refusal()).toEqual(['  .env can not be read: it is not UTF-8 text']);
+    expect(refusal()).toEqual(['  .env cannot be read: it is not UTF-8 text']);
     rmSync('.env');
     mkdirSync('.env');
-    expect(refusal()).toEqual([
-      expect.stringMatching(/^ {2}\.env can not be read: it is a folder/),
-    ]);
+    expect(refusal()).toEqual([expect.stringMatching(/^ {2}\.env cannot be read: it is a folder/)]);
   });
 
   it('warns of a .env that others can read, and names it once', () => {
@@ -114,7 +112,7 @@ describe('loadConfig', () => {
     expect(config.delivery.allowedTargets).toEqual(['hooks.internal', '10.0.0.0/8']);
   });
 
-  it('names every file that can not be used in one line each, and what else is wrong', () => {
+  it('names every file that cannot be used in one line each, and what else is wrong', () => {
     mkdirSync('folder');
     writeFileSync('empty', '\n');
     writeFileSync('binary', Buffer.from([0x61, 0xff, 0x61]));
@@ -131,14 +129,14 @@ describe('loadConfig', () => {
     vi.stubEnv('PORT', 'http');
     expect(refusal().toSorted()).toEqual([
       '  ADMIN_TOKEN_FILE: is set beside ADMIN_TOKEN; leave one of them out',
-      '  DATABASE_URL_FILE: binary can not be read: it is not UTF-8 text',
-      '  MASTER_KEYS_FILE: /dev/zero can not be read: it has more than 65536 bytes',
+      '  DATABASE_URL_FILE: binary cannot be read: it is not UTF-8 text',
+      '  MASTER_KEYS_FILE: /dev/zero cannot be read: it has more than 65536 bytes',
       '  PORT: must be a whole number from 0 to 65535 (example: PORT=3000)',
       '  PUBLIC_URL_FILE: empty is empty',
-      '  WECHAT_COMPONENT_APPSECRET_FILE: absent can not be read: it does not exist',
+      '  WECHAT_COMPONENT_APPSECRET_FILE: absent cannot be read: it does not exist',
       expect.stringMatching(/^ {2}WECHAT_COMPONENT_ENCODING_AES_KEY: is missing/),
       expect.stringMatching(
-        /^ {2}WECHAT_COMPONENT_TOKEN_FILE: folder can not be read: it is a fold/,
+        /^ {2}WECHAT_COMPONENT_TOKEN_FILE: folder cannot be read: it is a fold/,
       ),
     ]);
   });

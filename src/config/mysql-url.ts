@@ -21,7 +21,7 @@ export interface MysqlUrl {
   tls?: MysqlTls;
 }
 
-/** The URL can not be used; the message repeats nothing of its user and password. */
+/** The URL cannot be used; the message repeats nothing of its user and password. */
 export class MysqlUrlError extends Error {}
 
 const DEFAULT_PORT = 3306;

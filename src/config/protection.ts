@@ -7,7 +7,7 @@ import { parseMasterKey, variables, type InsecureName, type VariableValues } fro
 export interface ProtectionFindings {
   /** Why the hub does not start with them: one line for each variable. */
   refused: { name: string; what: string }[];
-  /** What is wanted, or can not be known to be wrong: said at every start. */
+  /** What is wanted, or cannot be known to be wrong: said at every start. */
   warnings: string[];
 }
 

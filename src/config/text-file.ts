@@ -4,22 +4,22 @@ import { fileProblem } from '../common/file-problem.js';
 /** Largest file of settings that is read, in bytes. */
 const LIMIT = 64 * 1024;
 
-/** A file of settings can not be used; the message is one line that begins with its path. */
+/** A file of settings cannot be used; the message is one line that begins with its path. */
 export class TextFileError extends Error {}
 
 /**
  * The text of a file, by its byte order mark, else as UTF-8.
- * @throws {TextFileError} when it can not be read, is too long, or is no text.
+ * @throws {TextFileError} when it cannot be read, is too long, or is no text.
  */
 export function readTextFile(path: string): string {
   const bytes = readBytes(path);
   if (bytes.length > LIMIT) {
-    throw new TextFileError(`${path} can not be read: it has more than ${LIMIT} bytes`);
+    throw new TextFileError(`${path} cannot be read: it has more than ${LIMIT} bytes`);
   }
   try {
     return new TextDecoder(encodingOf(bytes), { fatal: true }).decode(bytes);
   } catch {
-    throw new TextFileError(`${path} can not be read: it is not UTF-8 text`);
+    throw new TextFileError(`${path} cannot be read: it is not UTF-8 text`);
   }
 }
 

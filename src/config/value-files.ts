@@ -10,7 +10,7 @@ const ENDING = '_FILE';
 /** The settings with their values. */
 export interface ReadSettings {
   env: Environment;
-  /** Variables whose file can not be used, and the line that says why. */
+  /** Variables whose file cannot be used, and the line that says why. */
   unreadable: Map<string, string>;
 }
 

@@ -27,7 +27,7 @@ export const INSECURE_NAMES = [
 export type InsecureName = (typeof INSECURE_NAMES)[number];
 
 /**
- * Text that a person copied from somewhere: what can not be seen is cut off at its ends, or refused
+ * Text that a person copied from somewhere: what cannot be seen is cut off at its ends, or refused
  * by its place.
  */
 function typed(ends: Ends): z.ZodString {

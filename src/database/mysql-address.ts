@@ -29,7 +29,7 @@ interface MysqlSsl extends SecureContextOptions {
 
 /**
  * Where the server of a `mysql://` URL is, with the files that the URL names.
- * @throws {ConfigError} when one of them can not be read or used.
+ * @throws {ConfigError} when one of them cannot be read or used.
  */
 export function mysqlAddress(url: string): MysqlAddress {
   const { host, port, user, password, database, tls } = parseMysqlUrl(url);

@@ -10,7 +10,7 @@ const LOCK_WAITS = 'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout 
 
 /**
  * Connections of the pool, one for each unit of work, for a limited time. A peer that died without
- * a word is not told from a slow one by anything but time: at the limit the connection is cut, and
+ * a word differs from a slow one by nothing but time: at the limit the connection is cut, and
  * with it go those that were idle meanwhile, because what killed one has often killed all.
  *
  * ```
@@ -87,7 +87,7 @@ export class MysqlConnections {
 
 /** A call of {@link MysqlConnections.run}. */
 interface Unit {
-  /** Nobody waits for it any more. */
+  /** Nobody waits for it. */
   givenUp: boolean;
   /** While it has one. */
   connection?: Connection | undefined;
@@ -107,7 +107,7 @@ async function connect(runner: QueryRunner): Promise<Connection> {
   }
 }
 
-/** Ends a connection whose server may not be there to be told; a statement under way fails. */
+/** Ends a connection whose server may be gone; a statement under way fails. */
 function cut(connection: Connection, error?: Error): void {
   // Takes it out of the pool, but then waits for the server to close its side.
   connection.destroy();

@@ -54,7 +54,7 @@ export async function openDataSource(options?: DataSourceOptions): Promise<DataS
   }
 }
 
-/** @throws {ConfigError} where the file of a SQLite database, or its folder, can not be used. */
+/** @throws {ConfigError} where the file of a SQLite database, or its folder, cannot be used. */
 export function refuseUnusableFile(options: DataSourceOptions): void {
   if (options.type !== 'better-sqlite3') return;
   const problem = sqliteFileProblem(options.database);

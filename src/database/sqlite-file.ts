@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
 import { codeOf } from './database-error.js';
 
-/** Why the database can not be had at the start. */
+/** Why the database cannot be had at the start. */
 export interface StartProblem {
   /** One line for the person who can change it, with nothing secret in it. */
   what: string;
@@ -11,7 +11,7 @@ export interface StartProblem {
   lasting: boolean;
 }
 
-/** Below so many free bytes SQLite can not even make the index of its log (32 KiB). */
+/** Below so many free bytes SQLite cannot even make the index of its log (32 KiB). */
 const FULL_BELOW = 64 * 1024;
 const FULL = 'the disk is full. Make room, or use another place';
 
@@ -25,7 +25,7 @@ const CODES: [code: string, what: string][] = [
   ['SQLITE_NOTADB', 'it is no SQLite database, or an encrypted one'],
   ['SQLITE_CORRUPT', 'it is damaged; restore a backup'],
   ['SQLITE_IOERR', 'the disk, or the network that it is on, fails'],
-  ['SQLITE_CANTOPEN', 'SQLite can not open it'],
+  ['SQLITE_CANTOPEN', 'SQLite cannot open it'],
   ['SQLITE_PERM', 'SQLite may not open it'],
 ];
 
@@ -50,13 +50,13 @@ export function sqliteStartProblem(error: unknown, path: string): StartProblem |
   const code = codeOf(error);
   const [, what] = CODES.find(([beginning]) => code.startsWith(beginning)) ?? [];
   const message = error instanceof Error ? error.message : '';
-  // libsql gives no code where the file can not be opened at all.
+  // libsql gives no code where the file cannot be opened at all.
   const [, number] = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(message) ?? [];
-  if (what) return lasting(`${path} can not be used: ${isFull(path) ? FULL : what} (${code})`);
-  return number ? lasting(`${path} can not be opened: SQLite's code is ${number}`) : undefined;
+  if (what) return lasting(`${path} cannot be used: ${isFull(path) ? FULL : what} (${code})`);
+  return number ? lasting(`${path} cannot be opened: SQLite's code is ${number}`) : undefined;
 }
 
-/** On a full disk SQLite speaks of a failure of the disk, or of a file that it can not open. */
+/** On a full disk SQLite speaks of a failure of the disk, or of a file that it cannot open. */
 function isFull(path: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(dirname(path));

@@ -39,7 +39,7 @@ describe('what ends a start', () => {
 
   it.each([
     ['ENOTFOUND', 'there is no host of the name in db.example:3306'],
-    ['EAI_AGAIN', 'can not be looked up'],
+    ['EAI_AGAIN', 'cannot be looked up'],
     ['ECONNREFUSED', 'nothing listens at db.example:3306'],
     ['ETIMEDOUT', 'nothing answers'],
     ['PROTOCOL_CONNECTION_LOST', 'ends the connection'],
@@ -71,14 +71,14 @@ describe('what ends a start', () => {
     ['SQLITE_IOERR_FSYNC', 'fails'],
   ])('%s is said of the file', (code, what) => {
     expect(startProblem(failure(code), SQLITE)?.what).toMatch(
-      new RegExp(`^/data/hub.sqlite can not be used: .*${what}.* \\(${code}\\)$`),
+      new RegExp(`^/data/hub.sqlite cannot be used: .*${what}.* \\(${code}\\)$`),
     );
   });
 
   it('a number of SQLite is said of the file, too', () => {
     const message = 'ConnectionFailed("Unable to open connection to local database /data: 14")';
     expect(startProblem(failure(undefined, message), SQLITE)?.what).toBe(
-      "/data/hub.sqlite can not be opened: SQLite's code is 14",
+      "/data/hub.sqlite cannot be opened: SQLite's code is 14",
     );
   });
 

@@ -36,7 +36,7 @@ const LASTING: Record<string, string> = {
 };
 const PASSING: Record<string, string> = {
   ENOTFOUND: 'there is no host of the name in {at}',
-  EAI_AGAIN: 'the name in {at} can not be looked up',
+  EAI_AGAIN: 'the name in {at} cannot be looked up',
   ECONNREFUSED: 'nothing listens at {at}',
   ETIMEDOUT: 'nothing answers at {at}',
   EHOSTUNREACH: 'there is no way to {at}',
@@ -88,7 +88,7 @@ export async function startError(error: unknown, options: DataSourceOptions): Pr
   return toConfigError(problem.what);
 }
 
-/** The start can not go on for this reason. */
+/** The start cannot go on for this reason. */
 export function toConfigError(what: string): ConfigError {
   return new ConfigError([`  DATABASE_URL: ${what}`]);
 }

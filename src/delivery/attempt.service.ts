@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
-import { EventReplies } from '../callback/event-replies.js';
+import type { Push, PushKind } from '../callback/push.js';
+import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { TrustedTime } from '../common/trusted-time.js';
@@ -19,7 +19,6 @@ import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './
 import { DeliveryResults, type Outcome } from './delivery.results.js';
 import { pushBody } from './push-body.js';
 import { samplePush } from './sample-push.js';
-import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionHealth } from './subscription-health.js';
 
 /** What WeChat needs to show a reply before it gets the next message, in milliseconds. */
@@ -58,8 +57,7 @@ export class AttemptService {
   constructor(
     private readonly client: TargetClient,
     private readonly answers: ResponderAnswers,
-    private readonly pushes: StoredPushReader,
-    private readonly replies: EventReplies,
+    private readonly pushes: PushStore,
     private readonly results: DeliveryResults,
     private readonly health: SubscriptionHealth,
     private readonly clock: Clock,
@@ -184,7 +182,7 @@ export class AttemptService {
 
   private async keepResult(pushId: string, text: string): Promise<string> {
     try {
-      await this.replies.store(pushId, text);
+      await this.pushes.keepReply(pushId, text);
       return KEPT;
     } catch (error) {
       this.logger.warn('A late result was not stored', error);
@@ -198,7 +196,7 @@ export class AttemptService {
    * @returns what the record says of it; undefined where the reply was all.
    */
   private async sendRest(
-    push: ArrivedPush,
+    push: Push,
     { splitText }: Subscription,
     reply?: ResponderReply,
   ): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import type { ResponderReply } from '../reply/responder-reply.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
@@ -17,7 +17,7 @@ export interface DeliveryJob {
   begunAt: number;
   /** End of the lease, in Unix milliseconds: from then on others may take it. */
   leaseUntil: number;
-  push: ArrivedPush;
+  push: Push;
 }
 
 /** What is to be sent to whom. */

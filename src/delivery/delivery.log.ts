@@ -3,8 +3,11 @@ import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
-import { DeliveryRow } from './delivery.entity.js';
+import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
 import type { DeliveryListQuery } from './delivery.views.js';
+
+/** How many deliveries there are, by status. */
+export type DeliveryCounts = Record<DeliveryStatus, number>;
 
 /** No delivery of that id (404). */
 export class DeliveryUnknownError extends HubError {
@@ -56,6 +59,24 @@ export class DeliveryLog {
     return this.database.read((manager) =>
       manager.find(DeliveryAttempt, { where: { deliveryId }, order: { id: 'ASC' } }),
     );
+  }
+
+  /** How many deliveries these pushes have; those of a status of which there is none are missing. */
+  async countsOf(eventIds: string[]): Promise<Map<string, Partial<DeliveryCounts>>> {
+    const counts = new Map<string, Partial<DeliveryCounts>>();
+    if (eventIds.length === 0) return counts;
+    const rows: { id: string; status: DeliveryStatus; count: number | string }[] =
+      await this.database.read((manager) =>
+        manager.query(
+          `SELECT event_id AS id, status, COUNT(*) AS count FROM delivery
+           WHERE event_id IN (${marks(eventIds.length)}) GROUP BY event_id, status`,
+          eventIds,
+        ),
+      );
+    for (const { id, status, count } of rows) {
+      counts.set(id, { ...counts.get(id), [status]: Number(count) });
+    }
+    return counts;
   }
 
   /** How many deliveries of each of these subscriptions are still to be made. */

@@ -12,11 +12,10 @@ import { DeliveryLog } from './delivery.log.js';
 import { DeliveryRecorder } from './delivery.recorder.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryResults } from './delivery.results.js';
-import { DeliveryRetention } from './delivery.retention.js';
 import { DeliveryStore } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
+import { PushRetention } from './push.retention.js';
 import { ResponderService } from './responder.service.js';
-import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionController } from './subscription.controller.js';
 import { SubscriptionHealth } from './subscription-health.js';
 
@@ -32,7 +31,6 @@ import { SubscriptionHealth } from './subscription-health.js';
   controllers: [SubscriptionController, DeliveryController],
   providers: [
     SubscriptionHealth,
-    StoredPushReader,
     DeliveryStore,
     DeliveryResults,
     AttemptService,
@@ -40,9 +38,9 @@ import { SubscriptionHealth } from './subscription-health.js';
     DeliveryRecorder,
     DeliveryReplay,
     DeliveryLog,
-    DeliveryRetention,
+    PushRetention,
     ResponderService,
   ],
-  exports: [SubscriptionModule, ResponderService, DeliveryLog, StoredPushReader],
+  exports: [SubscriptionModule, ResponderService, DeliveryLog],
 })
 export class DeliveryModule {}

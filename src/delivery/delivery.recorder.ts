@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import type { ArrivedPush } from '../callback/arrived-push.js';
-import type { AfterCommit } from '../callback/on-info-type.js';
-import { OnRecorded } from '../callback/on-recorded.js';
+import type { Push } from '../callback/push.js';
+import { OnRecorded, type AfterCommit } from '../callback/push-handlers.js';
 import { Clock } from '../common/clock.js';
 import type { DeliveryJob } from './delivery.job.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
@@ -38,7 +37,7 @@ export class DeliveryRecorder {
   ) {}
 
   @OnRecorded(true)
-  async begin(pushes: ArrivedPush[], manager: EntityManager): Promise<AfterCommit | void> {
+  async begin(pushes: Push[], manager: EntityManager): Promise<AfterCommit | void> {
     const subscriptions = await this.subscriptions.list();
     const { rows, awaited, handedOver, claimed } = this.plan(pushes, subscriptions);
     if (rows.length === 0) return undefined;
@@ -51,7 +50,7 @@ export class DeliveryRecorder {
     };
   }
 
-  private plan(pushes: ArrivedPush[], subscriptions: Subscription[]): Plan {
+  private plan(pushes: Push[], subscriptions: Subscription[]): Plan {
     const { textSpace } = this.worker;
     const plan: Plan = {
       rows: [],
@@ -69,7 +68,7 @@ export class DeliveryRecorder {
     return plan;
   }
 
-  private add(plan: Plan, push: ArrivedPush, subscription: Subscription): void {
+  private add(plan: Plan, push: Push, subscription: Subscription): void {
     const { id: subscriptionId, mode, problem } = subscription;
     const deliveryId = uuidv7();
     const orderKey = orderKeyOf(subscription, push);

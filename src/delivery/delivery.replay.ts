@@ -4,8 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
-import { marks } from '../database/sql.js';
-import { CallbackEvent } from '../callback/callback-event.entity.js';
+import { PushStore, type ListedPush } from '../callback/push.store.js';
 import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryResults } from './delivery.results.js';
@@ -13,7 +12,6 @@ import { AttemptService } from './attempt.service.js';
 import type { Attempt } from './delivery.job.js';
 import { DeliveryStore, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
-import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionRow } from '../subscription/subscription.entity.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import {
@@ -34,18 +32,6 @@ export interface ReplayRange {
   status: 'dead' | 'delivered' | 'all';
 }
 
-type RangePush = Pick<
-  CallbackEvent,
-  | 'id'
-  | 'receivedAt'
-  | 'kind'
-  | 'componentAppId'
-  | 'authorizerAppId'
-  | 'infoType'
-  | 'msgType'
-  | 'event'
->;
-
 /** Delivers again what was delivered, or was not. */
 @Injectable()
 export class DeliveryReplay {
@@ -54,7 +40,7 @@ export class DeliveryReplay {
     private readonly subscriptions: SubscriptionService,
     private readonly store: DeliveryStore,
     private readonly log: DeliveryLog,
-    private readonly pushes: StoredPushReader,
+    private readonly pushes: PushStore,
     private readonly attempts: AttemptService,
     private readonly results: DeliveryResults,
     private readonly worker: DeliveryWorker,
@@ -83,76 +69,43 @@ export class DeliveryReplay {
   }
 
   /**
-   * Begins anew the deliveries of all pushes of a time range that the subscription would be told of
-   * if they arrived now and it were enabled. What is pending stays as it is.
+   * Begins again the deliveries of all pushes of a time range that the subscription would be notified
+   * of if they arrived now and it were enabled. What is pending stays as it is.
    * @returns how many were begun.
    * @throws {SubscriptionUnknownError | SubscriptionUnreadableError}
    */
   async range(subscriptionId: string, range: ReplayRange): Promise<number> {
     const subscription = await this.subscriptions.getReadable(subscriptionId);
+    const { from, to, status } = range;
     let begun = 0;
-    let after: RangePush | undefined;
-    for (;;) {
-      const page = await this.page(range, after);
+    for await (const page of this.pushes.byArrival({ from, to }, BATCH)) {
       const meant = await this.meantFor(subscription, page);
-      begun += await this.begin(subscription, meant, range.status);
-      after = page.at(-1);
-      if (page.length < BATCH) break;
+      begun += await this.begin(subscription, meant, status);
     }
     if (begun > 0) void this.worker.wake(subscriptionId);
     return begun;
   }
 
-  private async meantFor(subscription: Subscription, pushes: RangePush[]): Promise<RangePush[]> {
+  private async meantFor(subscription: Subscription, pushes: ListedPush[]): Promise<ListedPush[]> {
     const enabled = { ...subscription, enabled: true };
     const others = (await this.subscriptions.list()).filter(({ id }) => id !== subscription.id);
     const all = [...others, enabled];
     return pushes.filter((push) => !isForHub(push) && recipientsOf(all, push).includes(enabled));
   }
 
-  private page({ from, to }: ReplayRange, after?: RangePush): Promise<RangePush[]> {
-    return this.database.read((manager) => {
-      const select = manager
-        .createQueryBuilder(CallbackEvent, 'push')
-        .select(
-          [
-            'id',
-            'receivedAt',
-            'kind',
-            'componentAppId',
-            'authorizerAppId',
-            'infoType',
-            'msgType',
-            'event',
-          ].map((name) => `push.${name}`),
-        )
-        .where('push.receivedAt >= :from AND push.receivedAt < :to', { from, to })
-        .orderBy('push.receivedAt', 'ASC')
-        .addOrderBy('push.id', 'ASC')
-        .limit(BATCH);
-      if (after) {
-        select.andWhere('(push.receivedAt > :at OR (push.receivedAt = :at AND push.id > :id))', {
-          at: after.receivedAt,
-          id: after.id,
-        });
-      }
-      return select.getMany();
-    });
-  }
-
   private async begin(
     subscription: Subscription,
-    pushes: RangePush[],
+    pushes: ListedPush[],
     status: ReplayRange['status'],
   ): Promise<number> {
     if (pushes.length === 0) return 0;
     return this.database.transaction(async (manager) => {
       await this.lock(subscription.id, manager);
-      const known = await deliveriesOf(subscription.id, pushes, manager);
+      const known = await this.store.ofPushes(subscription.id, idsOf(pushes), manager);
       const again = known.filter((row) =>
         status === 'all' ? row.status !== 'pending' : row.status === status,
       );
-      await this.rearm(again, manager);
+      await this.store.rearm(idsOf(again), this.clock.now(), manager);
       const begun = new Set(known.map(({ eventId }) => eventId));
       const missing = status === 'all' ? pushes.filter(({ id }) => !begun.has(id)) : [];
       const rows = missing.map((push) => this.newRow(subscription, push));
@@ -167,18 +120,7 @@ export class DeliveryReplay {
     if (!(await manager.findOne(SubscriptionRow, options))) throw new SubscriptionUnknownError(id);
   }
 
-  private async rearm(rows: { id: string }[], manager: EntityManager): Promise<void> {
-    if (rows.length === 0) return;
-    const now = this.clock.now();
-    await manager.query(
-      `UPDATE delivery SET status = 'pending', attempts = 0, next_attempt_at = ?,
-       lease_owner = NULL, finished_at = NULL, replayed_at = ?
-       WHERE status <> 'pending' AND id IN (${marks(rows.length)})`,
-      [now, now, ...rows.map(({ id }) => id)],
-    );
-  }
-
-  private newRow(subscription: Subscription, push: RangePush): NewDelivery {
+  private newRow(subscription: Subscription, push: ListedPush): NewDelivery {
     const now = this.clock.now();
     return {
       id: uuidv7(),
@@ -194,18 +136,10 @@ export class DeliveryReplay {
 }
 
 /** Messages of the release check are; that its accounts were authorized is everybody's. */
-function isForHub({ kind, authorizerAppId }: RangePush): boolean {
+function isForHub({ kind, authorizerAppId }: ListedPush): boolean {
   return kind !== 'authorization' && isReleaseCheckAccount(authorizerAppId);
 }
 
-async function deliveriesOf(
-  subscriptionId: string,
-  pushes: RangePush[],
-  manager: EntityManager,
-): Promise<{ id: string; eventId: string; status: string }[]> {
-  return manager.query(
-    `SELECT id, event_id AS eventId, status FROM delivery
-     WHERE subscription_id = ? AND event_id IN (${marks(pushes.length)})`,
-    [subscriptionId, ...pushes.map(({ id }) => id)],
-  );
+function idsOf(rows: { id: string }[]): string[] {
+  return rows.map(({ id }) => id);
 }

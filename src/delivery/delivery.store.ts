@@ -13,13 +13,16 @@ import { latestEnd } from '../common/clock-trust.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
 import { marks, piecesOf } from '../database/sql.js';
-import { DeliveryRow } from './delivery.entity.js';
+import { DeliveryAttempt } from './delivery-attempt.entity.js';
+import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 
 /** Rows that one statement inserts. */
 const INSERT_BATCH = 500;
 /** Deliveries that one statement cancels. */
 const CANCELLED_AT_ONCE = 500;
+/** Deliveries that one statement removes. */
+const REMOVED_AT_ONCE = 500;
 /** Due deliveries of ordered subscriptions that one look takes in. */
 const ORDERED_PAGE = 200;
 
@@ -211,6 +214,89 @@ export class DeliveryStore {
       ),
     );
     return rows.length;
+  }
+
+  /** A subscription's deliveries of these pushes. */
+  ofPushes(
+    subscriptionId: string,
+    eventIds: string[],
+    manager: EntityManager,
+  ): Promise<{ id: string; eventId: string; status: DeliveryStatus }[]> {
+    return manager.query(
+      `SELECT id, event_id AS eventId, status FROM delivery
+       WHERE subscription_id = ? AND event_id IN (${marks(eventIds.length)})`,
+      [subscriptionId, ...eventIds],
+    );
+  }
+
+  /** Begins again deliveries that have ended, by a replay at a time in Unix milliseconds. */
+  async rearm(ids: string[], now: number, manager: EntityManager): Promise<void> {
+    if (ids.length === 0) return;
+    await manager.query(
+      `UPDATE delivery SET status = 'pending', attempts = 0, next_attempt_at = ?,
+       lease_owner = NULL, finished_at = NULL, replayed_at = ?
+       WHERE status <> 'pending' AND id IN (${marks(ids.length)})`,
+      [now, now, ...ids],
+    );
+  }
+
+  /** Of these pushes those that are still to be delivered to a subscription that is there. */
+  async awaited(eventIds: string[], manager: EntityManager): Promise<Set<string>> {
+    if (eventIds.length === 0) return new Set();
+    const rows: { id: string }[] = await manager.query(
+      `SELECT DISTINCT d.event_id AS id FROM delivery d
+       JOIN subscription s ON s.id = d.subscription_id
+       WHERE d.status = 'pending' AND d.event_id IN (${marks(eventIds.length)})`,
+      eventIds,
+    );
+    return new Set(idsOf(rows));
+  }
+
+  /** Removes the deliveries of these pushes, with their attempts. */
+  async removeOf(eventIds: string[], manager: EntityManager): Promise<void> {
+    const rows: { id: string }[] = await manager.query(
+      `SELECT id FROM delivery WHERE event_id IN (${marks(eventIds.length)})`,
+      eventIds,
+    );
+    await this.remove(idsOf(rows), manager);
+  }
+
+  /** Removes the deliveries that began before a time in Unix milliseconds, whatever became of them. */
+  async removeBegunBefore(time: number): Promise<void> {
+    let old: { id: string }[];
+    do {
+      // By their ids they are in the order in which they began: the first ones show whether any is old.
+      const first: { id: string; created_at: number | string }[] = await this.database.read(
+        (manager) =>
+          manager.query(`SELECT id, created_at FROM delivery ORDER BY id LIMIT ${REMOVED_AT_ONCE}`),
+      );
+      old = first.filter((row) => Number(row.created_at) < time);
+      const ids = idsOf(old);
+      if (ids.length > 0) await this.database.transaction((manager) => this.remove(ids, manager));
+    } while (old.length === REMOVED_AT_ONCE);
+  }
+
+  /** The subscriptions that have deliveries, one look into the index for each. */
+  async subscriptionIds(): Promise<string[]> {
+    const ids: string[] = [];
+    for (;;) {
+      const [row]: { id: string }[] = await this.database.read((manager) =>
+        manager.query(
+          `SELECT subscription_id AS id FROM delivery WHERE subscription_id > ?
+           ORDER BY subscription_id LIMIT 1`,
+          [ids.at(-1) ?? ''],
+        ),
+      );
+      if (!row) return ids;
+      ids.push(row.id);
+    }
+  }
+
+  private async remove(ids: string[], manager: EntityManager): Promise<void> {
+    for (const piece of piecesOf(ids, REMOVED_AT_ONCE)) {
+      await manager.delete(DeliveryAttempt, { deliveryId: In(piece) });
+      await manager.delete(DeliveryRow, { id: In(piece) });
+    }
   }
 
   private async headOf(

@@ -21,7 +21,7 @@ export const deliveryView = z.object({
   subscriptionId: z.string(),
   status: z.enum(['pending', 'delivered', 'dead', 'cancelled']),
   attempts: z.int().describe('Attempts of the schedule'),
-  inHand: z.boolean().describe('Whether a process has it in hand now'),
+  inHand: z.boolean().describe('Whether a process has leased it now'),
   nextAttemptAt: timeView.nullable(),
   lastError: z.string().nullable(),
   createdAt: timeView,

@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Background, drain } from '../common/background.js';
+import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { AttemptService } from './attempt.service.js';
 import type { DeliveryRow } from './delivery.entity.js';
@@ -9,7 +10,6 @@ import { DeliveryLanes } from './delivery.lanes.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliveryResults } from './delivery.results.js';
 import { DeliveryStore, type Wanted } from './delivery.store.js';
-import { StoredPushReader } from './stored-push.reader.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 
 /** How often it is looked for what is due, in milliseconds. */
@@ -42,7 +42,7 @@ export class DeliveryWorker implements OnModuleDestroy {
   constructor(
     private readonly subscriptions: SubscriptionService,
     private readonly store: DeliveryStore,
-    private readonly pushes: StoredPushReader,
+    private readonly pushes: PushStore,
     private readonly attempts: AttemptService,
     private readonly results: DeliveryResults,
     private readonly clock: Clock,
@@ -135,7 +135,7 @@ export class DeliveryWorker implements OnModuleDestroy {
       } while (this.mayClaim(id));
     } catch (error) {
       this.due.add(id);
-      this.logger.warn('Due deliveries could not be taken up; tried again in a second', error);
+      this.logger.warn('Due deliveries could not be claimed; tried again in a second', error);
     } finally {
       this.claiming.delete(id);
     }
@@ -197,7 +197,7 @@ export class DeliveryWorker implements OnModuleDestroy {
     try {
       await this.deliver(job);
     } catch (error) {
-      this.logger.warn('A delivery went wrong; it is taken up again', error);
+      this.logger.warn('A delivery went wrong; it is claimed again', error);
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import { readPushText } from '../wechat-crypto/push-text.js';
 import { pushBody, pushType } from './push-body.js';
@@ -9,7 +9,7 @@ const TEXT =
   '<CreateTime>1348831860</CreateTime><MsgType><![CDATA[text]]></MsgType>' +
   '<Content><![CDATA[this is a test]]></Content><MsgId>1234567890123456</MsgId></xml>';
 
-function message(changes: Partial<ArrivedPush> = {}): ArrivedPush {
+function message(changes: Partial<Push> = {}): Push {
   const text = changes.text ?? TEXT;
   return {
     id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
@@ -30,7 +30,7 @@ function message(changes: Partial<ArrivedPush> = {}): ArrivedPush {
   };
 }
 
-function authorization(fields: string): ArrivedPush {
+function authorization(fields: string): Push {
   const names = { kind: 'authorization', infoType: 'authorized', msgType: null } as const;
   const text = `<xml><AppId>wxplatform</AppId>${fields}</xml>`;
   return message({ ...names, authorizerAppId: null, fromUser: null, text });
@@ -76,7 +76,7 @@ describe('the type of a push', () => {
     ['authorization.authorized', { kind: 'authorization', infoType: 'authorized' }],
     ['event.unknown', { kind: 'event', msgType: 'event', event: '' }],
     ['message.unknown', { msgType: null }],
-  ] as [string, Partial<ArrivedPush>][])('%s', (type, changes) => {
+  ] as [string, Partial<Push>][])('%s', (type, changes) => {
     expect(pushType(message(changes))).toBe(type);
   });
 });

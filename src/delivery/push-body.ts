@@ -1,5 +1,6 @@
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { withoutEventSecrets, withoutTextSecrets } from '../callback/event-secrets.js';
+import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 import type { SubscriptionFormat } from '../subscription/subscription.js';
 
 /** Longest name in a header, in characters: with longer ones, a target refuses the whole push. */
@@ -14,23 +15,23 @@ export interface PushBody {
 }
 
 /** `message.text`, `event.subscribe`, `authorization.authorized`: names in WeChat's spelling. */
-export function pushType(push: Pick<ArrivedPush, 'kind' | 'infoType' | 'msgType' | 'event'>) {
+export function pushType(push: Pick<Push, 'kind' | 'infoType' | 'msgType' | 'event'>) {
   const { kind, infoType, msgType, event } = push;
   const names = { authorization: infoType, message: msgType, event };
   return `${kind}.${names[kind] || 'unknown'}`;
 }
 
 /** A push as its subscriber wants it. */
-export function pushBody(arrived: ArrivedPush, format: SubscriptionFormat): PushBody {
+export function pushBody(arrived: Push, format: SubscriptionFormat): PushBody {
   const push = withoutCodes(arrived);
   return format === 'json' ? jsonBody(push) : rawBody(push);
 }
 
-function jsonBody(push: ArrivedPush): PushBody {
+function jsonBody(push: Push): PushBody {
   const { createTime, receivedAt } = push;
   const body = JSON.stringify({
     type: pushType(push),
-    timestamp: new Date(createTime === null ? receivedAt : createTime * 1000).toISOString(),
+    timestamp: isoTimeOfSeconds(createTime) ?? isoTime(receivedAt),
     data: {
       id: push.id,
       componentAppId: push.componentAppId,
@@ -48,7 +49,7 @@ function jsonBody(push: ArrivedPush): PushBody {
   return { contentType: 'application/json', body, headers: {} };
 }
 
-function rawBody(push: ArrivedPush): PushBody {
+function rawBody(push: Push): PushBody {
   const headers: Record<string, string> = {
     'x-hub-push-id': push.id,
     'x-hub-push-type': headerText(pushType(push)),
@@ -73,7 +74,7 @@ function headerText(text: string): string {
 }
 
 /** A push as anybody may see it: tickets, and codes that the hub has used, are no one else's. */
-export function withoutCodes(push: ArrivedPush): ArrivedPush {
+export function withoutCodes(push: Push): Push {
   const isEvent = push.kind === 'authorization' || 'InfoType' in push.fields;
   // What could not be read whole may be an event that does not look like one.
   if (!isEvent && push.problem === null) return push;

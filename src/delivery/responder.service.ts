@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import { atMost } from '../common/at-most.js';
+import type { Push } from '../callback/push.js';
 import { drain, WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import type { DeliveryJob } from './delivery.job.js';
@@ -20,7 +21,7 @@ const MAX_EXPECTED = 10_000;
 @Injectable()
 export class ResponderService implements OnModuleDestroy {
   private readonly logger = new Logger(ResponderService.name);
-  private readonly expected = new LRUCache<string, DeliveryJob>({ max: MAX_EXPECTED });
+  private readonly expected = new LRUCache<string, DeliveryJob>({ ...atMost(MAX_EXPECTED) });
   private readonly underWay = new WorkUnderWay();
   /** By push: what is to be done when its answer goes to WeChat. */
   private readonly leaving = new Map<string, () => void>();
@@ -52,7 +53,7 @@ export class ResponderService implements OnModuleDestroy {
    * @returns the reply, in the push's format; undefined where there is no responder, or none in time.
    * Never rejects.
    */
-  async respond(push: ArrivedPush, leftMs: number): Promise<string | undefined> {
+  async respond(push: Push, leftMs: number): Promise<string | undefined> {
     const job = this.expected.get(push.id);
     this.expected.delete(push.id);
     const subscription = job && this.subscriptions.find(job.subscriptionId);

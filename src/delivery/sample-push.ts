@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
+import type { Push, PushKind } from '../callback/push.js';
 import { parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import type { PushFilter } from '../subscription/subscription.js';
 
@@ -11,7 +11,7 @@ const SAMPLE_USER = 'oSampleUser0123456789abcdefg';
  * A push such as WeChat sends, for trying out a subscription.
  * @param now Unix milliseconds.
  */
-export function samplePush(kind: PushKind, filter: PushFilter, now: number): ArrivedPush {
+export function samplePush(kind: PushKind, filter: PushFilter, now: number): Push {
   const componentAppId = filter.componentAppId ?? SAMPLE_COMPONENT;
   const account = filter.authorizerAppId ?? SAMPLE_ACCOUNT;
   const createTime = Math.floor(now / 1000);
@@ -33,7 +33,7 @@ export function samplePush(kind: PushKind, filter: PushFilter, now: number): Arr
   };
 }
 
-const NAMES: Record<PushKind, Pick<ArrivedPush, 'infoType' | 'msgType' | 'event'>> = {
+const NAMES: Record<PushKind, Pick<Push, 'infoType' | 'msgType' | 'event'>> = {
   authorization: { infoType: 'updateauthorized', msgType: null, event: null },
   message: { infoType: '', msgType: 'text', event: null },
   event: { infoType: '', msgType: 'event', event: 'subscribe' },

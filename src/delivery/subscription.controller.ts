@@ -28,7 +28,7 @@ import {
 const idParam = z.string().min(1).max(36);
 const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 
-/** `/admin/subscriptions`: the services that are told of pushes. */
+/** `/admin/subscriptions`: the services that are notified of pushes. */
 @ApiTags('deliveries')
 @ApiBearer()
 @ApiHubError(404, 'subscription_unknown', 'There is no such subscription')
@@ -114,7 +114,7 @@ export class SubscriptionController {
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.test')
-  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
+  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
   @ApiOperation({ summary: 'Send a sample push now and show how it went; nothing is stored' })
   @ApiJson(attemptOutcomeView, outcomeExample)
   async test(
@@ -130,7 +130,7 @@ export class SubscriptionController {
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.replay')
-  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter can not be read')
+  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
   @ApiOperation({
     summary: 'Deliver the pushes of a time range again',
     description:

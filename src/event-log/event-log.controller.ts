@@ -50,6 +50,6 @@ export class EventLogController {
   @ApiHubError(404, 'event_unknown', 'There is no such push, or it is no longer stored')
   @ApiJson(eventDetailView, eventDetailExample)
   async get(@Param('id', { schema: idParam }) id: string): Promise<EventDetailView> {
-    return this.log.detail(await this.log.get(id));
+    return this.log.detail(id);
   }
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { CallbackEvent } from '../callback/callback-event.entity.js';
+import type { ListedPush } from '../callback/push.store.js';
 import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
-import type { DeliveryStatus } from '../delivery/delivery.entity.js';
+import type { DeliveryCounts } from '../delivery/delivery.log.js';
 import {
   attemptViewExample,
   deliveryDetailView,
   deliveryViewExample,
 } from '../delivery/delivery.views.js';
-import { isoTime } from '../common/times.js';
+import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 
 const KINDS = ['authorization', 'message', 'event'] as const;
 
@@ -17,8 +17,7 @@ export const deliveryCountsView = z.object({
   delivered: z.int(),
   dead: z.int(),
   cancelled: z.int(),
-}) satisfies z.ZodType<Record<DeliveryStatus, number>>;
-export type DeliveryCounts = z.infer<typeof deliveryCountsView>;
+}) satisfies z.ZodType<DeliveryCounts>;
 
 /** A recorded push as `/admin/events` lists it: nothing of its content. */
 export const eventView = z.object({
@@ -68,10 +67,16 @@ export const eventDetailView = eventView.extend({
   unreadable: z
     .object({ code: z.string(), message: z.string() })
     .nullable()
-    .describe('Why the content can not be shown; null when it can'),
+    .describe('Why the content cannot be shown; null when it can'),
   deliveries: z.array(deliveryDetailView),
 });
 export type EventDetailView = z.infer<typeof eventDetailView>;
+
+/** What of a push is encrypted at rest. */
+export type EventContent = Pick<
+  EventDetailView,
+  'format' | 'fields' | 'raw' | 'reply' | 'unreadable'
+>;
 
 const name = z.string().min(1).max(64).optional();
 
@@ -87,27 +92,10 @@ export const eventListQuery = z.object({
 });
 export type EventListQuery = z.output<typeof eventListQuery>;
 
-/** The columns of which a list is made. */
-export type ListedEvent = Pick<
-  CallbackEvent,
-  | 'id'
-  | 'kind'
-  | 'componentAppId'
-  | 'authorizerAppId'
-  | 'infoType'
-  | 'msgType'
-  | 'event'
-  | 'fromUser'
-  | 'createTime'
-  | 'receivedAt'
-  | 'problem'
-  | 'outcome'
->;
-
 export function toEventView(
-  row: ListedEvent,
+  row: ListedPush,
   unknownAccount: boolean,
-  deliveryCounts: DeliveryCounts,
+  counts: Partial<DeliveryCounts> = {},
 ): EventView {
   const { id, kind, componentAppId, authorizerAppId, msgType, event, fromUser, outcome } = row;
   return {
@@ -120,11 +108,11 @@ export function toEventView(
     msgType,
     event,
     fromUser,
-    createTime: row.createTime === null ? null : new Date(row.createTime * 1000).toISOString(),
+    createTime: isoTimeOfSeconds(row.createTime),
     receivedAt: isoTime(row.receivedAt),
     problem: row.problem,
     outcome,
-    deliveryCounts,
+    deliveryCounts: { pending: 0, delivered: 0, dead: 0, cancelled: 0, ...counts },
   };
 }
 

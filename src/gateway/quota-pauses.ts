@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../common/times.js';
@@ -23,7 +24,7 @@ export function pauseOf(errcode: number, now: number): number {
 /** Paths that WeChat refuses for a while, so that no call is wasted; of this process. */
 export class QuotaPauses {
   private readonly pauses = new LRUCache<string, { errcode: number; until: number }>({
-    max: REMEMBERED,
+    ...atMost(REMEMBERED),
   });
 
   constructor(private readonly clock: Clock) {}

@@ -27,7 +27,7 @@ export class HealthController {
   @ApiJson(readyView, readyExample)
   @ApiJson(readyView, downExample, {
     status: 503,
-    description: 'The database can not be reached, or the hub will stop',
+    description: 'The database cannot be reached, or the hub will stop',
   })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadyView> {
     const view = await this.health.ready();

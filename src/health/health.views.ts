@@ -7,7 +7,7 @@ export const liveView = z.object({ status: z.literal('up') });
 
 /** What `/health/ready` reports. */
 export const readyView = z.object({
-  status: status.describe('down: the database can not be reached, or the hub stops; HTTP 503'),
+  status: status.describe('down: the database cannot be reached, or the hub stops; HTTP 503'),
   stopping: z.literal(true).optional().describe('Only of a hub that will stop'),
   database: status,
   lastFailedWrite: z

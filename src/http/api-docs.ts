@@ -22,8 +22,12 @@ export function ApiHubError(
   code: string,
   description: string,
 ): MethodDecorator & ClassDecorator {
-  return ApiResponse({
-    status,
+  return ApiResponse({ status, ...hubErrorResponse(code, description) });
+}
+
+/** An error answer as the document has it. */
+export function hubErrorResponse(code: string, description: string) {
+  return {
     description: `\`${code}\`: ${description}`,
     content: {
       'application/json': {
@@ -33,7 +37,7 @@ export function ApiHubError(
         },
       },
     },
-  });
+  };
 }
 
 /** What all routes of `/admin` and `/api` have in common: the admin token, or an API key. */

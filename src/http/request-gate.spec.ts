@@ -204,4 +204,15 @@ describe('the gate in front of requests', () => {
     await once(socket, 'close');
     expect(performance.now() - started).toBeLessThan(4000);
   });
+
+  it('lets a call by the gateway wait for WeChat longer, and the next request on its connection not', async () => {
+    await listen({ silenceMs: 200, callSilenceMs: 60_000 }, ({ url = '' }, response) => {
+      if (url.startsWith('/proxy/')) setTimeout(() => response.end('late'), 600);
+    });
+    const { socket, received } = await open('GET /proxy/a HTTP/1.1\r\nhost: a\r\n\r\n');
+    await until(() => received().includes('late'));
+    socket.write(GET);
+    await once(socket, 'close');
+    expect(received().match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+  });
 });

@@ -53,6 +53,8 @@ export interface GateLimits {
   requestMs: number;
   /** Milliseconds without a byte in either direction that end a connection, unless it is idle. */
   silenceMs: number;
+  /** The same in a call by the gateway: longer than WeChat may be silent in it. */
+  callSilenceMs: number;
 }
 
 export const GATE_LIMITS: GateLimits = {
@@ -71,6 +73,7 @@ export const GATE_LIMITS: GateLimits = {
   largestBody: MIB,
   requestMs: 10_000,
   silenceMs: 30_000,
+  callSilenceMs: 310_000,
 };
 
 /** How often Node looks for requests that are late, in milliseconds. */
@@ -123,7 +126,7 @@ export class RequestGate {
 
   /** A server that hands to `handler` what the limits allow. */
   createServer(handler: RequestListener): Server {
-    const { requestMs, silenceMs, connections } = this.limits;
+    const { requestMs, silenceMs, callSilenceMs, connections } = this.limits;
     const server = createServer(
       {
         // Refused in the form that all errors have.
@@ -134,7 +137,9 @@ export class RequestGate {
         connectionsCheckingInterval: LATE_CHECK_MS,
       },
       (request, response) => {
-        if (!CALL_PATH.test(request.url ?? '')) endLateBody(server, request, requestMs);
+        // Node puts the usual time back with the connection's next request.
+        if (CALL_PATH.test(request.url ?? '')) request.socket.setTimeout(callSilenceMs);
+        else endLateBody(server, request, requestMs);
         this.arrived({ request, response }, handler);
       },
     );

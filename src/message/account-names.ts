@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { authorizerKey, type AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
@@ -21,7 +22,7 @@ export class AccountNames {
     private readonly authorizers: AuthorizerStore,
     clock: Clock,
   ) {
-    this.names = new LRUCache({ max: REMEMBERED, perf: clock });
+    this.names = new LRUCache({ ...atMost(REMEMBERED), perf: clock });
   }
 
   /** Null for an account that is unknown, or whose information was not fetched yet. */

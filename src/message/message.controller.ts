@@ -11,8 +11,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Scope } from '../auth/scope.js';
-import { ApiPushRefusals } from '../callback/api-push-refusals.js';
-import { ApiUrlCheck } from '../callback/api-url-check.js';
+import { ApiPushRefusals, ApiUrlCheck } from '../callback/callback-docs.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
 import { passiveReplyDocs } from '../reply/passive-reply.js';
@@ -63,8 +62,8 @@ export class MessageController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const { elapsedTime: elapsedMs } = reply;
-    const incoming = { componentAppId, query, body, sourceAddress, elapsedMs };
-    const answer = await this.messages.receive(incoming, authorizerAppId);
+    const request = { componentAppId, query, body, sourceAddress, elapsedMs };
+    const answer = await this.messages.receive(request, authorizerAppId);
     const type = typeOf(answer);
     if (type) void reply.header('content-type', `${type}; charset=utf-8`);
     return answer;

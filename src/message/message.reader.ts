@@ -7,12 +7,12 @@ import {
 } from '../callback/authorization-url.js';
 import type { PushContent } from '../callback/push-url.js';
 import type { VerifiedPush } from '../callback/push-verifier.js';
+import { releaseCheckAccount } from '../callback/release-check-accounts.js';
 import { HubError } from '../common/hub-error.js';
-import type { Component } from '../component/component.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
 import { AccountNames } from './account-names.js';
-import { releaseCheckAccount, releaseCheckAnswer } from '../release-check/release-check.js';
+import { releaseCheckAnswer } from '../release-check/release-check.js';
 
 /** Reads verified pushes of 消息与事件接收URL: messages and events of the accounts. */
 @Injectable()
@@ -20,16 +20,12 @@ export class MessageReader {
   constructor(private readonly names: AccountNames) {}
 
   /** @throws {WechatCryptoError} -40005 for a push of another platform or account. */
-  async read(
-    verified: VerifiedPush,
-    component: Component,
-    authorizerAppId: string,
-  ): Promise<PushContent> {
+  async read(verified: VerifiedPush, authorizerAppId: string): Promise<PushContent> {
     const { fields } = verified;
     // Whatever the URL: a ticket that is entered at the wrong place in the console is a ticket.
-    if (isAuthorizationEvent(fields)) return authorizationContent(verified, component);
-    await this.checkToUserName(verified, { componentAppId: component.appid, authorizerAppId });
-    const content = messageContent(verified, component, authorizerAppId);
+    if (isAuthorizationEvent(fields)) return authorizationContent(verified);
+    await this.checkToUserName(verified, authorizerAppId);
+    const content = messageContent(verified, authorizerAppId);
     const check = releaseCheckAnswer({ ...content, fields });
     const outcome = check?.kind === 'code' ? 'empty' : 'success';
     return { ...content, outcome, forHub: check !== undefined };
@@ -40,15 +36,16 @@ export class MessageReader {
    * events name none.
    */
   private async checkToUserName(
-    { fields, outer }: VerifiedPush,
-    id: { componentAppId: string; authorizerAppId: string },
+    { component, fields, outer }: VerifiedPush,
+    authorizerAppId: string,
   ): Promise<void> {
     const toUserName = firstText(fields, 'ToUserName') || undefined;
     if (toUserName === undefined) return;
     if (outer.ToUserName !== undefined && outer.ToUserName !== toUserName) {
       throw mismatch("The push's outer ToUserName is not the decrypted one");
     }
-    const known = releaseCheckAccount(id.authorizerAppId);
+    const known = releaseCheckAccount(authorizerAppId);
+    const id = { componentAppId: component.appid, authorizerAppId };
     const userName = known ? known.userName : await this.names.userNameOf(id);
     if (userName !== null && userName !== toUserName) {
       throw mismatch('The decrypted ToUserName is not the account of this URL');

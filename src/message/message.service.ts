@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { ArrivedPush } from '../callback/arrived-push.js';
-import { CallbackService, type IncomingPush } from '../callback/callback.service.js';
+import type { Push } from '../callback/push.js';
+import { CallbackService, type PushRequest } from '../callback/callback.service.js';
 import { Clock } from '../common/clock.js';
 import { ResponderService } from '../delivery/responder.service.js';
 import { checkAuthorizerAppId, MessageReader } from './message.reader.js';
@@ -21,13 +21,13 @@ export class MessageService {
   ) {}
 
   /** The answer for WeChat, once the push is durable: `success`, nothing, or an encrypted reply. */
-  async receive(incoming: IncomingPush, authorizerAppId: string): Promise<string> {
+  async receive(request: PushRequest, authorizerAppId: string): Promise<string> {
     checkAuthorizerAppId(authorizerAppId);
     let asked: string | undefined;
     try {
-      return await this.callback.receive(incoming, {
+      return await this.callback.receive(request, {
         authorizerAppId,
-        read: (verified, component) => this.reader.read(verified, component, authorizerAppId),
+        read: (verified) => this.reader.read(verified, authorizerAppId),
         reply: (push, leftMs) => {
           asked = push.id;
           return this.reply(push, leftMs);
@@ -44,19 +44,19 @@ export class MessageService {
     return this.callback.checkUrl(componentAppId, query);
   }
 
-  private async reply(push: ArrivedPush, leftMs: number): Promise<string | undefined> {
+  private async reply(push: Push, leftMs: number): Promise<string | undefined> {
     const check = releaseCheckAnswer(push);
     return check ? this.answerCheck(push, check) : this.responder.respond(push, leftMs);
   }
 
-  private mayReply(push: ArrivedPush): boolean {
+  private mayReply(push: Push): boolean {
     if (push.kind === 'authorization') return false;
     const check = releaseCheckAnswer(push);
     if (check) return check.kind === 'text';
     return this.responder.hasResponder(push);
   }
 
-  private answerCheck(push: ArrivedPush, check: ReleaseCheckAnswer): string | undefined {
+  private answerCheck(push: Push, check: ReleaseCheckAnswer): string | undefined {
     if (check.kind === 'code') this.releaseCheck.begin(push, check.code);
     if (check.kind !== 'text') return undefined;
     const head = replyHead(push, this.clock.now());

@@ -22,7 +22,7 @@ const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 let ofProcess: Registry | undefined;
 
 /**
- * The metrics of Node.js itself. Their observers of garbage collection and of the event loop can not
+ * The metrics of Node.js itself. Their observers of garbage collection and of the event loop cannot
  * be taken off again: one set serves every hub of a process.
  */
 function processMetrics(): Registry {

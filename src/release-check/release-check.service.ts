@@ -3,7 +3,7 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { AuthorizerId } from '../authorizer/authorizer.js';
 import { AuthorizationCodeService } from '../authorization/authorization-code.service.js';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { WorkUnderWay } from '../common/background.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret, sha256Hex } from '../common/secret.js';
@@ -39,7 +39,7 @@ export class ReleaseCheckService implements OnModuleDestroy {
   ) {}
 
   /** Starts the work after a push with a code; it reports to the log. */
-  begin(push: ArrivedPush, code: string): void {
+  begin(push: Push, code: string): void {
     if (code === '' || code.startsWith(SELF_CHECK_CODE_PREFIX)) return;
     const work = this.answerByApi(push, code);
     this.outcomes.set(keyOf(push.componentAppId, code), work);
@@ -56,7 +56,7 @@ export class ReleaseCheckService implements OnModuleDestroy {
     await this.running.idle();
   }
 
-  private async answerByApi(push: ArrivedPush, code: string): Promise<FromApiOutcome> {
+  private async answerByApi(push: Push, code: string): Promise<FromApiOutcome> {
     const { componentAppId, authorizerAppId, fromUser } = push;
     const facts = { componentAppId, authorizerAppId };
     try {
@@ -73,7 +73,7 @@ export class ReleaseCheckService implements OnModuleDestroy {
   }
 
   /** The account of the code: exchanged now, or when the `authorized` event brought it. */
-  private exchange({ componentAppId }: ArrivedPush, code: string): Promise<AuthorizerId> {
+  private exchange({ componentAppId }: Push, code: string): Promise<AuthorizerId> {
     // As from a redirect, which knows nothing but the code: what the event knows stays as it is.
     return this.codes.consume({ componentAppId, code: new Secret(code), source: 'release_check' });
   }

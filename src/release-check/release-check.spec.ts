@@ -2,17 +2,16 @@ import { describe, expect, it } from 'vitest';
 import {
   isReleaseCheckAccount,
   RELEASE_CHECK_ACCOUNTS,
-  releaseCheckAnswer,
-  type ReleaseCheckAnswer,
-} from './release-check.js';
+} from '../callback/release-check-accounts.js';
+import { releaseCheckAnswer, type ReleaseCheckAnswer } from './release-check.js';
 
 const OFFICIAL = 'wx570bc396a51b8ff8';
 const PROGRAM = 'wxd101a85aa106f53e';
 const NONE: ReleaseCheckAnswer = { kind: 'none' };
 
-type Push = Parameters<typeof releaseCheckAnswer>[0];
+type CheckedPush = Parameters<typeof releaseCheckAnswer>[0];
 
-function text(content: string, authorizerAppId: string | null = OFFICIAL): Push {
+function text(content: string, authorizerAppId: string | null = OFFICIAL): CheckedPush {
   return {
     kind: 'message',
     authorizerAppId,
@@ -22,7 +21,7 @@ function text(content: string, authorizerAppId: string | null = OFFICIAL): Push 
   };
 }
 
-function event(name: string, authorizerAppId: string = OFFICIAL): Push {
+function event(name: string, authorizerAppId: string = OFFICIAL): CheckedPush {
   return { kind: 'event', authorizerAppId, msgType: 'event', event: name, fields: { Event: name } };
 }
 
@@ -40,7 +39,7 @@ describe('the release check', () => {
     }
   });
 
-  it.each<[string, Push, ReleaseCheckAnswer | undefined]>([
+  it.each<[string, CheckedPush, ReleaseCheckAnswer | undefined]>([
     [
       'the test text',
       text('TESTCOMPONENT_MSG_TYPE_TEXT'),

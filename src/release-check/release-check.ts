@@ -1,14 +1,7 @@
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import {
   releaseCheckAccount,
-  type ReleaseCheckAccount,
-} from '../callback/release-check-accounts.js';
-
-export {
-  isReleaseCheckAccount,
-  releaseCheckAccount,
-  RELEASE_CHECK_ACCOUNTS,
   type ReleaseCheckAccount,
 } from '../callback/release-check-accounts.js';
 
@@ -28,7 +21,7 @@ export type ReleaseCheckAnswer =
 
 /** What the check expects; undefined for all other accounts. */
 export function releaseCheckAnswer(
-  push: Pick<ArrivedPush, 'kind' | 'authorizerAppId' | 'msgType' | 'event' | 'fields'>,
+  push: Pick<Push, 'kind' | 'authorizerAppId' | 'msgType' | 'event' | 'fields'>,
 ): ReleaseCheckAnswer | undefined {
   const account = releaseCheckAccount(push.authorizerAppId);
   if (!account || push.kind === 'authorization') return undefined;

@@ -1,18 +1,17 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { PUSH_BUDGET } from '../callback/push-budget.js';
+import {
+  RELEASE_CHECK_ACCOUNTS,
+  type ReleaseCheckAccount,
+} from '../callback/release-check-accounts.js';
 import { within } from '../common/time-limit.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
-import {
-  CHECK_CODE_PREFIX,
-  CHECK_TEXT,
-  RELEASE_CHECK_ACCOUNTS,
-  SELF_CHECK_CODE_PREFIX,
-  type ReleaseCheckAccount,
-} from './release-check.js';
+import { CHECK_CODE_PREFIX, CHECK_TEXT, SELF_CHECK_CODE_PREFIX } from './release-check.js';
 import { ReleaseCheckService } from './release-check.service.js';
 import type {
   CustomerMessageView,
@@ -22,8 +21,6 @@ import type {
 } from './release-check.views.js';
 import { SelfPush, SelfPushError, type SelfPushAnswer } from './self-push.js';
 
-/** How long WeChat waits for an answer, in milliseconds. */
-const WECHAT_WAITS_MS = 5000;
 /** How long the customer message that follows a code is waited for, in milliseconds. */
 const CUSTOMER_MESSAGE_LIMIT_MS = 6000;
 /** A user that nobody is. */
@@ -149,7 +146,7 @@ export class ReleaseSelfCheck {
       const answer = await this.pushes.send(component, path, outer, fields);
       const { milliseconds } = answer;
       const got = this.describe(component, one, answer);
-      const inTime = milliseconds < WECHAT_WAITS_MS;
+      const inTime = milliseconds < PUSH_BUDGET.wechatWaits;
       return { name, ok: got === expected && inTime, expected, got, milliseconds };
     } catch (error) {
       if (!(error instanceof SelfPushError)) throw error;

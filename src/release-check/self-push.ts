@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ownNonce } from '../callback/own-push.js';
+import { PUSH_BUDGET } from '../callback/push-budget.js';
 import { Clock } from '../common/clock.js';
 import { constantTimeEqual } from '../common/secret.js';
 import type { Component } from '../component/component.js';
@@ -10,7 +11,7 @@ import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { fieldsXml } from '../wechat-crypto/wechat-xml.js';
 
 /** A little more than WeChat waits, in milliseconds: what is late shall be seen as late. */
-const LIMIT_MS = 6000;
+const LIMIT_MS = PUSH_BUDGET.wechatWaits + 1000;
 /** Longest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 

@@ -1,4 +1,4 @@
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { ReplyInvalidError } from './reply-invalid.error.js';
 
 /** Who a reply is from and to, and when. */
@@ -16,7 +16,7 @@ export interface ReplyHead {
  * @param now Unix milliseconds.
  * @throws {ReplyInvalidError} for a push that names nobody.
  */
-export function replyHead({ fields, fromUser }: ArrivedPush, now: number): ReplyHead {
+export function replyHead({ fields, fromUser }: Push, now: number): ReplyHead {
   const { ToUserName: account } = fields;
   if (typeof account !== 'string' || account === '' || !fromUser) {
     throw new ReplyInvalidError('the push does not say from whom and to whom it is');

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { CustomerMessages } from './customer-messages.js';
@@ -39,7 +39,7 @@ export class ResponderAnswers {
   ) {}
 
   /** Reads the body of an answer of 2xx. */
-  read(push: ArrivedPush, body: string): ReadAnswer {
+  read(push: Push, body: string): ReadAnswer {
     const text = body.trim();
     if (text === '' || text === 'success') return {};
     try {
@@ -56,7 +56,7 @@ export class ResponderAnswers {
    * Sends a text as customer-service messages, one after the other, each as long as WeChat takes it,
    * until all are sent or one is not. Never rejects.
    */
-  async sendText(push: ArrivedPush, text: string): Promise<SentText> {
+  async sendText(push: Push, text: string): Promise<SentText> {
     const all = textParts(text, MAX_TEXT_BYTES);
     const until = performance.now() + BEGIN_WITHIN_MS;
     let sent = 0;
@@ -73,7 +73,7 @@ export class ResponderAnswers {
     }
   }
 
-  private async sendPart(push: ArrivedPush, part: string): Promise<void> {
+  private async sendPart(push: Push, part: string): Promise<void> {
     const { componentAppId, authorizerAppId, fromUser } = push;
     if (!authorizerAppId || !fromUser) {
       throw new HubError('user_unknown', 'The push does not say from whom it is', { status: 409 });

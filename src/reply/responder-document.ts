@@ -1,4 +1,4 @@
-import type { ArrivedPush } from '../callback/arrived-push.js';
+import type { Push } from '../callback/push.js';
 import { parseLenientJson } from '../common/lenient-json.js';
 import { NOT_XML, parseWechatXml } from '../wechat-crypto/wechat-xml.js';
 import { JsonNumber, jsonText } from './json-number.js';
@@ -7,7 +7,7 @@ import { MAX_REPLY_BYTES } from './passive-reply.js';
 import { ReplyInvalidError } from './reply-invalid.error.js';
 
 /** What WeChat pushes in, and wants to be answered in. */
-export type DocumentFormat = ArrivedPush['format'];
+export type DocumentFormat = Push['format'];
 
 /** What a responder has answered, whatever it means. */
 export interface ResponderDocument {
@@ -44,7 +44,7 @@ export function readDocument(text: string): ResponderDocument {
 /** A document as it is, where it has the format that is wanted, else the same in that format. */
 export function documentAs(format: DocumentFormat, document: ResponderDocument): string {
   const { text, fields } = document;
-  // What can not be written is not passed on either: characters that XML forbids, however they came.
+  // What cannot be written is not passed on either: characters that XML forbids, however they came.
   const xml = document.format === 'xml' || format === 'xml' ? fieldsXml(fields) : '';
   if (document.format === 'xml' && NOT_XML.test(text)) {
     throw new ReplyInvalidError('it holds a character that XML does not allow');

@@ -108,9 +108,9 @@ describe('the master keys', () => {
   it('are not made where the file is a folder, or its folder a file', async () => {
     mkdirSync(join(folder, 'master.key'));
     const resolved = resolveMasterKeys(sqlite(join(folder, 'hub.sqlite')), nothing);
-    await expect(resolved).rejects.toThrow(/master\.key can not be read: it is a folder/);
+    await expect(resolved).rejects.toThrow(/master\.key cannot be read: it is a folder/);
     writeFileSync(join(folder, 'plain'), '');
     const inFile = resolveMasterKeys(sqlite(join(folder, 'plain', 'hub.sqlite')), nothing);
-    await expect(inFile).rejects.toThrow(/master\.key can not be read: .*plain is not a folder/);
+    await expect(inFile).rejects.toThrow(/master\.key cannot be read: .*plain is not a folder/);
   });
 });

@@ -65,7 +65,7 @@ async function fileKey(path: string, findKeyInUse: FindKeyInUse): Promise<Master
   return key;
 }
 
-/** A file that can not be seen is not one that is missing: no key may be made in its place. */
+/** A file that cannot be seen is not one that is missing: no key may be made in its place. */
 function isThere(path: string): boolean {
   try {
     statSync(path);
@@ -85,7 +85,7 @@ function readKeyFile(path: string): string {
 }
 
 function makeKeyFile(path: string): void {
-  // An id of its own: a value under a lost key is then told from one that is damaged.
+  // An id of its own: a value under a lost key then differs from a damaged one.
   const id = `${FILE_KEY_ID}-${randomBytes(4).toString('hex')}`;
   try {
     mkdirSync(dirname(path), { recursive: true });

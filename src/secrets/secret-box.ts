@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import type { MasterKey } from '../config/variables.js';
 import { HubError } from '../common/hub-error.js';
 import { constantTimeEqual, Secret } from '../common/secret.js';
@@ -30,7 +31,7 @@ export class SecretUnreadableError extends HubError {
  */
 export class SecretBox {
   private readonly logger = new Logger(SecretBox.name);
-  private readonly logged = new LRUCache<string, true>({ max: REMEMBERED });
+  private readonly logged = new LRUCache<string, true>({ ...atMost(REMEMBERED) });
   private readonly byId: Map<string, Buffer>;
   private readonly first: MasterKey;
 

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { BigIntColumn } from '../database/column-types.js';
 
-/** Who is told about which pushes, and how. Times are Unix milliseconds. */
+/** Who is notified of which pushes, and how. Times are Unix milliseconds. */
 @Entity('subscription')
 export class SubscriptionRow {
   @PrimaryColumn({ type: 'varchar', length: 36 })
@@ -24,7 +24,7 @@ export class SubscriptionRow {
   @BigIntColumn({ name: 'secret_changed_at' })
   secretChangedAt!: number;
 
-  /** `responder`: its answer becomes the passive reply. `subscriber`: told afterwards. */
+  /** `responder`: its answer becomes the passive reply. `subscriber`: notified afterwards. */
   @Column({ type: 'varchar', length: 16 })
   mode!: string;
 

@@ -127,9 +127,9 @@ export class SubscriptionService implements OnModuleInit {
   private check({ url, mode, ordered, kinds }: SubscriptionValues): void {
     this.targets.parse(url);
     if (mode !== 'responder') return;
-    if (ordered) throw invalid('A responder is called at once: it can not be ordered');
+    if (ordered) throw invalid('A responder is called at once: it cannot be ordered');
     if (kinds?.includes('authorization')) {
-      throw invalid('Authorization events have no reply: a responder can not have them');
+      throw invalid('Authorization events have no reply: a responder cannot have them');
     }
   }
 }

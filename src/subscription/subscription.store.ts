@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { AuditService } from '../auth/audit.service.js';
-import type { PushKind } from '../callback/arrived-push.js';
+import type { PushKind } from '../callback/push.js';
 import { Clock } from '../common/clock.js';
 import { isOverSql } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';

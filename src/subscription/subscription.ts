@@ -1,13 +1,14 @@
-import type { ArrivedPush, PushKind } from '../callback/arrived-push.js';
+import type { Push, PushKind } from '../callback/push.js';
+import { PUSH_BUDGET } from '../callback/push-budget.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import type { Failing } from './failing.js';
 
 /** Longest that WeChat is kept waiting for a responder, from the message's arrival, in milliseconds. */
-export const MAX_BUDGET_MS = 4500;
+export const MAX_BUDGET_MS = PUSH_BUDGET.replyFoundBy;
 
-/** `responder`: its answer becomes the passive reply. `subscriber`: told afterwards. */
+/** `responder`: its answer becomes the passive reply. `subscriber`: notified afterwards. */
 export const SUBSCRIPTION_MODES = ['responder', 'subscriber'] as const;
 export type SubscriptionMode = (typeof SUBSCRIPTION_MODES)[number];
 
@@ -24,7 +25,7 @@ export interface PushFilter {
   types: string[] | null;
 }
 
-/** Who is told about which pushes, and how. Times are Unix milliseconds. */
+/** Who is notified of which pushes, and how. Times are Unix milliseconds. */
 export interface Subscription extends PushFilter, Failing {
   id: string;
   name: string;
@@ -58,7 +59,7 @@ export interface Subscription extends PushFilter, Failing {
 
 /** What a filter looks at. */
 export type FilteredPush = Pick<
-  ArrivedPush,
+  Push,
   'kind' | 'componentAppId' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event'
 >;
 
@@ -115,7 +116,7 @@ export function responderOf(
     .toSorted((a, b) => specificity(b) - specificity(a) || a.createdAt - b.createdAt)[0];
 }
 
-/** All that are told of a push: every subscriber that matches, and its responder. */
+/** All that are notified of a push: every subscriber that matches, and its responder. */
 export function recipientsOf(subscriptions: Subscription[], push: FilteredPush): Subscription[] {
   const responder = responderOf(subscriptions, push);
   return subscriptions.filter(

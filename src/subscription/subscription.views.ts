@@ -19,7 +19,7 @@ const fields = {
   url: z.string().min(1).max(2048).describe('http or https, without user and password'),
   mode: z
     .enum(SUBSCRIPTION_MODES)
-    .describe('responder: its answer becomes the passive reply; subscriber: told afterwards'),
+    .describe('responder: its answer becomes the passive reply; subscriber: notified afterwards'),
   format: z
     .enum(SUBSCRIPTION_FORMATS)
     .describe('json: a JSON view with the raw text in it; raw: the text as it came'),
@@ -86,7 +86,7 @@ export const subscriptionView = z.object({
   updatedAt: timeView,
   error: problemView
     .optional()
-    .describe('Why it can not be read, so that nothing is sent to it; absent where it can'),
+    .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
 });
 export type SubscriptionView = z.infer<typeof subscriptionView>;
 
@@ -109,7 +109,7 @@ export const replayBody = z
   .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });
 
 export const replayedView = z.object({
-  replayed: z.int().describe('Deliveries that were begun anew'),
+  replayed: z.int().describe('Deliveries that were begun again'),
 });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {

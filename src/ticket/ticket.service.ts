@@ -1,13 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Push } from '../callback/push.js';
 import type { EntityManager } from 'typeorm';
-import type { CallbackEvent } from '../callback/callback-event.entity.js';
-import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
+import { OnInfoType, type AfterCommit } from '../callback/push-handlers.js';
 import { textField, timeField } from '../callback/push-fields.js';
+import { PushStore, type ListedPush, type PushSearch } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { firstText, readPushText } from '../wechat-crypto/push-text.js';
+import { firstText } from '../wechat-crypto/push-text.js';
 import {
   TICKET_INFO_TYPE,
   TICKET_LIFE_MS,
@@ -35,16 +36,14 @@ export class TicketService {
 
   constructor(
     private readonly store: TicketStore,
+    private readonly pushes: PushStore,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
   ) {}
 
   /** Of tickets that arrived together only the newest of each platform is written. */
   @OnInfoType(TICKET_INFO_TYPE)
-  async onTicketPush(
-    events: AuthorizationEvent[],
-    manager: EntityManager,
-  ): Promise<AfterCommit | void> {
+  async onTicketPush(events: Push[], manager: EntityManager): Promise<AfterCommit | void> {
     const newest = new Map<string, Ticket>();
     for (const ticket of events.map(readTicket)) {
       const known = newest.get(ticket.appId);
@@ -88,22 +87,25 @@ export class TicketService {
    */
   async earlierThan(newest: Ticket): Promise<Secret[]> {
     const oldest = this.clock.now() - TICKET_LIFE_MS;
-    const events = await this.store.pushes(newest.appId, {
-      limit: MAX_PUSHES_SEARCHED,
-      receivedAfter: oldest,
-    });
-    const values = events
+    const search = { ...ticketsOf(newest.appId), from: oldest };
+    const ids = (await this.pushes.page(search, MAX_PUSHES_SEARCHED))
       .filter(({ createTime }) => createTime !== null && createTime * 1000 > oldest)
       .toSorted((a, b) => Number(b.createTime) - Number(a.createTime))
-      .map((event) => this.ticketOf(event))
-      .filter((value) => value !== undefined)
-      .filter((value) => value !== newest.ticket.reveal());
-    return [...new Set(values)].slice(0, MAX_EARLIER_TICKETS).map((value) => new Secret(value));
+      .map(({ id }) => id);
+    const pushes = await this.pushes.read(ids);
+    const values = ids.flatMap((id) => {
+      const push = pushes.get(id);
+      // One of several: where it cannot be read, the others may do.
+      if (!push || push instanceof Error) return [];
+      return firstText(push.fields, 'ComponentVerifyTicket') || [];
+    });
+    const others = new Set(values.filter((value) => value !== newest.ticket.reveal()));
+    return [...others].slice(0, MAX_EARLIER_TICKETS).map((value) => new Secret(value));
   }
 
   /** Ticket pushes, newest first; `before` is the id of the last one of the page before. */
-  history(componentAppId: string, limit: number, before?: string): Promise<CallbackEvent[]> {
-    return this.store.pushes(componentAppId, { limit, before });
+  history(componentAppId: string, limit: number, before?: string): Promise<ListedPush[]> {
+    return this.pushes.page({ ...ticketsOf(componentAppId), before }, limit);
   }
 
   private reportFirst(known: string[], first: string[]): void {
@@ -113,18 +115,15 @@ export class TicketService {
     }
     for (const appid of known) this.begun.add(appid);
   }
+}
 
-  /** One of several: where it cannot be read, the others may do. */
-  private ticketOf(event: CallbackEvent): string | undefined {
-    const payload = this.store.openPayload(event);
-    if (payload.problem) return undefined;
-    const { fields } = readPushText(payload.reveal());
-    return firstText(fields, 'ComponentVerifyTicket') || undefined;
-  }
+/** Ticket pushes of a platform in the order of their arrival, whatever the clock said then. */
+function ticketsOf(componentAppId: string): PushSearch {
+  return { componentAppId, infoType: TICKET_INFO_TYPE };
 }
 
 /** @throws {HubError} 400 for a push without a ticket or a time that can be. */
-function readTicket({ componentAppId, infoType, receivedAt, fields }: AuthorizationEvent): Ticket {
+function readTicket({ componentAppId, infoType, receivedAt, fields }: Push): Ticket {
   const ticket = textField(fields, 'ComponentVerifyTicket');
   if (ticket.length > MAX_TICKET_LENGTH) {
     throw fieldInvalid("The push's ComponentVerifyTicket is too long");

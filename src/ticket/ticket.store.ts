@@ -1,17 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { CallbackEvent } from '../callback/callback-event.entity.js';
-import type { Secret } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { ComponentVerifyTicket } from './component-verify-ticket.entity.js';
-import { TICKET_INFO_TYPE, type Ticket } from './ticket.js';
+import type { Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
-
-/** MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not. */
-const TICKET_INFO_TYPE_HEX = Buffer.from(TICKET_INFO_TYPE).toString('hex').toUpperCase();
 
 const COLUMNS = 'Cvt_AppId, Cvt_CreateTime, Cvt_InfoType, Cvt_ComponentVerifyTicket, Cvt_DateTime';
 
@@ -37,7 +32,7 @@ const UPSERT = {
       Cvt_CreateTime = GREATEST(VALUES(Cvt_CreateTime), Cvt_CreateTime)`,
 };
 
-/** Rows of `tb_ComponentVerifyTicket`, and the tickets before them from the record of pushes. */
+/** Rows of `tb_ComponentVerifyTicket`. */
 @Injectable()
 export class TicketStore {
   constructor(
@@ -82,33 +77,6 @@ export class TicketStore {
       manager.find(ComponentVerifyTicket, { order: { id: 'ASC' } }),
     );
     return rows.map((row) => this.toTicket(row));
-  }
-
-  /** Ticket pushes in the order of their arrival, newest first, whatever the clock said then. */
-  async pushes(
-    componentAppId: string,
-    page: { limit: number; before?: string; receivedAfter?: number },
-  ): Promise<CallbackEvent[]> {
-    const { limit, before, receivedAfter } = page;
-    return this.database.read((manager) => {
-      const query = manager
-        .createQueryBuilder(CallbackEvent, 'event')
-        .where('event.componentAppId = :componentAppId', { componentAppId })
-        .andWhere('event.infoType = :infoType', { infoType: TICKET_INFO_TYPE })
-        .andWhere('HEX(event.infoType) = :hex', { hex: TICKET_INFO_TYPE_HEX })
-        .orderBy('event.id', 'DESC')
-        .limit(limit);
-      if (before) query.andWhere('event.id < :before', { before });
-      if (receivedAfter !== undefined) {
-        query.andWhere('event.receivedAt >= :receivedAfter', { receivedAfter });
-      }
-      return query.getMany();
-    });
-  }
-
-  /** The decrypted XML of a recorded push. */
-  openPayload({ id, payload }: CallbackEvent): Secret {
-    return this.box.open(payload, secretLocation(encryptedColumns.callbackPayload, id));
   }
 
   private toTicket(row: ComponentVerifyTicket): Ticket {

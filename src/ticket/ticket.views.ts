@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { ListedPush } from '../callback/push.store.js';
 import { errorOf, problemView } from '../http/problem-view.js';
-import type { CallbackEvent } from '../callback/callback-event.entity.js';
 import { TICKET_LIFE_MS, TICKET_STALE_MS, type Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
 
@@ -16,10 +16,10 @@ export const ticketView = z.object({
   componentVerifyTicket: z
     .string()
     .nullable()
-    .describe('Masked unless reveal=true; null where it can not be read'),
+    .describe('Masked unless reveal=true; null where it cannot be read'),
   error: problemView
     .optional()
-    .describe('Why the ticket can not be read; the next push replaces it'),
+    .describe('Why the ticket cannot be read; the next push replaces it'),
 });
 export type TicketView = z.infer<typeof ticketView>;
 
@@ -60,8 +60,8 @@ export function toTicketView(
   };
 }
 
-export function toTicketPushView(event: CallbackEvent): TicketPushView {
-  const { id, createTime, receivedAt, keyUsed, sourceAddress } = event;
+export function toTicketPushView(push: ListedPush): TicketPushView {
+  const { id, createTime, receivedAt, keyUsed, sourceAddress } = push;
   return {
     id,
     createTime,

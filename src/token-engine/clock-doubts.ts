@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import type { Clock } from '../common/clock.js';
 import { isRecent } from '../common/clock-trust.js';
 
@@ -17,7 +18,7 @@ const REMEMBERED = 10_000;
 export class ClockDoubts {
   private readonly logger = new Logger(ClockDoubts.name);
   private readonly overruled = new LRUCache<string, { value: number; at: number }>({
-    max: REMEMBERED,
+    ...atMost(REMEMBERED),
   });
 
   constructor(private readonly clock: Clock) {}

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { v4 as uuidv4 } from 'uuid';
+import { atMost } from '../common/at-most.js';
 import type { Clock } from '../common/clock.js';
 import { isPending, isRecent } from '../common/clock-trust.js';
 import { HeldCopy } from '../common/held-copy.js';
@@ -62,7 +63,7 @@ interface Early {
  */
 export class TokenEngine {
   private readonly logger = new Logger(TokenEngine.name);
-  private readonly copies = new LRUCache<string, HeldCopy<TokenState>>({ max: COPIES });
+  private readonly copies = new LRUCache<string, HeldCopy<TokenState>>({ ...atMost(COPIES) });
   private readonly refreshes = new SingleFlight<TokenState>();
   private readonly reports = new SingleFlight<ServableState>();
   private readonly exchanges: LeasedExchange;

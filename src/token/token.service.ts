@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { OnInfoType, type AfterCommit, type AuthorizationEvent } from '../callback/on-info-type.js';
+import type { Push } from '../callback/push.js';
+import { OnInfoType, type AfterCommit } from '../callback/push-handlers.js';
 import { Clock } from '../common/clock.js';
 import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
@@ -40,7 +41,7 @@ export class TokenService implements OnModuleDestroy {
 
   /** A new ticket ends the wait for one: what failed for want of it is tried at once. */
   @OnInfoType(TICKET_INFO_TYPE)
-  async onTicketPush(events: AuthorizationEvent[]): Promise<AfterCommit> {
+  async onTicketPush(events: Push[]): Promise<AfterCommit> {
     const appids = new Set(events.map((event) => event.componentAppId));
     return () => Promise.all([...appids].map((appid) => this.engine.refreshIfDue(appid)));
   }

@@ -2,6 +2,7 @@ import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { Mutex } from '../common/mutex.js';
 import { SingleFlight } from '../common/single-flight.js';
@@ -36,7 +37,7 @@ export class TargetLookup {
   /** The system's lookup occupies a thread, and there are few. */
   private readonly systemTurn = new Mutex();
   private readonly asking = new SingleFlight<LookupAddress[]>();
-  private readonly kept = new LRUCache<string, Kept>({ max: MAX_KEPT });
+  private readonly kept = new LRUCache<string, Kept>({ ...atMost(MAX_KEPT) });
 
   constructor(
     @Inject(APP_CONFIG) config: Pick<AppConfig, 'delivery'>,

@@ -26,7 +26,7 @@ export const NAME_SOURCES = Symbol('NAME_SOURCES');
  */
 export function dnsResolve(servers?: string[]): Resolve {
   return async (host) => {
-    // Made anew, it knows the system's present servers, and none by what other names did to it.
+    // Made again, it knows the system's present servers, and none by what other names did to it.
     const resolver = new Resolver({ timeout: FIRST_WAIT_MS, tries: QUESTIONS });
     if (servers) resolver.setServers(servers);
     const [ipv4, ipv6] = await Promise.allSettled([

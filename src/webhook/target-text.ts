@@ -1,4 +1,4 @@
-/** Bytes of an answer can not be read as text; the message says why, and nothing of what they hold. */
+/** Bytes of an answer cannot be read as text; the message says why, and nothing of what they hold. */
 export class TargetTextError extends Error {}
 
 /** How much of the beginning is looked at for an XML declaration, in bytes. */

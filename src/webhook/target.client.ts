@@ -117,7 +117,7 @@ export class TargetClient implements OnApplicationShutdown {
 /** The target had closed a kept connection before this call reached it. */
 class StaleConnectionError extends TargetCallError {}
 
-/** Who is to be told when a signal is given: one listener for all, a signal goes through its list. */
+/** Who is notified when a signal is given: one listener for all, a signal goes through its list. */
 const enders = new WeakMap<AbortSignal, Set<() => void>>();
 
 /** @returns what undoes it. */

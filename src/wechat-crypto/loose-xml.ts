@@ -40,7 +40,7 @@ class LooseXmlReader {
   private count = 0;
   private faults = 0;
   private problem: string | null = null;
-  /** Ends that do not come any more: none of them is looked for twice. */
+  /** Ends that no longer come: none of them is looked for twice. */
   private readonly missing = new Set<string>();
 
   constructor(private readonly xml: string) {}

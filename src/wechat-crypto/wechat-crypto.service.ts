@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { unixSeconds } from '../common/times.js';
 import { constantTimeEqual } from '../common/secret.js';
 import {
   decodeEncodingAesKey,
@@ -113,7 +114,7 @@ export class WechatCryptoService {
 
   /** Encrypts and signs; {@link reply} is its XML, {@link replyJson} its JSON. */
   seal(token: string, key: Buffer, plaintext: WechatPlaintext, stamp: ReplyStamp): ReplyEnvelope {
-    if (!/^\d{1,12}$/.test(stamp.timestamp)) {
+    if (unixSeconds(stamp.timestamp) === undefined) {
       throw new WechatCryptoError(
         WechatCryptoErrcode.replyXmlFailed,
         'A reply needs a timestamp in Unix seconds',

@@ -28,7 +28,7 @@ export interface LooseJson {
 /**
  * Reads the fields of a decrypted JSON push as those of XML are: every value is text. Numbers keep
  * their digits, whatever their length; `true`, `false` and `null` become `true`, `false` and empty;
- * a name that stands twice has a list. Of malformed JSON the plain fields that can be told are read.
+ * a name that stands twice has a list. Of malformed JSON the plain fields that are clear are read.
  * Never throws.
  */
 export function readLooseJson(text: string): LooseJson {

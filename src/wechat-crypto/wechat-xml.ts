@@ -147,7 +147,7 @@ export function cdata(text: string): string {
 }
 
 const FIELD_NAME = /^[A-Za-z_][\w.-]*$/;
-/** What an XML document can not hold, NUL among it: WeChat could not read it. */
+/** What an XML document cannot hold, NUL among it: WeChat could not read it. */
 export const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 /** Fields as WeChat writes them: text in CDATA, numbers bare. @throws {Error} for what XML has not. */

@@ -10,7 +10,7 @@ import {
 import { databaseKinds } from '../support/databases.js';
 import type { Answer } from '../support/hub-client.js';
 import type { TestApp } from '../support/test-app.js';
-import { addPlatform, mend, MINUTE, prime, secondHub } from '../support/token-world.js';
+import { addPlatform, repair, MINUTE, prime, secondHub } from '../support/token-world.js';
 
 const ORIGIN = 'https://app.example.com';
 const RESULT_MINUTES = 10;
@@ -218,7 +218,7 @@ describe.each(databaseKinds())('the result of an authorization on %s', (kind) =>
         json: { outcome: 'pending', authorizerAppId: null, state: null },
       });
     }
-    mend(test);
+    repair(test);
     test.clock.advance(2 * MINUTE);
     await authorizerTick(test);
     expect(await redeem(id)).toMatchObject({

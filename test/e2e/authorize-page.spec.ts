@@ -4,7 +4,7 @@ import { authorizerHub, breakPath, calls, pass, PLATFORM } from '../support/auth
 import { databaseKinds } from '../support/databases.js';
 import type { Answer } from '../support/hub-client.js';
 import type { TestApp } from '../support/test-app.js';
-import { addPlatform, HOUR, mend, MINUTE, secondHub } from '../support/token-world.js';
+import { addPlatform, HOUR, repair, MINUTE, secondHub } from '../support/token-world.js';
 import { getFrom } from '../support/visitors.js';
 
 const HUB = 'https://hub.example.com';
@@ -25,7 +25,7 @@ describe.each(databaseKinds())('the authorization page on %s', (kind) => {
     await pass(test, HOUR);
     test.simulator.clearCalls();
   });
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   const view = (query = '', headers: Record<string, string> = {}) =>
     test.hub.request('GET', PAGE + query, { headers });

@@ -18,7 +18,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { HOUR, mend, MINUTE, secondHub, sql } from '../support/token-world.js';
+import { HOUR, repair, MINUTE, secondHub, sql } from '../support/token-world.js';
 import { getFrom } from '../support/visitors.js';
 
 const VISITS = 30;
@@ -38,7 +38,7 @@ describe.each(databaseKinds())('codes that come back while WeChat is unwell, on 
     await authorizerTick(test);
     test.simulator.clearCalls();
   });
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   const consent = async (): Promise<{ account: string; code: string }> => {
     const account = newAccount(test);
@@ -83,7 +83,7 @@ describe.each(databaseKinds())('codes that come back while WeChat is unwell, on 
       push: false,
     });
     await comeBack(test, code);
-    mend(test);
+    repair(test);
     if (!event) throw new Error('WeChat sends no event');
     expect((await test.hub.push(event)).text).toBe('success');
     expect(resultOf(await comeBack(test, code))).toBe('pending');
@@ -106,7 +106,7 @@ describe.each(databaseKinds())('codes that come back while WeChat is unwell, on 
           accounts.push(account);
           expect(resultOf(await comeBack(test, code))).toBe('pending');
         }
-        mend(test);
+        repair(test);
         test.clock.advance(MINUTE);
         if (other) await authorizerTick(other);
         await authorizerTick(test);
@@ -120,7 +120,7 @@ describe.each(databaseKinds())('codes that come back while WeChat is unwell, on 
     breakPath(test, QUERY_AUTH, BUSY);
     const { account, code } = await consent();
     await comeBack(test, code);
-    mend(test);
+    repair(test);
     // As if another host were at it, and took its time.
     await sql(test).query(
       "UPDATE authorization_code SET last_error = NULL, lease_owner = 'other', lease_until = ? " +

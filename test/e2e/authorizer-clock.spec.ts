@@ -19,7 +19,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { HOUR, mend, sql } from '../support/token-world.js';
+import { HOUR, repair, sql } from '../support/token-world.js';
 
 /** How far the clock was ahead: further than anything here waits. */
 const AHEAD = 40 * 24 * HOUR;
@@ -38,7 +38,7 @@ describe.each(databaseKinds())('after a clock that was ahead has been put right,
     await authorizerTick(test);
     test.simulator.clearCalls();
   });
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   const infoDueAt = (time: number): Promise<unknown> =>
     sql(test).query('UPDATE authorizer SET info_due_at = ? WHERE authorizer_appid = ?', [
@@ -73,7 +73,7 @@ describe.each(databaseKinds())('after a clock that was ahead has been put right,
     breakPath(test, QUERY_AUTH, { kind: 'errcode', errcode: -1 });
     const { code } = await test.simulator.accounts.authorize(PLATFORM, account, { push: false });
     expect(resultOf(await comeBack(test, code))).toBe('pending');
-    mend(test);
+    repair(test);
     const query = "UPDATE authorization_code SET next_attempt_at = ? WHERE state = 'pending'";
     await sql(test).query(query, [test.clock.now() + AHEAD]);
     await authorizerTick(test);

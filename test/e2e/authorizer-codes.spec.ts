@@ -19,7 +19,15 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { addPlatform, eventually, HOUR, mend, MINUTE, prime, sql } from '../support/token-world.js';
+import {
+  addPlatform,
+  eventually,
+  HOUR,
+  repair,
+  MINUTE,
+  prime,
+  sql,
+} from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorization code on %s', (kind) => {
   let test: TestApp;
@@ -33,7 +41,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     account = newAccount(test);
     test.simulator.clearCalls();
   });
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   /** The account consents; redirect and event are left to the test. */
   async function consent(
@@ -76,7 +84,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     expect((await test.hub.push(event)).text).toBe('success');
     expect(resultOf(await comeBack(test, code))).toBe('pending');
     expect((await tokenOf(test, account)).status).toBe(404);
-    mend(test);
+    repair(test);
     test.clock.advance(2 * MINUTE);
     await authorizerTick(test);
     expect(await works()).toBe(true);
@@ -250,7 +258,7 @@ describe.each(databaseKinds())('an authorization code on %s', (kind) => {
     await comeBack(test, code);
     const dump = (): Promise<any[]> => sql(test).query('SELECT * FROM authorization_code');
     expect(JSON.stringify(await dump())).not.toContain(code);
-    mend(test);
+    repair(test);
     test.clock.advance(HOUR / 2);
     await authorizerTick(test);
     const done = (await dump()).filter(({ state }) => state === 'done');

@@ -19,7 +19,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { eventually, HOUR, mend, MINUTE, SECOND } from '../support/token-world.js';
+import { eventually, HOUR, repair, MINUTE, SECOND } from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind) => {
   let test: TestApp;
@@ -35,7 +35,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     await authorizerTick(test);
     test.simulator.clearCalls();
   });
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   const refresh = () => test.hub.post(`/admin/authorizers/${PLATFORM}/${account}/refresh`);
   const works = async (): Promise<boolean> =>
@@ -83,7 +83,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     expect(asked).toEqual([1, 1]);
     expect(await tokenOf(test, account)).toMatchObject(needed);
     await pass(test, 3 * HOUR);
-    mend(test);
+    repair(test);
     await authorizerTick(test);
     expect(await tokenOf(test, account)).toMatchObject(needed);
     const { history } = await detailOf(test, account);
@@ -102,7 +102,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     else await test.simulator.accounts.withdraw(PLATFORM, account, { push: false });
     const gone = { status: 410, json: { error: { code: 'authorizer_revoked', revokedAt: at } } };
     expect(await refresh()).toMatchObject(gone);
-    mend(test);
+    repair(test);
     await pass(test, HOUR);
     expect(await tokenOf(test, account)).toMatchObject(gone);
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(1);
@@ -137,7 +137,7 @@ describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind)
     const { token } = await detailOf(test, account);
     expect(token).toMatchObject({ attempts: 1, lastError: expect.stringContaining('502') });
     expect(token.refreshAt).toBe(token.nextAttemptAt);
-    mend(test);
+    repair(test);
     test.clock.advance(10_000);
     // A row that is being written, as when it was read last, is passed by until the next turn.
     await eventually('a new token', async () => {

@@ -30,7 +30,7 @@ const CONCURRENCY = 100;
 const LISTED = 560;
 const PAGE = 500;
 const HOUR_MS = 3_600_000;
-/** Until a dead host's code is taken up (12 s), a turn of the timer, and some patience. */
+/** Until a dead host's code is claimed (12 s), a turn of the timer, and some patience. */
 const CODE_LIMIT_MS = 40_000;
 /** For what takes seconds where nothing else runs. */
 const LIMIT_MS = 45_000;
@@ -286,7 +286,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     );
   });
 
-  it('loses no account whose code it had in hand', async () => {
+  it('loses no account whose code it had leased', async () => {
     const [one, two] = hosts as [HubProcess, HubProcess];
     for (const account of [byEvent, byRedirect]) {
       const { status, json } = await one.hub.get(`/api/authorizers/${account}/access-token`);

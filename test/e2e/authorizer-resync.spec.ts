@@ -23,7 +23,7 @@ import {
   addPlatform,
   eventually,
   HOUR,
-  mend,
+  repair,
   MINUTE,
   prime,
   secondHub,
@@ -40,7 +40,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
   });
   afterAll(() => test.close());
   beforeEach(() => test.simulator.clearCalls());
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   const rows = async (): Promise<number> =>
     Number((await sql(test).query('SELECT COUNT(*) AS n FROM authorizer'))[0].n);
@@ -72,13 +72,13 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     const other = await secondHub(test);
     await other.hub.post(RESYNC);
     await test.simulator.waitForCall(AUTHORIZER_LIST);
-    mend(test);
+    repair(test);
     test.simulator.release(AUTHORIZER_LIST);
     breakPath(test, AUTHORIZER_LIST, { kind: 'reset' });
     await test.simulator.waitForCall(AUTHORIZER_LIST, { count: 2 });
     await other.close();
     expect((await test.hub.get(RESYNC)).json).toMatchObject({ done: 500, finishedAt: null });
-    mend(test);
+    repair(test);
     test.simulator.clearCalls();
     test.clock.advance(61_000);
     await resyncTick(test);

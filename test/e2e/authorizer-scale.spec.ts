@@ -17,7 +17,15 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds, mysqlOnly } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { addPlatform, HOUR, mend, MINUTE, prime, secondHub, sql } from '../support/token-world.js';
+import {
+  addPlatform,
+  HOUR,
+  repair,
+  MINUTE,
+  prime,
+  secondHub,
+  sql,
+} from '../support/token-world.js';
 
 const DAY = 24 * HOUR;
 /** Accounts that are due together. */
@@ -39,7 +47,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
     await second.close();
     await first.close();
   });
-  afterEach(() => mend(first));
+  afterEach(() => repair(first));
 
   it('refresh what is due together, each account once', async () => {
     const hubs = [first, second];
@@ -73,7 +81,7 @@ describe.each(mysqlOnly())('two hubs on one %s', (kind) => {
         'WHERE lease_until IS NOT NULL',
       [first.clock.now()],
     );
-    mend(first);
+    repair(first);
     first.simulator.release(AUTHORIZER_TOKEN);
     await turn;
     expect([Number(leased), Number(inTheWay)]).toEqual([100, 0]);
@@ -119,7 +127,7 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     await importAll(test);
   });
   afterAll(() => test.close());
-  afterEach(() => mend(test));
+  afterEach(() => repair(test));
 
   const column = async (name: string): Promise<any[]> =>
     (await sql(test).query(`SELECT ${name} AS value FROM authorizer`)).map(
@@ -150,7 +158,7 @@ describe.each(databaseKinds())('many authorizers on %s', (kind) => {
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(100);
     await authorizerTick(test);
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(100);
-    mend(test);
+    repair(test);
     test.clock.advance(rest + 1000);
     await prime(test);
     await authorizerTick(test);

@@ -54,7 +54,7 @@ describe.each(databaseKinds())('an authorizer on %s', (kind) => {
     expect(detail.firstAuthorizedAt).toBe(detail.lastAuthorizedAt);
   });
 
-  it('becomes one by the redirect alone, with the page for whoever clicked', async () => {
+  it('becomes one by the redirect alone, with the page for the visitor', async () => {
     const { code } = await test.simulator.accounts.authorize(PLATFORM, account, { push: false });
     const page = await comeBack(test, code);
     expect(page).toMatchObject({ status: 200 });

@@ -199,7 +199,7 @@ describe.each(databaseKinds())('what a push on %s is, its text says:', (kind) =>
     expect(json.createTime).toBe(Math.floor(test.clock.now() / 1000));
   });
 
-  it('a text that can not be read whole says why, to subscribers and in the list', async () => {
+  it('a text that cannot be read whole says why, to subscribers and in the list', async () => {
     const { test, receiver } = world;
     await subscribe(test, receiver, { format: 'json' });
     await subscribe(test, receiver, { format: 'raw' });

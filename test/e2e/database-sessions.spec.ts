@@ -187,10 +187,10 @@ async function expectDeliveries(test: TestApp, receiver: WebhookReceiver): Promi
   await burst(test, 10);
   await receiver.arrived(11);
   await settled(test);
-  const [{ told }] = await sql(test).query(
-    "SELECT COUNT(*) AS told FROM delivery WHERE status = 'delivered' AND lease_owner IS NULL",
+  const [{ done }] = await sql(test).query(
+    "SELECT COUNT(*) AS done FROM delivery WHERE status = 'delivered' AND lease_owner IS NULL",
   );
-  expect(Number(told)).toBe(11);
+  expect(Number(done)).toBe(11);
 }
 
 /** No customer's name changes more than that customer's row, or is changed itself. */

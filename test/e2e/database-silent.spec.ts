@@ -48,7 +48,7 @@ class SilentProxy {
     return url.href;
   }
 
-  /** Nothing passes any more, in either direction; a connection made now is not answered either. */
+  /** Nothing passes, in either direction; a connection made now is not answered either. */
   fallSilent(): void {
     this.silent = true;
     for (const way of this.ways) way.dead = true;

@@ -38,7 +38,7 @@ describe.each(databaseKinds())('deliveries in order on %s', (kind) => {
 
   it('are made one after another for each account, as the messages arrived', async () => {
     await subscribe(test, receiver, { ordered: true });
-    // Later ones are answered sooner: whoever does not wait overtakes.
+    // Later ones are answered sooner: one that does not wait overtakes.
     receiver.answer(({ json }) => ({ delayMs: 30 - 3 * Number(json.data.fields.Content) }));
     for (let number = 0; number < 8; number += 1) {
       await arrives(test, { Content: String(number) }, FIRST);
@@ -190,7 +190,7 @@ describe.each(databaseKinds())('deliveries in order on %s', (kind) => {
   it.each([
     ['is no longer stored', 'DELETE FROM callback_event WHERE id = ?'],
     [
-      'can not be read any more, after its last attempt',
+      'is no longer readable, after its last attempt',
       "UPDATE callback_event SET payload = 'enc:v1:t1:AAAA' WHERE id = ?",
     ],
   ])('go on at once behind one whose push %s', async (_, statement) => {

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DeliveryRetention } from '../../src/delivery/delivery.retention.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
@@ -146,22 +145,5 @@ describe.each(databaseKinds())('/admin/deliveries on %s', (kind) => {
     const range = { from: iso(from), to: iso(test.clock.now() + 1) };
     const { json } = await post(`/admin/subscriptions/${id}/replay`, range);
     expect(json).toEqual({ replayed: 210 });
-  });
-
-  it('remove deliveries whose push is removed, with their attempts', async () => {
-    const { id } = await subscribe(test, receiver);
-    await arrives(test, { Content: 'old' });
-    await arrives(test, { Content: 'new' });
-    await settled(test);
-    const [kept, old] = await deliveries(test, { subscription: id });
-    await sql(test).query('DELETE FROM callback_event WHERE id = ?', [old.eventId]);
-    await test.app.get(DeliveryRetention).sweep();
-    expect((await deliveries(test, { subscription: id })).map((one) => one.id)).toEqual([kept.id]);
-    const attempts = await sql(test).query('SELECT * FROM delivery_attempt WHERE delivery_id = ?', [
-      old.id,
-    ]);
-    expect(attempts).toEqual([]);
-    expect((await deliveryOf(test, kept.id)).history).toHaveLength(1);
-    expect((await post(`/admin/deliveries/${old.id}/replay`)).status).toBe(404);
   });
 });

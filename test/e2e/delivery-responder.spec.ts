@@ -78,7 +78,7 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     expect(await onlyDelivery()).toMatchObject({ status: 'delivered', attempts: 1 });
   });
 
-  it('is one only, the one for the account before the others; subscribers are told as well', async () => {
+  it('is one only, the one for the account before the others; subscribers are notified as well', async () => {
     const other = await WebhookReceiver.start(text('for all'));
     await respondWith({ url: other.url });
     await respondWith({ url: other.url, componentAppId: COMPONENT.appid });
@@ -228,7 +228,7 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     expect(seen).toHaveLength(1);
   });
 
-  it('of a platform that was killed meanwhile is called by whoever takes over', async () => {
+  it('of a platform that was killed meanwhile is called by the host that takes over', async () => {
     const { id } = await respondWith();
     const responders = test.app.get(ResponderService);
     const respond = responders.respond.bind(responders);

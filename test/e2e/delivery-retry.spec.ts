@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { onTelemetry } from '../../src/common/telemetry.js';
-import { DeliveryRetention } from '../../src/delivery/delivery.retention.js';
+import { PushRetention } from '../../src/delivery/push.retention.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
@@ -235,7 +235,7 @@ describe.each(databaseKinds())('deliveries that fail on %s', (kind) => {
     expect(receiver.received).toHaveLength(2);
     test.clock.advance(-39 * 24 * HOUR);
     receiver.answer({});
-    const retention = test.app.get(DeliveryRetention);
+    const retention = test.app.get(PushRetention);
     await retention.sweep();
     await deliverDue(test);
     expect(receiver.received, 'not by a clock that is not confirmed').toHaveLength(2);

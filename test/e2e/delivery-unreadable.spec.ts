@@ -18,7 +18,7 @@ import { isSignedBy, WebhookReceiver } from '../support/webhook-receiver.js';
 const LOST_KEY = `enc:v1:lost:${'A'.repeat(60)}`;
 const DAMAGED = 'enc:v1:t1:AAAA';
 
-describe.each(databaseKinds())('a subscription that can not be read on %s', (kind) => {
+describe.each(databaseKinds())('a subscription that cannot be read on %s', (kind) => {
   let database: TestDatabase;
   let test: TestApp;
   let receiver: WebhookReceiver;
@@ -50,7 +50,7 @@ describe.each(databaseKinds())('a subscription that can not be read on %s', (kin
     ['broken types', 'types', '["text"'],
     ['kinds that are no list', 'kinds', '{"a":1}'],
   ])(
-    'for %s is shown and left out; the hub starts, the others are told',
+    'for %s is shown and left out; the hub starts, the others are notified',
     async (_, column, value) => {
       const { id } = await subscribe(test, receiver);
       const well = await subscribe(test, receiver, { name: 'Well' });
@@ -101,14 +101,14 @@ describe.each(databaseKinds())('a subscription that can not be read on %s', (kin
     expect(await subscriptionOf(test, id)).toMatchObject({ previousSecretUntil: null });
   });
 
-  it('can be changed: what is not given stays as it is, a new list mends it', async () => {
+  it('can be changed: what is not given stays as it is, a new list repairs it', async () => {
     const { id } = await subscribe(test, receiver, { types: ['image'] });
     await damage(id, 'types', '["text"');
     const renamed = await test.hub.patch(`/admin/subscriptions/${id}`, { name: 'Renamed' });
     expect(renamed.json).toMatchObject({ name: 'Renamed', error: { code: expect.any(String) } });
-    const mended = await test.hub.patch(`/admin/subscriptions/${id}`, { types: ['text'] });
-    expect(mended.json).toMatchObject({ name: 'Renamed', types: ['text'] });
-    expect(mended.json.error).toBeUndefined();
+    const repaired = await test.hub.patch(`/admin/subscriptions/${id}`, { types: ['text'] });
+    expect(repaired.json).toMatchObject({ name: 'Renamed', types: ['text'] });
+    expect(repaired.json.error).toBeUndefined();
     await arrives(test);
     await settled(test);
     expect(receiver.received).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EventRetention } from '../../src/callback/event.retention.js';
+import { PushRetention } from '../../src/delivery/push.retention.js';
 import { expectSuccess } from '../support/callback-state.js';
 import { databaseKinds, mysqlOnly } from '../support/databases.js';
 import {
@@ -29,7 +29,7 @@ async function sweep(test: TestApp): Promise<void> {
   await sweepUnconfirmed(test);
 }
 
-const sweepUnconfirmed = ({ app }: TestApp): Promise<void> => app.get(EventRetention).sweep();
+const sweepUnconfirmed = ({ app }: TestApp): Promise<void> => app.get(PushRetention).sweep();
 
 /** What the store has of a kind of push, by its type, newest first. */
 async function stored({ hub }: TestApp): Promise<string[]> {
@@ -137,7 +137,55 @@ describe.each(databaseKinds())('the removal of old pushes on %s', (kind) => {
     test.clock.advance(MINUTE);
     await sweep(test);
     expect(await stored(test)).toEqual([]);
-    expect(await deliveries(test, { subscription: id, status: 'pending' })).toHaveLength(1);
+    expect(await deliveries(test, { subscription: id })).toEqual([]);
+  });
+
+  it('removes a push with its deliveries and their attempts, and no other', async () => {
+    const { id } = await subscribe(test, receiver);
+    await arrives(test, { Content: 'old' });
+    await settled(test);
+    const [old] = await deliveries(test, { subscription: id });
+    test.clock.advance(2 * DAY + MINUTE);
+    await arrives(test, { Content: 'new' });
+    await settled(test);
+    const [young] = await deliveries(test, { subscription: id });
+    await sweep(test);
+    expect(await deliveries(test, { subscription: id })).toEqual([young]);
+    const attempts = await sql(test).query('SELECT delivery_id FROM delivery_attempt');
+    const attempted = attempts.map((one: { delivery_id: string }) => one.delivery_id);
+    expect(attempted).toContain(young.id);
+    expect(attempted).not.toContain(old.id);
+    const replay = await test.hub.post(`/admin/deliveries/${old.id}/replay`);
+    expect(replay.status).toBe(404);
+  });
+
+  it('removes deliveries whose push is gone, when no push of their time can be there', async () => {
+    const { id } = await subscribe(test, receiver);
+    await arrives(test);
+    await settled(test);
+    await sql(test).query('DELETE FROM callback_event');
+    test.clock.advance(50 * DAY);
+    await sweep(test);
+    expect(await deliveries(test, { subscription: id })).toHaveLength(1);
+    test.clock.advance(MINUTE);
+    await sweep(test);
+    expect(await deliveries(test, { subscription: id })).toEqual([]);
+  });
+
+  it('keeps no push for a subscription that is gone, and cancels what still waits for it', async () => {
+    receiver.answer({ status: 500 });
+    const { id } = await subscribe(test, receiver);
+    await arrives(test);
+    await settled(test);
+    // As if another host had begun them before it knew.
+    await sql(test).query('DELETE FROM subscription WHERE id = ?', [id]);
+    await sweep(test);
+    expect(await deliveries(test, { subscription: id })).toMatchObject([{ status: 'cancelled' }]);
+    await sql(test).query("UPDATE delivery SET status = 'pending'");
+    test.clock.advance(2 * DAY + MINUTE);
+    await sweep(test);
+    expect(await stored(test)).toEqual([]);
+    expect(await deliveries(test, { subscription: id })).toEqual([]);
   });
 
   it('removes thousands while pushes are answered, and passes those by that it keeps', async () => {
@@ -180,8 +228,8 @@ describe.each(databaseKinds())('the removal of old pushes on %s', (kind) => {
   async function pendingDeliveries(eventIds: string[], subscriptionId: string): Promise<void> {
     await sql(test).query(
       'INSERT INTO delivery (id, event_id, subscription_id, status, attempts, created_at) VALUES ' +
-        eventIds.map(() => "(?, ?, ?, 'pending', 0, 0)").join(', '),
-      eventIds.flatMap((eventId) => [eventId, eventId, subscriptionId]),
+        eventIds.map(() => "(?, ?, ?, 'pending', 0, ?)").join(', '),
+      eventIds.flatMap((eventId) => [eventId, eventId, subscriptionId, test.clock.now()]),
     );
   }
 });

@@ -280,7 +280,7 @@ describe.each(databaseKinds())('/admin/events on %s', (kind) => {
     expect(authorized.text).not.toMatch(/fake-code-of-the-test|preauthcode@@@/);
   });
 
-  it('say of a push that can not be read why, and show the rest', async () => {
+  it('say of a push that cannot be read why, and show the rest', async () => {
     await subscribe(test, receiver);
     await arrives(test);
     await settled(test);

@@ -26,7 +26,7 @@ class BusyClients {
   readonly outcomes: Outcome[] = [];
   private readonly done: Promise<unknown>;
 
-  /** @param url asked until nobody listens there any more. */
+  /** @param url asked until nobody listens there. */
   constructor(url: string, count: number) {
     this.done = Promise.all(
       Array.from({ length: count }, (_, index) => this.run(url, index % 2 === 0)),

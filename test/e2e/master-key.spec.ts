@@ -31,7 +31,7 @@ describe('the master key file of a hub on SQLite', () => {
     }
   }
 
-  it('is not made anew where it is lost: the hub says what to restore, and starts with it', async () => {
+  it('is not made again where it is lost: the hub says what to restore, and starts with it', async () => {
     await run();
     const key = readFileSync(keyFile, 'utf8');
     const id = keyId();
@@ -84,7 +84,7 @@ describe('the master key file of a hub on SQLite', () => {
     await run(async ({ hub }) => expect((await hub.accessToken()).status).toBe(200));
   });
 
-  it('of another installation is told from damage: the error names the key that is missing', async () => {
+  it('of another installation differs from damage: the error names the key that is missing', async () => {
     await run();
     const id = keyId();
     rmSync(keyFile);

@@ -150,7 +150,7 @@ class CountingTarget {
 }
 
 /**
- * Deliveries that a hub that was killed just now has in hand: those of the owner that begins
+ * Deliveries that a hub that was killed just now has leased: those of the owner that begins
  * nothing more.
  */
 async function inHandOfKilled({ sql }: ProcessFleet, killedAt: number): Promise<string[]> {
@@ -274,7 +274,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
     return failures;
   }
 
-  /** @returns what the host had in hand. */
+  /** @returns what the host had leased. */
   async function crash(victim: HubProcess): Promise<string[]> {
     await untilSent(KILL_AFTER);
     const release = target.hold();
@@ -294,7 +294,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
     return count(fleet, `SELECT COUNT(*) FROM delivery WHERE status = 'pending'`);
   }
 
-  it('leaves every message answered, by whoever lives', () => {
+  it('leaves every message answered, by the hosts that live', () => {
     expect(results.filter(({ outcome }) => outcome !== 'success')).toEqual([]);
     expect(new Set(answered).size).toBe(MESSAGES);
   });
@@ -305,7 +305,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
     expect(failed).toBeGreaterThanOrEqual(FAILED);
   });
 
-  it('has WeChat’s second tries told to nobody', async () => {
+  it('has WeChat’s second tries delivered to nobody', async () => {
     expect(await count(fleet, `SELECT COUNT(*) FROM callback_event WHERE kind = 'message'`)).toBe(
       MESSAGES,
     );

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   RELEASE_CHECK_ACCOUNTS,
   type ReleaseCheckAccount,
-} from '../../src/release-check/release-check.js';
+} from '../../src/callback/release-check-accounts.js';
 import { ReleaseCheckService } from '../../src/release-check/release-check.service.js';
 import {
   authorizeByEvent,
@@ -181,7 +181,7 @@ describe.each(databaseKinds())('the release check on %s', (kind) => {
     expect(calls(test, QUERY_AUTH)).toBe(0);
   });
 
-  it('was recorded, and nobody else was told', async () => {
+  it('was recorded, and nobody else was notified', async () => {
     await settled(test);
     const messages = await recordedMessages(test);
     expect(messages.length).toBeGreaterThan(10);

@@ -76,7 +76,7 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
     ['a message', () => textFields(test)],
     ['an event', () => eventFields(test, 'CLICK', { EventKey: String(Math.random()) })],
     ['a push without user and time', () => textFields(test, { FromUserName: undefined })],
-  ])('is recorded once and told once: %s', async (_, make) => {
+  ])('is recorded once and delivered once: %s', async (_, make) => {
     const before = await count();
     const first = messagePush(test, make());
     expectSuccess(await send(first));
@@ -89,7 +89,7 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
     expect([service.received.length, responder.received.length]).toEqual([1, 1]);
   });
 
-  it('40 times at once is recorded once and told once, whatever comes beside it', async () => {
+  it('40 times at once is recorded once and delivered once, whatever comes beside it', async () => {
     const before = await count();
     const first = messagePush(test, textFields(test));
     const pushes = Array.from({ length: 40 }, (_, index) => [
@@ -199,9 +199,9 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     for (const answer of answers) expectSuccess(answer);
     await Promise.all([settled(one), settled(other)]);
     expect((await recordedMessages(one)).length).toBe(before + 30);
-    const told = service.received.map(({ json }) => json.data.fields.MsgId);
-    expect(told.toSorted()).toEqual([...new Set(told)].toSorted());
-    expect(told).toHaveLength(30);
+    const delivered = service.received.map(({ json }) => json.data.fields.MsgId);
+    expect(delivered.toSorted()).toEqual([...new Set(delivered)].toSorted());
+    expect(delivered).toHaveLength(30);
   });
 
   it('give the reply that the other one is waiting for', async () => {
@@ -224,7 +224,7 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     expect(responder.received).toHaveLength(1);
   });
 
-  it('send a reply in time that can not be stored, and only lose it for repetitions', async () => {
+  it('send a reply in time that cannot be stored, and only lose it for repetitions', async () => {
     const { opened, open } = gate();
     responder.answer({ ...text('not stored'), until: opened });
     responder.clear();

@@ -141,7 +141,7 @@ describe.each(ownServer())('a server that takes TLS only: %s', (kind) => {
     ],
     [
       'a CA that is not there',
-      /the file of tls-ca, .*none\.pem can not be read: it does not exist/,
+      /the file of tls-ca, .*none\.pem cannot be read: it does not exist/,
       () => urlOf('?tls-ca=/none.pem'),
     ],
     ['a CA that is a folder', /the file of tls-ca, .* it is a folder/, () => urlOf('?tls-ca=/tmp')],

@@ -47,7 +47,7 @@ describe.each(killable())('a database server that is killed under reads: %s', (k
     expect(Math.max(...durations)).toBeLessThan(SLOWEST_MS);
   });
 
-  it('is told to WeChat, which pushes again, and to the load balancer', async () => {
+  it('is answered to WeChat, which pushes again, and to the load balancer', async () => {
     const push = await test.simulator.pushTicket(appid);
     expect([push.status, push.body]).toEqual([
       503,
@@ -65,7 +65,7 @@ describe.each(killable())('a database server that is killed under reads: %s', (k
     }
   });
 
-  it('costs WeChat no call while a refresh is due and can not be saved', async () => {
+  it('costs WeChat no call while a refresh is due and cannot be saved', async () => {
     const before = calls(test);
     test.clock.advance(112 * MINUTE);
     for (let second = 0; second < 10; second += 1) {

@@ -66,7 +66,7 @@ describe.each(mysqlOnly())('a host that comes back after its lease has ended on 
     await ended;
     await expectNewestToken(fleet, appid, lostAnswer, [stopped, other]);
     const answers = await waiting.answers;
-    // One whose query was under way when the host froze may be told that the database was silent.
+    // One whose query was under way when the host froze may hear that the database was silent.
     const outcomes = tally(answers);
     const { 200: given = 0, 503: refused = 0 } = outcomes;
     expect(given + refused, JSON.stringify(outcomes)).toBe(WAITING_READERS);

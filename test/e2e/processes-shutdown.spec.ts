@@ -96,7 +96,7 @@ async function waitForToken(fleet: ProcessFleet, at: HubProcess, agent: Agent): 
     agent,
   );
   await burst.sent;
-  // What was sent before these has been taken up when they are answered.
+  // What was sent before these has been claimed when they are answered.
   for (let turn = 0; turn < 3; turn += 1) await at.hub.get('/health/live');
   return burst;
 }
@@ -111,7 +111,7 @@ async function stop(host: HubProcess): Promise<{ code: number | null; ms: number
   return { code, ms: since(started) };
 }
 
-/** Clients that ask again as soon as they are answered, until they are told to go elsewhere. */
+/** Clients that ask again as soon as they are answered, until they are sent elsewhere. */
 class BusyClients {
   /** Resolves with all answers when every client has got something else than 200. */
   readonly ended: Promise<BurstAnswer[]>;

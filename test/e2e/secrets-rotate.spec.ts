@@ -103,11 +103,11 @@ describe.each(databaseKinds())('rotation of the master key on %s', (kind) => {
       stdout: expect.stringContaining('MASTER_KEYS has no key'),
     });
     await expect(failure).rejects.toMatchObject({
-      stdout: expect.stringMatching(/can not be read with MASTER_KEYS.*"rewritten":0/),
+      stdout: expect.stringMatching(/cannot be read with MASTER_KEYS.*"rewritten":0/),
     });
   });
 
-  it('goes on behind a value that it can not read', async () => {
+  it('goes on behind a value that it cannot read', async () => {
     await test.app
       .get(Database)
       .transaction((manager) =>

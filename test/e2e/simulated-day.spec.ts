@@ -143,7 +143,7 @@ class DayWorld {
   private async isTaken(token: string | undefined): Promise<boolean> {
     if (token === undefined) return false;
     if (token === this.simulator.currentToken(appid)?.value) return true;
-    if (this.out) throw new Error('WeChat can not be asked in an outage: choose other times');
+    if (this.out) throw new Error('WeChat cannot be asked in an outage: choose other times');
     return accepts(this.simulator, token);
   }
 }

@@ -15,8 +15,7 @@ const RUNS = 'and the hub runs as uid 65534, gid 65534';
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log('Starts as another user skipped: only root can start them');
 const canMount = isRoot && triesToMount();
-if (!canMount)
-  console.log('Starts on a full and a read-only disk skipped: this user can not mount');
+if (!canMount) console.log('Starts on a full and a read-only disk skipped: this user cannot mount');
 
 function triesToMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'hub-mount-'));
@@ -41,7 +40,7 @@ function rootFile(name: string, content = ''): void {
   writeFileSync(join(folder, name), content, { mode: 0o600 });
 }
 
-/** Starts a hub that can not run; the line that it ends with, seen from the folder. */
+/** Starts a hub that cannot run; the line that it ends with, seen from the folder. */
 async function refusal(user: { uid?: number; gid?: number } = {}): Promise<string> {
   const hub = await StartedHub.spawn(folder, SETTINGS, user);
   const { code, stdout, stderr } = await hub.end();
@@ -66,7 +65,7 @@ function problemsFor(paths: string[], user: { uid?: number; gid?: number }): str
 describe.runIf(isRoot)('a hub of another user ends with one line that says what to do, for', () => {
   it('a data folder of root, as volumes are', async () => {
     expect(await refusal(NOBODY)).toBe(
-      `DATABASE_URL: ./data can not be written: it belongs to uid 0, gid 0, mode 755, ${RUNS}. ` +
+      `DATABASE_URL: ./data cannot be written: it belongs to uid 0, gid 0, mode 755, ${RUNS}. ` +
         'Give it to that user (chown 65534:65534 /data), or run the hub as its owner',
     );
   });
@@ -75,14 +74,14 @@ describe.runIf(isRoot)('a hub of another user ends with one line that says what 
     chownSync(data, NOBODY.uid, NOBODY.gid);
     rootFile('data/master.key', MASTER_KEY);
     expect(await refusal(NOBODY)).toContain(
-      'MASTER_KEYS: the key file data/master.key can not be read: it belongs to uid 0, gid 0, mode 600',
+      'MASTER_KEYS: the key file data/master.key cannot be read: it belongs to uid 0, gid 0, mode 600',
     );
   });
 
   it('.env of root', async () => {
     rootFile('.env', 'LOG_LEVEL=info\n');
     expect(await refusal(NOBODY)).toContain(
-      `.env can not be read: it belongs to uid 0, gid 0, mode 600, ${RUNS}`,
+      `.env cannot be read: it belongs to uid 0, gid 0, mode 600, ${RUNS}`,
     );
   });
 
@@ -105,16 +104,16 @@ describe.runIf(isRoot)('a hub of another user ends with one line that says what 
     const root = `belongs to uid 0, gid 0, mode`;
     expect(problemsFor(paths.map(absolute), NOBODY)).toEqual(
       [
-        [`/data can not be written: it ${root} 755, ${RUNS}.`],
-        [`/new can not be made: `, ` ${root} 755, ${RUNS}.`],
-        [`/closed can not be written: it ${root} 700, ${RUNS}.`],
-        [`/closed/below can not be `, `: /closed ${root} 700, ${RUNS}.`],
-        [`/closed/new can not be made: /closed ${root} 700, ${RUNS}.`],
-        [`/own/file/x can not be opened: it ${root} 600, ${RUNS}.`],
-        [`/own/wal/x-wal can not be opened: it ${root} 600, ${RUNS}.`],
-        [`/own/shm/x-shm can not be opened: it ${root} 600, ${RUNS}.`],
-        ['/own can not be written: it ', ` ${RUNS}.`],
-        ['/plain can not be made: /plain is not a folder'],
+        [`/data cannot be written: it ${root} 755, ${RUNS}.`],
+        [`/new cannot be made: `, ` ${root} 755, ${RUNS}.`],
+        [`/closed cannot be written: it ${root} 700, ${RUNS}.`],
+        [`/closed/below cannot be `, `: /closed ${root} 700, ${RUNS}.`],
+        [`/closed/new cannot be made: /closed ${root} 700, ${RUNS}.`],
+        [`/own/file/x cannot be opened: it ${root} 600, ${RUNS}.`],
+        [`/own/wal/x-wal cannot be opened: it ${root} 600, ${RUNS}.`],
+        [`/own/shm/x-shm cannot be opened: it ${root} 600, ${RUNS}.`],
+        ['/own cannot be written: it ', ` ${RUNS}.`],
+        ['/plain cannot be made: /plain is not a folder'],
         ['usable'],
         ['usable'],
       ].map((parts) => expect.stringMatching(new RegExp(`^${parts.map(literal).join('.*')}`))),
@@ -130,14 +129,14 @@ describe('a hub ends with one line that says what to do, for', () => {
   it('a database that is a folder', () => {
     mkdirSync(join(data, 'hub.sqlite'));
     expect(problemsFor(['data/hub.sqlite'], {})).toEqual([
-      expect.stringContaining('data/hub.sqlite can not be opened: it is a folder'),
+      expect.stringContaining('data/hub.sqlite cannot be opened: it is a folder'),
     ]);
   });
 
   it('a file that is no database', async () => {
     writeFileSync(join(data, 'hub.sqlite'), 'no database, but long enough to be one'.repeat(9));
     expect(await refusal()).toBe(
-      'DATABASE_URL: ./data/hub.sqlite can not be used: it is no SQLite database, or an encrypted ' +
+      'DATABASE_URL: ./data/hub.sqlite cannot be used: it is no SQLite database, or an encrypted ' +
         'one (SQLITE_NOTADB)',
     );
   });
@@ -163,8 +162,8 @@ describe.runIf(canMount)('a hub ends with one line that says what to do, on', ()
   it('a read-only disk', () => {
     mount('ro');
     expect(problemsFor(['data/hub.sqlite', 'data/new/hub.sqlite'], {})).toEqual([
-      expect.stringMatching(/^data can not be written: the file system is read-only/),
-      expect.stringMatching(/^data\/new can not be made: the file system is read-only/),
+      expect.stringMatching(/^data cannot be written: the file system is read-only/),
+      expect.stringMatching(/^data\/new cannot be made: the file system is read-only/),
     ]);
   });
 });

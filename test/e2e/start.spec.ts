@@ -57,7 +57,7 @@ function namedIn(stderr: string): string[] {
   return [...stderr.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name ?? '').toSorted();
 }
 
-describe('a hub that can not start ends with code 1 and one message, when', () => {
+describe('a hub that cannot start ends with code 1 and one message, when', () => {
   it('its configuration is malformed, naming each variable and repeating no secret', async () => {
     const wrong = {
       PORT: 'not-a-port',

@@ -129,7 +129,7 @@ describe.each(databaseKinds())('the age of a ticket on %s', (kind) => {
     return [json.status, json.components[0].ticket];
   };
 
-  it('makes it stale after 35 minutes, useless after 12 hours, and a new one mends it', async () => {
+  it('makes it stale after 35 minutes, useless after 12 hours, and a new one repairs it', async () => {
     expect(await test.hub.ticket()).toMatchObject({
       status: 404,
       json: { error: { code: 'ticket_unknown' } },

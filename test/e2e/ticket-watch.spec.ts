@@ -156,7 +156,7 @@ describe.each(databaseKinds())('asking WeChat for tickets on %s', (kind) => {
     expect(calls(test, START_PUSH)).toBe(1);
   });
 
-  it('happens for a ticket that can not be read, and for the other platforms all the same', async () => {
+  it('happens for a ticket that cannot be read, and for the other platforms all the same', async () => {
     const other = await addPlatform(test);
     await prime(test);
     await prime(test, other.appid);

@@ -17,7 +17,7 @@ import {
   calls,
   HOUR,
   issued,
-  mend,
+  repair,
   prime,
   SECOND,
   secondHub,
@@ -76,7 +76,7 @@ describe.each(databaseKinds())('exchanges are braked on %s', (kind) => {
       });
     }
     expect(calls(test)).toBe(2);
-    mend(test);
+    repair(test);
     test.clock.advance(10 * SECOND);
     expect((await refresh()).status).toBe(200);
     expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));
@@ -180,7 +180,7 @@ describe.each(databaseKinds())('exchanges are braked on %s', (kind) => {
     expect((await test.hub.token()).json.attempts).toBe(3);
   });
 
-  it('by a database that refuses to store a token: told at once, put off, on record', async () => {
+  it('by a database that refuses to store a token: answered at once, put off, stored', async () => {
     await prime(test);
     await sql(test).query(
       kind === 'mysql'

@@ -11,7 +11,7 @@ import {
   calls,
   HOUR,
   issued,
-  mend,
+  repair,
   MINUTE,
   prime,
   SECOND,
@@ -66,7 +66,7 @@ describe.each(databaseKinds())('an exchange that fails on %s', (kind) => {
   });
   afterEach(() => test.close());
 
-  it.each(CASES)('by %s is told, waited for and got over', async (_, one) => {
+  it.each(CASES)('by %s is answered, waited for and got over', async (_, one) => {
     await prime(test);
     const before = (await test.hub.token()).json;
     test.clock.advance(3 * HOUR);
@@ -87,7 +87,7 @@ describe.each(databaseKinds())('an exchange that fails on %s', (kind) => {
     await readsThatMustNotCall(test);
     expect(calls(test)).toBe(asked);
 
-    mend(test);
+    repair(test);
     test.clock.advance(1);
     await tick(test);
     expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));
@@ -114,7 +114,7 @@ describe.each(databaseKinds())('an exchange that fails on %s', (kind) => {
       await tick(test);
     }
     expect(calls(test)).toBe(2);
-    mend(test);
+    repair(test);
     test.clock.advance(HOUR);
     await tick(test);
     expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));

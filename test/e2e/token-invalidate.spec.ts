@@ -7,7 +7,7 @@ import {
   breakExchange,
   calls,
   issued,
-  mend,
+  repair,
   MINUTE,
   prime,
   SECOND,
@@ -115,7 +115,7 @@ describe.each(databaseKinds())('a report that WeChat refuses the token on %s', (
     expect(new Set(more.map(({ status }) => status))).toEqual(new Set([502]));
     await tick(test);
     expect(calls(test)).toBe(1);
-    mend(test);
+    repair(test);
     test.clock.advance(2 * MINUTE);
     await tick(test);
     expect(calls(test)).toBe(2);

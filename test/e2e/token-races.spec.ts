@@ -10,7 +10,7 @@ import {
   eventually,
   HOUR,
   issued,
-  mend,
+  repair,
   MINUTE,
   prime,
   SECOND,
@@ -49,7 +49,7 @@ describe.each(databaseKinds())('exchanges that cross each other on %s', (kind) =
       test.clock.advance(3 * HOUR);
       breakExchange(test, { kind: 'errcode', errcode: 61004 });
       expect((await test.hub.accessToken()).status).toBe(502);
-      mend(test);
+      repair(test);
       const reads = Array.from({ length: 5 }, () => test.hub.accessToken());
       const refresh = test.hub.post(REFRESH);
       const more = Array.from({ length: 5 }, () => test.hub.accessToken());

@@ -9,7 +9,7 @@ import {
   EXCHANGE,
   HOUR,
   issued,
-  mend,
+  repair,
   MINUTE,
   prime,
   SECOND,
@@ -127,7 +127,7 @@ describe.each(databaseKinds())('the component_access_token on %s', (kind) => {
     expect((await test.hub.token()).json.remainingSeconds).toBe(life);
   });
 
-  it('is served while it is valid and refreshing fails, then the failure is told', async () => {
+  it('is served while it is valid and refreshing fails, then the failure is answered', async () => {
     const old = await prime(test);
     test.clock.advance(111 * MINUTE);
     breakExchange(test, { kind: 'http' });
@@ -146,7 +146,7 @@ describe.each(databaseKinds())('the component_access_token on %s', (kind) => {
       status: 502,
       json: { error: { code: 'wechat_api_failed', kind: 'busy' } },
     });
-    mend(test);
+    repair(test);
     test.clock.advance(2 * MINUTE);
     expect((await test.hub.accessToken()).json.component_access_token).toBe(issued(test));
   });
@@ -162,7 +162,7 @@ describe.each(databaseKinds())('the component_access_token on %s', (kind) => {
     test.clock.advance(10 * SECOND);
     breakExchange(test, { kind: 'errcode', errcode: 45009 });
     expect((await test.hub.post(`/admin/tokens/${appid}/refresh`)).json.error.errcode).toBe(45009);
-    mend(test);
+    repair(test);
     test.clock.advance(10 * SECOND);
     expect(await test.hub.post(`/admin/tokens/${appid}/refresh`)).toMatchObject({
       status: 200,
@@ -170,7 +170,7 @@ describe.each(databaseKinds())('the component_access_token on %s', (kind) => {
     });
   });
 
-  it('is refreshed soon when whoever was exchanging it is gone: WeChat may have ended it', async () => {
+  it('is refreshed soon when the host that exchanged it is gone: WeChat may have ended it', async () => {
     await prime(test);
     // What a process leaves behind that is killed in a manual refresh, answered but not saved.
     await sql(test).query(

@@ -18,12 +18,12 @@ import { databaseKinds } from '../support/databases.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
 import { addPlatform, breakExchange, calls, HOUR, issued, MINUTE } from '../support/token-world.js';
-import { mend, prime, SECOND, sql, tick } from '../support/token-world.js';
+import { repair, prime, SECOND, sql, tick } from '../support/token-world.js';
 
 const LOST_KEY = `enc:v1:lost:${'A'.repeat(60)}`;
 const DAMAGED = 'enc:v1:t1:AAAA';
 
-describe.each(databaseKinds())('a stored token that can not be read on %s', (kind) => {
+describe.each(databaseKinds())('a stored token that cannot be read on %s', (kind) => {
   let test: TestApp;
   beforeEach(async () => {
     test = await createTestApp({ database: kind });
@@ -69,7 +69,7 @@ describe.each(databaseKinds())('a stored token that can not be read on %s', (kin
     const where = [appid];
     const query = 'SELECT access_token FROM component_access_token WHERE component_appid = ?';
     expect(await sql(test).query(query, where)).toEqual([{ access_token: DAMAGED }]);
-    mend(test);
+    repair(test);
     test.clock.advance(2 * MINUTE);
     await tick(test);
     expect((await test.hub.token(appid)).json).toMatchObject({ generation: 2, lastError: null });
@@ -118,7 +118,7 @@ describe.each(databaseKinds())('a stored token that can not be read on %s', (kin
     expect([calls(test, AUTHORIZER_TOKEN), calls(test, AUTHORIZER_INFO)]).toEqual([1, 1]);
     expect((await historyOf(test, account)).at(-1)).toBe('refresh_token_unreadable');
     expect(await refreshTokenOf(account)).toBe(DAMAGED);
-    mend(test);
+    repair(test);
     await resync(test);
     expect(await detailOf(test, account)).toMatchObject({ status: 'active' });
     expect(test.simulator.accounts.isTokenValid(await tokenText(test, account))).toBe(true);
@@ -132,7 +132,7 @@ describe.each(databaseKinds())('a stored token that can not be read on %s', (kin
     expect((await tokenOf(test, account)).status).toBe(502);
     expect((await detailOf(test, account)).status).toBe('active');
     expect(await refreshTokenOf(account)).toBe(DAMAGED);
-    mend(test);
+    repair(test);
     test.clock.advance(MINUTE);
     expect((await tokenOf(test, account)).status).toBe(200);
   });

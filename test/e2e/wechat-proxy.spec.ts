@@ -68,7 +68,7 @@ describe('a hub behind a proxy', () => {
   it.each([
     ['wrong credentials', 407, 'refused its user and password, or wants some: HTTP 407'],
     ['a forbidden target', 403, 'did not let the call through: HTTP 403'],
-    ['a target that it can not reach', 502, 'did not let the call through: HTTP 502'],
+    ['a target that it cannot reach', 502, 'did not let the call through: HTTP 502'],
     ['a connection that ends', 'end', 'ended the connection'],
     ['silence', 'hang', `did not answer within ${0.8 * TIMEOUT_MS} ms`],
   ] as const)('says that it was the proxy at %s, and gets over it', async (_, behaviour, why) => {

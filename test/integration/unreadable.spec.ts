@@ -16,7 +16,7 @@ const CREDENTIALS = {
   encodingAesKey: COMPONENT.encodingAesKey,
 };
 
-describe.each(databaseKinds())('a value on %s that can not be read', (kind) => {
+describe.each(databaseKinds())('a value on %s that cannot be read', (kind) => {
   const world = useRestartableHub(kind);
   let test: TestApp;
   beforeEach(() => void ({ test } = world));
@@ -96,9 +96,14 @@ describe.each(databaseKinds())('a value on %s that can not be read', (kind) => {
       json: { name: 'Second', enabled: false, error: { code: 'secret_unreadable' } },
     });
     const { appsecret: appSecret, encodingAesKey } = other;
-    const mended = await test.hub.patch(path, { appSecret, token, encodingAesKey, enabled: true });
-    expect(mended).toMatchObject({ status: 200, json: { token: { previousAccepted: false } } });
-    expect(mended.json).not.toHaveProperty('error');
+    const repaired = await test.hub.patch(path, {
+      appSecret,
+      token,
+      encodingAesKey,
+      enabled: true,
+    });
+    expect(repaired).toMatchObject({ status: 200, json: { token: { previousAccepted: false } } });
+    expect(repaired.json).not.toHaveProperty('error');
     test.simulator.addComponent({
       ...other,
       token,

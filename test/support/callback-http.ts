@@ -1,7 +1,7 @@
 import { request, type OutgoingHttpHeaders } from 'node:http';
 import type { Answer } from './hub-client.js';
 
-/** What `fetch` would mend or refuse to send. */
+/** What `fetch` would correct or refuse to send. */
 export interface RawRequest {
   method?: string;
   /** Path and query exactly as they go over the wire. */

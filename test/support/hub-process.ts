@@ -62,7 +62,7 @@ async function listeningUrl(child: ChildProcess): Promise<string> {
     child.stdout.resume();
     return (JSON.parse(line) as { url: string }).url;
   }
-  // Its end is told by whoever waits for that, with what it wrote to stderr.
+  // The waiter for that reports its end, with what it wrote to stderr.
   return new Promise<never>(() => undefined);
 }
 

@@ -134,7 +134,7 @@ export function pushMessage(
   return sendMessage(test, messagePush(test, content, options));
 }
 
-/** The same message once more: encrypted and signed anew, as WeChat's second try is. */
+/** The same message once more: encrypted and signed again, as WeChat's second try is. */
 export function triedAgain(
   { simulator }: Pick<TestApp, 'simulator'>,
   { built, path }: MessagePush,

@@ -4,7 +4,7 @@ import { FakeClock } from './fake-clock.js';
 import { createTestApp, type TestApp } from './test-app.js';
 import { SECOND } from './token-world.js';
 
-/** A hub that each test of a file begins anew, and may start again on the same database. */
+/** A hub that is new for each test of a file, and may start again on the same database. */
 export class RestartableHub {
   test!: TestApp;
   private database!: TestDatabase;

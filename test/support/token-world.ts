@@ -39,13 +39,13 @@ export async function prime(test: TestApp, appid = COMPONENT.appid): Promise<str
   return json.component_access_token as string;
 }
 
-/** Lets the next exchanges fail; until `mend` where `times` is not given. */
+/** Lets the next exchanges fail; until `repair` where `times` is not given. */
 export function breakExchange(test: TestApp, fault: FaultSpec): void {
   test.simulator.addFault({ path: EXCHANGE, ...fault });
 }
 
 /** WeChat is well again. */
-export function mend({ simulator }: Pick<TestApp, 'simulator'>): void {
+export function repair({ simulator }: Pick<TestApp, 'simulator'>): void {
   simulator.removeFaults();
 }
 

@@ -61,7 +61,7 @@ export class WebhookReceiver {
     return receiver;
   }
 
-  /** How the next calls are answered; 200 without a body unless told. */
+  /** How the next calls are answered; 200 without a body by default. */
   answer(answering: Answering): void {
     this.answering = answering;
   }

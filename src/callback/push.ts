@@ -3,8 +3,14 @@ import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 /** What a push is by its text: either URL takes each of them. */
 export type PushKind = 'authorization' | 'message' | 'event';
 
+/**
+ * What WeChat is answered, as `callback_event.outcome` has it: `success`, those 7 bytes; `empty`,
+ * none at all; `reply`, the passive reply in that row.
+ */
+export type Outcome = 'success' | 'empty' | 'reply';
+
 /** A push from WeChat, verified and decrypted. */
-export interface ArrivedPush {
+export interface Push {
   /** Id of its row in `callback_event`: UUID version 7. */
   id: string;
   kind: PushKind;

@@ -1,0 +1,382 @@
+import { Injectable } from '@nestjs/common';
+import { In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
+import { Database } from '../database/database.js';
+import { marks } from '../database/sql.js';
+import { writeBatcher } from '../database/write-batcher.js';
+import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
+import { SecretBox } from '../secrets/secret-box.js';
+import { firstText, readPushText } from '../wechat-crypto/push-text.js';
+import type { Push, Outcome } from './push.js';
+import { CallbackEvent } from './callback-event.entity.js';
+import type { PushContent } from './push-url.js';
+
+/** Least time between two statements that store replies, in milliseconds. */
+const REPLIES_PERIOD_MS = 5;
+/** Length of the columns for InfoType, MsgType, Event and openids. */
+const NAME_LENGTH = 64;
+/** What a list reads: the payload is large, and none of its business. */
+const LISTED = [
+  'id',
+  'kind',
+  'componentAppId',
+  'authorizerAppId',
+  'infoType',
+  'msgType',
+  'event',
+  'fromUser',
+  'createTime',
+  'receivedAt',
+  'sourceAddress',
+  'keyUsed',
+  'problem',
+  'outcome',
+] as const satisfies (keyof CallbackEvent)[];
+
+/** A push that is to be recorded. */
+export interface NewPush
+  extends
+    Pick<PushContent, 'dedupKey' | 'outcome' | 'forHub'>,
+    Pick<CallbackEvent, 'sourceAddress' | 'keyUsed' | 'replayKey'> {
+  push: Push;
+}
+
+/** What became of a push: recorded now, or before. */
+export interface RecordedPush {
+  /** Its row: that of the first one, where it was pushed before. */
+  id: string;
+  /** When the first one arrived, in Unix milliseconds. */
+  receivedAt: number;
+  repeated: boolean;
+  outcome: Outcome;
+  /** The passive reply that the row has, encrypted for the database. */
+  reply: string | null;
+}
+
+/** A recorded push without its content. */
+export type ListedPush = Pick<CallbackEvent, (typeof LISTED)[number]>;
+
+/** A recorded push whose time is over. */
+export type OldPush = Pick<ListedPush, 'id' | 'infoType' | 'receivedAt'>;
+
+/** Which recorded pushes are listed; what is absent restricts nothing. */
+export interface PushSearch {
+  componentAppId?: string | undefined;
+  authorizerAppId?: string | undefined;
+  kind?: CallbackEvent['kind'] | undefined;
+  /** To the byte. */
+  infoType?: string | undefined;
+  /** This InfoType as the database compares texts, and groups them in an index. */
+  alike?: string | undefined;
+  /** Any InfoType but this one. */
+  exceptInfoType?: string | undefined;
+  /** InfoType, MsgType or Event. */
+  type?: string | undefined;
+  /** The user's openid. */
+  fromUser?: string | undefined;
+  /** Received at this time or later, in Unix milliseconds. */
+  from?: number | undefined;
+  /** Received before this time, in Unix milliseconds. */
+  to?: number | undefined;
+  /** Recorded before the push of this id. */
+  before?: string | undefined;
+  /** The push of this id, or recorded after it. */
+  since?: string | undefined;
+}
+
+/** Pushes that lie together in an index: those of one InfoType, or messages and events (''). */
+type PushGroup = Pick<CallbackEvent, 'componentAppId' | 'infoType'>;
+
+/**
+ * The table `callback_event`: pushes as they were recorded, encrypted. Raw statements where pushes
+ * come in: on that path the ORM costs more than the query.
+ */
+@Injectable()
+export class PushStore {
+  private readonly replies = writeBatcher<{ id: string; reply: string }, void>(
+    (items) => this.writeReplies(items),
+    REPLIES_PERIOD_MS,
+  );
+
+  constructor(
+    private readonly database: Database,
+    private readonly box: SecretBox,
+  ) {}
+
+  /** @throws an error of which `isDuplicateKey` is true, where one of them was recorded before. */
+  async insert(pushes: NewPush[], manager: EntityManager): Promise<void> {
+    const rows = pushes.map((one) => Object.entries(this.columnsOf(one)));
+    const names = rows[0]?.map(([name]) => name) ?? [];
+    const places = `(${marks(names.length)})`;
+    await manager.query(
+      `INSERT INTO callback_event (${names.join(', ')}) VALUES ` +
+        rows.map(() => places).join(', '),
+      rows.flatMap((row) => row.map(([, value]) => value)),
+    );
+  }
+
+  /** Of these pushes, those that were recorded before, by each of their {@link keysOf}. */
+  async known(pushes: NewPush[]): Promise<Map<string, RecordedPush>> {
+    const replayKeys = pushes.map(({ replayKey }) => replayKey);
+    const dedupKeys = pushes.flatMap(({ dedupKey }) => dedupKey ?? []);
+    const select =
+      'SELECT id, received_at, replay_key, dedup_key, outcome, reply FROM callback_event WHERE ';
+    const statement =
+      `${select} replay_key IN (${marks(replayKeys.length)})` +
+      (dedupKeys.length === 0 ? '' : ` UNION ${select} dedup_key IN (${marks(dedupKeys.length)})`);
+    const rows: KeyRow[] = await this.database.read((manager) =>
+      manager.query(statement, [...replayKeys, ...dedupKeys]),
+    );
+    return new Map(
+      rows.flatMap(({ id, outcome, reply, ...row }) => {
+        const receivedAt = Number(row.received_at);
+        const recorded = { id, receivedAt, outcome, reply, repeated: true };
+        const keys = keysOf({ replayKey: row.replay_key, dedupKey: row.dedup_key });
+        return keys.map((key): [string, RecordedPush] => [key, recorded]);
+      }),
+    );
+  }
+
+  /** Stores the passive reply of a push, for its repetitions; resolves when it is in the row. */
+  keepReply(id: string, text: string): Promise<void> {
+    const location = secretLocation(encryptedColumns.callbackReply, id);
+    return this.replies.add({ id, reply: this.box.seal(text, location) });
+  }
+
+  /** The reply of a push, not encrypted for WeChat; undefined where there is none (yet). */
+  async replyOf(id: string): Promise<string | undefined> {
+    const [row]: Pick<CallbackEvent, 'outcome' | 'reply'>[] = await this.database.read((manager) =>
+      manager.query('SELECT outcome, reply FROM callback_event WHERE id = ?', [id]),
+    );
+    if (row?.outcome !== 'reply') return undefined;
+    return this.openReply({ id, reply: row.reply }) ?? undefined;
+  }
+
+  /** Whether a push was answered with a passive reply. */
+  async hasReply(id: string): Promise<boolean> {
+    const where = { id, outcome: 'reply' as const };
+    return this.database.read((manager) => manager.existsBy(CallbackEvent, where));
+  }
+
+  /** The reply that a row has, decrypted; null for none. @throws {SecretUnreadableError} */
+  openReply({ id, reply }: Pick<CallbackEvent, 'id' | 'reply'>): string | null {
+    if (reply === null) return null;
+    return this.box.open(reply, secretLocation(encryptedColumns.callbackReply, id)).reveal();
+  }
+
+  /** One with its content, which {@link open} and {@link openReply} decrypt. */
+  find(id: string): Promise<CallbackEvent | null> {
+    return this.database.read((manager) => manager.findOneBy(CallbackEvent, { id }));
+  }
+
+  /**
+   * Pushes as they were when they arrived, by id; those that are no longer stored are missing. An
+   * error stands for one that is there and cannot be decrypted.
+   */
+  async read(ids: string[]): Promise<Map<string, Push | Error>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.database.read((manager) =>
+      manager.find(CallbackEvent, { where: { id: In([...new Set(ids)]) } }),
+    );
+    return new Map(rows.map((row) => [row.id, this.openOrError(row)]));
+  }
+
+  /** A push as it was when it arrived. @throws {SecretUnreadableError} */
+  open(row: CallbackEvent): Push {
+    const location = secretLocation(encryptedColumns.callbackPayload, row.id);
+    const text = this.box.open(row.payload, location).reveal();
+    const { format, fields, problem } = readPushText(text);
+    return {
+      id: row.id,
+      kind: row.kind,
+      componentAppId: row.componentAppId,
+      authorizerAppId: row.authorizerAppId,
+      // The columns are cut to their length; the text has the names whole.
+      infoType:
+        row.kind === 'authorization' ? firstText(fields, 'InfoType') || row.infoType : row.infoType,
+      msgType: row.msgType && (firstText(fields, 'MsgType') || row.msgType),
+      event: row.event && (firstText(fields, 'Event') || row.event),
+      fromUser: row.fromUser && (firstText(fields, 'FromUserName') || row.fromUser),
+      createTime: row.createTime,
+      receivedAt: row.receivedAt,
+      fields,
+      text,
+      format,
+      problem: row.problem ?? problem,
+    };
+  }
+
+  /** A page in the order of recording, newest first, whatever the clocks said then. */
+  page(search: PushSearch, limit: number): Promise<ListedPush[]> {
+    return this.database.read((manager) =>
+      selectOf(manager, search).orderBy('push.id', 'DESC').limit(limit).getMany(),
+    );
+  }
+
+  /** The id of the push that was recorded so many before another, or before the end. */
+  async idBehind(count: number, before?: string): Promise<string | undefined> {
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT id FROM callback_event ${before ? 'WHERE id < ?' : ''}
+         ORDER BY id DESC LIMIT 1 OFFSET ${count - 1}`,
+        before ? [before] : [],
+      ),
+    );
+    return rows[0]?.id;
+  }
+
+  /** All that a search finds in pages, by the time of their arrival, oldest first. */
+  byArrival(search: PushSearch, size: number): AsyncGenerator<ListedPush[]> {
+    return this.pagesByArrival(search, size, LISTED);
+  }
+
+  /**
+   * Pushes whose time is over, in pages. An index finds them: those that stay are not read.
+   * @param timeOf before which time those of an InfoType (messages and events: '') are old, in Unix
+   * milliseconds.
+   */
+  async *older(timeOf: (infoType: string) => number, size: number): AsyncGenerator<OldPush[]> {
+    let group = await this.groupAfter({ componentAppId: '', infoType: '' });
+    while (group) {
+      const { componentAppId, infoType: alike } = group;
+      const old = { componentAppId, alike, to: timeOf(alike) };
+      // Only what the index itself has: with more columns MySQL may choose another one.
+      yield* this.pagesByArrival(old, size, ['id', 'infoType', 'receivedAt']);
+      group = await this.groupAfter(group);
+    }
+  }
+
+  async remove(ids: string[], manager: EntityManager): Promise<void> {
+    await manager.delete(CallbackEvent, { id: In(ids) });
+  }
+
+  private async *pagesByArrival<C extends keyof ListedPush>(
+    search: PushSearch,
+    size: number,
+    columns: readonly (C | 'id' | 'receivedAt')[],
+  ): AsyncGenerator<Pick<ListedPush, C | 'id' | 'receivedAt'>[]> {
+    let [id, receivedAt] = ['', 0];
+    for (;;) {
+      const page = await this.database.read((manager) =>
+        selectOf(manager, search, columns)
+          .andWhere('push.receivedAt >= :receivedAt', { receivedAt })
+          .andWhere('(push.receivedAt > :receivedAt OR push.id > :id)', { id })
+          .orderBy('push.receivedAt', 'ASC')
+          .addOrderBy('push.id', 'ASC')
+          .limit(size)
+          .getMany(),
+      );
+      if (page.length > 0) yield page;
+      if (page.length < size) return;
+      ({ id, receivedAt } = page.at(-1) ?? { id, receivedAt });
+    }
+  }
+
+  /** Two looks into the index: what it costs does not depend on how many pushes there are. */
+  private async groupAfter({ componentAppId, infoType }: PushGroup): Promise<PushGroup | null> {
+    const columns = 'SELECT component_appid, info_type FROM callback_event WHERE ';
+    const rows: { component_appid: string; info_type: string }[] = await this.database.read(
+      async (manager) => {
+        const same = `${columns} component_appid = ? AND info_type > ? ORDER BY info_type LIMIT 1`;
+        const found = await manager.query(same, [componentAppId, infoType]);
+        if (found.length > 0) return found;
+        const next = `${columns} component_appid > ? ORDER BY component_appid, info_type LIMIT 1`;
+        return manager.query(next, [componentAppId]);
+      },
+    );
+    const [row] = rows;
+    return row ? { componentAppId: row.component_appid, infoType: row.info_type } : null;
+  }
+
+  private openOrError(row: CallbackEvent): Push | Error {
+    try {
+      return this.open(row);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  private async writeReplies(items: { id: string; reply: string }[]): Promise<void[]> {
+    const cases = items.map(() => 'WHEN ? THEN ?').join(' ');
+    const ids = items.map(({ id }) => id);
+    await this.database.write((manager) =>
+      manager.query(
+        `UPDATE callback_event SET outcome = 'reply', reply = CASE id ${cases} END
+         WHERE id IN (${marks(ids.length)})`,
+        [...items.flatMap(({ id, reply }) => [id, reply]), ...ids],
+      ),
+    );
+    return items.map(() => undefined);
+  }
+
+  private columnsOf({ push, ...facts }: NewPush): Record<string, unknown> {
+    return {
+      id: push.id,
+      component_appid: push.componentAppId,
+      kind: push.kind,
+      info_type: push.infoType.slice(0, NAME_LENGTH),
+      authorizer_appid: push.authorizerAppId,
+      msg_type: push.msgType?.slice(0, NAME_LENGTH) ?? null,
+      event: push.event?.slice(0, NAME_LENGTH) ?? null,
+      from_user: push.fromUser?.slice(0, NAME_LENGTH) ?? null,
+      create_time: push.createTime,
+      received_at: push.receivedAt,
+      source_address: facts.sourceAddress,
+      key_used: facts.keyUsed,
+      replay_key: facts.replayKey,
+      dedup_key: facts.dedupKey,
+      problem: push.problem,
+      outcome: facts.outcome,
+      payload: this.box.seal(push.text, secretLocation(encryptedColumns.callbackPayload, push.id)),
+    };
+  }
+}
+
+interface KeyRow {
+  id: string;
+  received_at: number | string;
+  replay_key: string;
+  dedup_key: string | null;
+  outcome: Outcome;
+  reply: string | null;
+}
+
+/** What makes two pushes the same one: each of these. */
+export function keysOf({
+  replayKey,
+  dedupKey,
+}: Pick<CallbackEvent, 'replayKey' | 'dedupKey'>): string[] {
+  return dedupKey === null ? [`replay ${replayKey}`] : [`replay ${replayKey}`, `dedup ${dedupKey}`];
+}
+
+/** By which condition each part of a search is found. */
+const CONDITIONS: Record<keyof PushSearch, string> = {
+  componentAppId: 'push.componentAppId = :componentAppId',
+  authorizerAppId: 'push.authorizerAppId = :authorizerAppId',
+  kind: 'push.kind = :kind',
+  // MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not.
+  infoType: '(push.infoType = :infoType AND HEX(push.infoType) = HEX(:infoType))',
+  alike: 'push.infoType = :alike',
+  exceptInfoType: 'push.infoType <> :exceptInfoType',
+  type: '(push.infoType = :type OR push.msgType = :type OR push.event = :type)',
+  fromUser: 'push.fromUser = :fromUser',
+  from: 'push.receivedAt >= :from',
+  to: 'push.receivedAt < :to',
+  before: 'push.id < :before',
+  since: 'push.id >= :since',
+};
+
+function selectOf(
+  manager: EntityManager,
+  search: PushSearch,
+  columns: readonly (keyof ListedPush)[] = LISTED,
+): SelectQueryBuilder<CallbackEvent> {
+  const found = manager
+    .createQueryBuilder(CallbackEvent, 'push')
+    .select(columns.map((name) => `push.${name}`));
+  for (const [name, value] of Object.entries(search)) {
+    // An empty `before` asks for the first page.
+    if (value === undefined || (name === 'before' && value === '')) continue;
+    found.andWhere(CONDITIONS[name as keyof PushSearch], { [name]: value });
+  }
+  return found;
+}
