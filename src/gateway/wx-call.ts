@@ -7,6 +7,8 @@ import { wxRefusal } from './wx-errors.js';
 
 /** Longest body that the hub reads itself, in bytes. */
 const READ_BYTES = 64 * 1024;
+/** Milliseconds within which it must have come. */
+const READ_MS = 10_000;
 /** Longest answer that it reads, in bytes. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
@@ -25,12 +27,24 @@ export type WxAnswer = { json: object } | { location: string } | GatewayAnswer;
 
 /** A body as bytes, for those who look into it and hand it on. @throws {HubError} 413 `body_too_large` */
 export async function bytesOf({ body }: Pick<WxCall, 'body'>): Promise<Buffer> {
-  return collect(body ?? [], READ_BYTES);
+  // It may come from a stranger: the secret is in it.
+  const late = setTimeout(() => body?.destroy(wxRefusal('body_late', 'empty post data')), READ_MS);
+  try {
+    return await collect(body ?? [], READ_BYTES);
+  } finally {
+    clearTimeout(late);
+  }
 }
 
-/** A body as JSON, whatever its type says. @throws {HubError} 413 `body_too_large`, 400 `bad_json` */
+/**
+ * A body as JSON, whatever its type says. One that names a thing twice is refused: WeChat might mean
+ * the other.
+ * @throws {HubError} 413 `body_too_large`, 400 `bad_json`
+ */
 export async function readBody(call: Pick<WxCall, 'body'>): Promise<Record<string, unknown>> {
-  return parsed(await bytesOf(call));
+  return parsed(await bytesOf(call), () => {
+    throw new SyntaxError('A name comes twice');
+  });
 }
 
 /** A value that is no text counts as none: SDKs send null. */
@@ -81,11 +95,11 @@ async function collect(
   return Buffer.concat(chunks);
 }
 
-function parsed(bytes: Buffer): Record<string, unknown> {
+function parsed(bytes: Buffer, onDuplicateKey?: () => never): Record<string, unknown> {
   const text = bytes.toString('utf8');
   if (text.trim() === '') return {};
   try {
-    const value = parseLenientJson(text, exactNumber);
+    const value = parseLenientJson(text, exactNumber, onDuplicateKey);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
     // Refused below.

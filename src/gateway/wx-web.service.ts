@@ -43,7 +43,7 @@ export class WxWebService {
     return { json: { errcode: 0, errmsg: 'ok', ticket: state.token.reveal(), expires_in } };
   }
 
-  /** `sns/jscode2session` */
+  /** `sns/jscode2session`, also in its component form. */
   async session(call: WxCall): Promise<WxAnswer> {
     return this.ask(call, await this.callerOf(call), 'sns/component/jscode2session');
   }

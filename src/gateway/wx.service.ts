@@ -21,6 +21,9 @@ import { wxRefusal } from './wx-errors.js';
 /** Paths that want a user's token, and no other path does. */
 const OF_USER = /^sns\/(?:userinfo|auth)$/i;
 
+/** Paths that are about the account in their body. */
+const NAMES_ACCOUNT = /^cgi-bin\/component\/api_[gs]et_authorizer_option$/i;
+
 type Route = (call: WxCall) => Promise<WxAnswer>;
 
 /**
@@ -35,6 +38,7 @@ export class WxService {
     'cgi-bin/stable_token': async (call) => this.accountToken(call, await readBody(call)),
     'cgi-bin/ticket/getticket': (call) => this.web.ticket(call),
     'sns/jscode2session': (call) => this.web.session(call),
+    'sns/component/jscode2session': (call) => this.web.session(call),
     'sns/oauth2/access_token': (call) => this.web.userTokens(call),
     'sns/oauth2/component/access_token': (call) => this.web.userTokens(call),
     'sns/oauth2/refresh_token': (call) => this.web.refreshedUserTokens(call),
@@ -107,21 +111,20 @@ export class WxService {
 }
 
 /**
- * A call with a platform's token by a key that is limited to accounts: it names one of them, in its
- * body or its query.
+ * A call with a platform's token by a key that is limited to accounts: only where WeChat goes by the
+ * account that the body names.
  * @throws {HubError} 403 `not_allowed`, `account_not_allowed`
  */
 async function withinAccounts(call: WxCall, caller: WxCaller): Promise<WxCall> {
   if (caller.key.authorizerAppIds === null) return call;
-  const bytes = await bytesOf(call);
-  const named = await readBody({ body: bodyOf(bytes) });
-  const appid = textOf(named.authorizer_appid) || (call.query.fields.appid ?? '');
-  if (appid === '') {
+  if (!NAMES_ACCOUNT.test(call.url.path)) {
     throw new HubError('not_allowed', 'api unauthorized: the API key is limited to accounts', {
       status: 403,
       details: { missing: 'path' },
     });
   }
-  requireAccount(caller, appid);
-  return { ...call, body: call.body && bodyOf(bytes) };
+  const bytes = await bytesOf(call);
+  const { authorizer_appid } = await readBody({ body: bodyOf(bytes) });
+  requireAccount(caller, textOf(authorizer_appid));
+  return { ...call, body: bodyOf(bytes) };
 }

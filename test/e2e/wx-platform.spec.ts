@@ -169,6 +169,18 @@ describe.each(databaseKinds())('a platform’s SDK at the drop-in address on %s'
       expect([status, json.errcode]).toEqual([200, 61003]);
     });
 
+    it('is refused what it names beside its own account', async () => {
+      const token = (await componentToken(limitedKey)).json.component_access_token as string;
+      const path = `cgi-bin/component/api_get_authorizer_option?component_access_token=${token}`;
+      const body =
+        `{"component_appid":"${PLATFORM}","option_name":"location_report",` +
+        `"authorizer_appid":"${other}","authorizer_appid":"${account}"}`;
+      const twice = await sdkCall(test, path, undefined, { method: 'POST', body });
+      expect(twice.json.errcode).toBe(47001);
+      const beside = { authorizer_appid: account };
+      expect((await limited('api_create_preauthcode', beside)).json.errcode).toBe(48001);
+    });
+
     it('is refused by 61003 a code of another account, and by 48001 what is of all', async () => {
       const fresh = newAccount(test);
       const { code } = await test.simulator.accounts.authorize(PLATFORM, fresh);

@@ -117,6 +117,22 @@ describe.each(databaseKinds())('pages and mini programs of an account on %s', (k
     expect(await get(path.replace(key, 'wrong'))).toMatchObject({ errcode: 40125 });
   });
 
+  it('log users in by the platform’s token, for accounts of the key alone', async () => {
+    const { key: limited } = await apiKey(test, { authorizerAppIds: [account] });
+    const { json } = await sdkCall(test, 'cgi-bin/component/api_component_token', {
+      component_appid: PLATFORM,
+      component_appsecret: limited,
+    });
+    const ask = (appid: string, code: string): Promise<any> =>
+      get(
+        `sns/component/jscode2session?appid=${appid}&js_code=${code}&grant_type=authorization_code` +
+          `&component_appid=${PLATFORM}&component_access_token=${json.component_access_token}`,
+      );
+    const code = test.simulator.web.issueCode(account, 'fake_openid');
+    expect(await ask('wx0000000000000000', code)).toMatchObject({ errcode: 61003 });
+    expect(await ask(account, code)).toMatchObject({ openid: 'fake_openid' });
+  });
+
   it('know users by tokens that are worth nothing elsewhere', async () => {
     const code = test.simulator.web.issueCode(account, 'fake_openid');
     const answer = await sdkCall(
