@@ -55,11 +55,11 @@ function onTheWire(query, headers, body = '') {
 }
 
 /** Every connection sends its next request when the last one is answered. */
-async function run({ kind, port, path, ms, expected }) {
+async function run({ kind, port, path, ms, expected, connections: count = CONNECTIONS }) {
   const reads = !MAKERS[kind];
   const next = reads ? () => READ : () => pool.pop();
   const start = `${reads ? 'GET' : 'POST'} ${path}`;
-  const opening = Array.from({ length: CONNECTIONS }, () => HttpConnection.open(port));
+  const opening = Array.from({ length: count }, () => HttpConnection.open(port));
   const connections = await Promise.all(opening);
   const state = { next, start, expected, latencies: [], wrong: 0 };
   const cpu = process.cpuUsage();

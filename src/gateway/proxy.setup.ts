@@ -95,7 +95,8 @@ export async function callFor<T>(
   const gone = new AbortController();
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {
-      gone.abort();
+      // To abort what has ended costs as much as a tenth of the call.
+      if (!reply.raw.writableFinished) gone.abort();
       resolve();
     };
     // Who has gone while the key was looked up closes no second time.
