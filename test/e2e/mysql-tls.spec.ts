@@ -178,7 +178,7 @@ describe.each(ownServer())('a server that takes TLS only: %s', (kind) => {
   it.each([
     [
       'migration:run',
-      ['node_modules/typeorm/cli.js', 'migration:run', '-d', 'dist/cli/ormconfig.js'],
+      ['node_modules/typeorm/cli.js', 'migration:run', '-d', 'dist/ormconfig.js'],
     ],
     ['secrets:rotate', ['dist/rotate-secrets.js']],
   ])('is what npm run %s reaches, and what it says is refused', async (_, args) => {
