@@ -7,6 +7,7 @@ import type { Pusher } from './pusher.js';
 import type { TokenBook } from './token-book.js';
 import type { MediaBook } from './media-book.js';
 import type { QuotaBook } from './quota-book.js';
+import type { WebBook } from './web-book.js';
 import { WechatError } from './wechat-error.js';
 
 /** One call to api.weixin.qq.com, body read. */
@@ -43,6 +44,7 @@ export interface SimulatorContext {
   readonly customMessages: CustomMessageLog;
   readonly media: MediaBook;
   readonly quota: QuotaBook;
+  readonly web: WebBook;
 }
 
 /**

@@ -19,6 +19,8 @@ import { MediaBook } from './media-book.js';
 import { mediaRoutes } from './media.routes.js';
 import { QuotaBook } from './quota-book.js';
 import { quotaRoutes } from './quota.routes.js';
+import { WebBook } from './web-book.js';
+import { webRoutes } from './web.routes.js';
 import { Messages } from './messages.js';
 import { PageServer } from './page-server.js';
 import {
@@ -74,6 +76,7 @@ const API_ROUTES = [
   ...customMessageRoutes,
   ...mediaRoutes,
   ...quotaRoutes,
+  ...webRoutes,
 ];
 
 /**
@@ -88,6 +91,8 @@ export class WechatSimulator {
   readonly messages: Messages;
   /** What was sent with authorizer tokens. */
   readonly customMessages = new CustomMessageLog();
+  /** Pages and mini programs of the accounts: their users' codes. */
+  readonly web: WebBook;
   private readonly context: SimulatorContext;
   private readonly calls = new CallLog();
   private readonly faults: FaultPlan;
@@ -97,6 +102,7 @@ export class WechatSimulator {
   private constructor(private readonly options: SimulatorOptions) {
     const { now = Date.now, rng = Math.random, pushTimeoutMs = DEFAULT_PUSH_TIMEOUT_MS } = options;
     const pusher = new Pusher(now, pushTimeoutMs);
+    this.web = new WebBook(now);
     this.context = {
       now,
       pusher,
@@ -106,6 +112,7 @@ export class WechatSimulator {
       customMessages: this.customMessages,
       media: new MediaBook(),
       quota: new QuotaBook(),
+      web: this.web,
     };
     this.accounts = new Accounts(this.context);
     this.messages = new Messages(this.context);

@@ -15,6 +15,8 @@ import { tooLarge } from './gateway/gateway.client.js';
 import { GatewayService } from './gateway/gateway.service.js';
 import { documentProxy } from './gateway/proxy-docs.js';
 import { useProxy } from './gateway/proxy.setup.js';
+import { WxService } from './gateway/wx.service.js';
+import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
@@ -61,18 +63,26 @@ const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
 /**
  * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
  * @param trustedProxies addresses and CIDRs whose `X-Forwarded-For` is believed.
+ * @param gatewayHosts names under which the hub is nothing but the drop-in address.
  */
-export function createAdapter(trustedProxies: string[] = []): FastifyAdapter {
+export function createAdapter(
+  trustedProxies: string[] = [],
+  gatewayHosts: string[] = [],
+): FastifyAdapter {
   const trustProxy = proxyAddr.compile(trustedProxies);
   const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy,
-    serverFactory: (handler: RequestListener) =>
-      gate.createServer((request, response) => {
+    serverFactory: (handler: RequestListener) => {
+      const server = gate.createServer((request, response) => {
         tidyForwardedFor(request.headers);
         handler(request, response);
-      }),
+      });
+      // Before the gate, which counts by kinds of paths.
+      server.prependListener('request', (request) => leadToWx(request, gatewayHosts));
+      return server;
+    },
     routerOptions: {
       // Typed by hand into WeChat's console. Appids, being parameters, keep their case.
       caseSensitive: false,
@@ -134,6 +144,7 @@ export function configureApp(
   useBodyParsers(fastify);
   guardPages(fastify);
   useProxy(fastify, app.get(GatewayService), filter);
+  useWx(fastify, app.get(WxService), filter);
   app.useGlobalPipes(new RequestPipe());
   app.useGlobalFilters(filter);
   useApiDocs(app, fastify);

@@ -23,7 +23,7 @@ async function listen(config: AppConfig): Promise<void> {
   const stop = stopOnSignal(config.stopDelaySeconds * 1000);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.register(config, { timers: true }),
-    createAdapter(config.trustedProxies),
+    createAdapter(config.trustedProxies, config.gateway.hosts),
     { bodyParser: false, abortOnError: false, logger },
   );
   stop.app = app;

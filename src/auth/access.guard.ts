@@ -7,8 +7,8 @@ import { constantTimeEqual, sha256Hex } from '../common/secret.js';
 import { senderOf } from '../common/source-address.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { AdminTokenService } from './admin-token.service.js';
-import type { Wish } from './api-key.js';
-import { ApiKeyService } from './api-key.service.js';
+import { markOf, type ApiKey, type Wish } from './api-key.js';
+import { ApiKeyService, type Asked } from './api-key.service.js';
 
 /** Requests of one sender with a wrong bearer, or none, that are answered 401 within a minute. */
 const WRONG_PER_MINUTE = 20;
@@ -47,7 +47,7 @@ export class AccessGuard {
    */
   check(request: FastifyRequest): string | Promise<string> {
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (bearer === undefined) throw this.refusal(request);
+    if (bearer === undefined) throw this.refusal(request.ip);
     const hash = sha256Hex(bearer);
     if (this.adminToken.hasHash(hash)) return 'admin';
     const { metricsHash } = this;
@@ -56,17 +56,37 @@ export class AccessGuard {
     return this.checkKey(bearer, hash, request);
   }
 
+  /**
+   * Checks an API key that a request shows elsewhere than in its header.
+   * @returns the key, and a mark of the secret for {@link checkMark}.
+   * @throws {HubError} as {@link check}
+   */
+  async checkSecret(secret: string, asked: Asked): Promise<{ key: ApiKey; mark: string }> {
+    const hash = sha256Hex(secret);
+    const key = await this.keys.check(secret, hash, asked);
+    if (!key) throw this.refusal(asked.address);
+    return { key, mark: markOf(hash) };
+  }
+
+  /** Checks the key that a stand-in was given for. @throws {HubError} as {@link check} */
+  async checkMark(id: string, mark: string, asked: Asked): Promise<ApiKey> {
+    const key = await this.keys.checkMark(id, mark, asked);
+    // Who has a stand-in had its key: no stranger who tries.
+    if (!key) throw unauthorized();
+    return key;
+  }
+
   private async checkKey(bearer: string, hash: string, request: FastifyRequest): Promise<string> {
-    const id = await this.keys.check(bearer, hash, {
+    const key = await this.keys.check(bearer, hash, {
       address: request.ip,
       wish: wishOf(request),
     });
-    if (id === undefined) throw this.refusal(request);
-    return `key:${id}`;
+    if (!key) throw this.refusal(request.ip);
+    return `key:${key.id}`;
   }
 
-  private refusal({ ip }: FastifyRequest): HubError {
-    const retryAfterSeconds = this.wrong.count(senderOf(ip), WRONG_PER_MINUTE);
+  private refusal(address: string): HubError {
+    const retryAfterSeconds = this.wrong.count(senderOf(address), WRONG_PER_MINUTE);
     return retryAfterSeconds === 0 ? unauthorized() : tooMany(retryAfterSeconds);
   }
 }

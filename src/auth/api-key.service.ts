@@ -11,6 +11,7 @@ import { senderOf } from '../common/source-address.js';
 import { Tally } from '../common/tally.js';
 import { MINUTE_MS } from '../common/times.js';
 import {
+  hasMark,
   isKey,
   keyIdOf,
   keyRefusal,
@@ -30,6 +31,12 @@ const LOOKUPS_PER_SENDER = 64;
 /** A copy is used for 4 s, and half a second more while the database is slow: revoked is revoked within 5 s. */
 const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 
+/** Who asks, and for what. */
+export interface Asked {
+  address: string;
+  wish: Wish;
+}
+
 /** The API keys: made, changed, and checked with each request from copies of a short life. */
 @Injectable()
 export class ApiKeyService {
@@ -48,25 +55,22 @@ export class ApiKeyService {
   }
 
   /**
-   * The id of the key that a bearer is, if it may do what is asked for.
+   * The key that a bearer is, if it may do what is asked for.
    * @param hash SHA-256 of the bearer.
    * @returns undefined for what is no key of this hub.
    * @throws {HubError} 401 `key_revoked`, `key_expired`; 403 `missing_scope`, `not_allowed`; 429
    * `rate_limited`
    */
-  async check(
-    bearer: string,
-    hash: string,
-    { address, wish }: { address: string; wish: Wish },
-  ): Promise<string | undefined> {
+  async check(bearer: string, hash: string, asked: Asked): Promise<ApiKey | undefined> {
     const id = keyIdOf(bearer);
-    const key = id === undefined ? undefined : await this.held(id, senderOf(address));
-    const now = this.clock.now();
-    if (!key || !isKey(key, hash, now)) return undefined;
-    const refusal = keyRefusal(key, address, now) ?? this.spent(key) ?? wishRefusal(key, wish);
-    if (refusal) throw refusal;
-    this.noteUse(key, now);
-    return key.id;
+    return id === undefined
+      ? undefined
+      : this.admit(id, asked, (key, now) => isKey(key, hash, now));
+  }
+
+  /** The same for a key that is named by its id and {@link markOf} its secret. @throws {HubError} */
+  async checkMark(id: string, mark: string, asked: Asked): Promise<ApiKey | undefined> {
+    return this.admit(id, asked, (key, now) => hasMark(key, mark, now));
   }
 
   /** A page, newest first. */
@@ -109,6 +113,20 @@ export class ApiKeyService {
   async revoke(id: string): Promise<ApiKey> {
     await this.store.revoke(id);
     return this.changed(id);
+  }
+
+  private async admit(
+    id: string,
+    { address, wish }: Asked,
+    isIt: (key: ApiKey, now: number) => boolean,
+  ): Promise<ApiKey | undefined> {
+    const key = await this.held(id, senderOf(address));
+    const now = this.clock.now();
+    if (!key || !isIt(key, now)) return undefined;
+    const refusal = keyRefusal(key, address, now) ?? this.spent(key) ?? wishRefusal(key, wish);
+    if (refusal) throw refusal;
+    this.noteUse(key, now);
+    return key;
   }
 
   private async changed(id: string): Promise<ApiKey> {

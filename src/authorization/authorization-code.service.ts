@@ -41,6 +41,8 @@ const LAST_POLL_MS = 1000;
 const MAX_WAIT_MS = 15_000;
 /** Codes that one turn of the timer exchanges. */
 const DUE_BATCH = 50;
+/** How long WeChat takes a code. */
+const CODE_LIFE_MS = 3_600_000;
 /** No code lives nearly as long; WeChat's record of the account is asked instead. */
 const HOPELESS_AFTER_MS = 24 * 3_600_000;
 
@@ -97,10 +99,20 @@ export class AuthorizationCodeService implements OnModuleDestroy {
     if (row.state === 'done' && row.authorizerAppId !== null) {
       return { componentAppId: row.componentAppId, authorizerAppId: row.authorizerAppId };
     }
-    throw new HubError('authorization_code_refused', 'WeChat did not accept this authorization', {
-      status: 409,
-      details: { reason: row.lastError },
-    });
+    throw refusedCode(row.lastError);
+  }
+
+  /**
+   * {@link consume} for a caller who exchanges codes by itself, and may come after the hub: a code
+   * that was exchanged is answered for as long as WeChat would take it.
+   * @throws {HubError} as {@link consume}
+   */
+  async consumeAgain(arrived: ArrivedCode): Promise<AuthorizerId> {
+    const known = await this.codes.find(codeHashOf(arrived.componentAppId, arrived.code));
+    if (known && known.receivedAt < this.clock.now() - CODE_LIFE_MS) {
+      throw refusedCode('code is expired');
+    }
+    return this.consume(arrived);
   }
 
   /**
@@ -291,6 +303,14 @@ function accountOf({
 
 function messageOf(error: unknown): string {
   return error instanceof HubError ? error.message : 'The exchange failed';
+}
+
+/** @param reason WeChat's. */
+function refusedCode(reason: string | null): HubError {
+  return new HubError('authorization_code_refused', 'WeChat did not accept this authorization', {
+    status: 409,
+    details: { reason },
+  });
 }
 
 /** The code counts for another request than the one it came with. */

@@ -90,11 +90,6 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return state;
   }
 
-  /** The platform that {@link current} has a token of. @throws {HubError} */
-  async platformOf(authorizerAppId: string, componentAppId?: string): Promise<string> {
-    return authorizerOfKey(await this.resolve(authorizerAppId, componentAppId)).componentAppId;
-  }
-
   /** Replaces a token that WeChat refused; see {@link TokenEngine.invalidate}. @throws {HubError} */
   async invalidate(
     authorizerAppId: string,
@@ -102,6 +97,11 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     componentAppId?: string,
   ): Promise<ServableState> {
     return this.engine.invalidate(await this.resolve(authorizerAppId, componentAppId), token);
+  }
+
+  /** The one authorization that the caller means. @throws {HubError} as {@link current} */
+  async idOf(authorizerAppId: string, componentAppId?: string): Promise<AuthorizerId> {
+    return authorizerOfKey(await this.resolve(authorizerAppId, componentAppId));
   }
 
   /** Refreshes now. @throws {HubError} */
@@ -143,7 +143,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
       const components = meant.map((one) => one.componentAppId);
       throw new HubError(
         'component_ambiguous',
-        'The account is authorized to several third-party platforms: name one by ?component=',
+        'The account is authorized to several third-party platforms: name one (?component=, or x-hub-component in a call of WeChat)',
         { status: 400, details: { components } },
       );
     }

@@ -73,6 +73,10 @@ export interface AppConfig {
     bodyLimit: number;
     /** Calls of one account or platform under way at once. */
     concurrency: number;
+    /** What SDKs at the drop-in address are given for an account's token. */
+    tokens: 'standin' | 'real';
+    /** Names, in small letters, under which the hub is nothing but the drop-in address. */
+    hosts: string[];
   };
   logLevel: LogLevelName;
   /** What is served without the token. */
@@ -266,6 +270,8 @@ function toGateway(v: VariableValues): AppConfig['gateway'] {
     timeoutMs: v.GATEWAY_TIMEOUT_SECONDS * 1000,
     bodyLimit: v.GATEWAY_BODY_LIMIT_MB * 1024 * 1024,
     concurrency: v.GATEWAY_CONCURRENCY,
+    tokens: v.GATEWAY_TOKENS,
+    hosts: v.GATEWAY_HOSTS ?? [],
   };
 }
 

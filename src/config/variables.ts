@@ -82,6 +82,13 @@ const targets = z
     (list) => list.every(isTarget),
     'must be a list of hosts, addresses and CIDRs, separated by commas',
   );
+const hostNames = z
+  .string()
+  .transform((list) => list.split(',').map((entry) => entry.trim().toLowerCase()))
+  .refine(
+    (list) => list.every((name) => /^[a-z\d](?:[a-z\d.-]{0,252}[a-z\d])?$/.test(name)),
+    'must be a list of host names without a port, separated by commas',
+  );
 const proxies = z
   .string()
   .transform((list) => list.split(',').map((entry) => entry.trim()))
@@ -440,6 +447,20 @@ export const variables = {
     schema: wholeNumber(1, 1000, 250),
     meaning: 'Such calls of one account, or of one platform, that a host has under way at once',
     example: '50',
+  },
+  GATEWAY_TOKENS: {
+    schema: z.enum(['standin', 'real'], 'must be standin or real').default('standin'),
+    meaning:
+      'What SDKs at /wx are given for the token of an account: a stand-in, good at the hub alone, ' +
+      'or the real one, for SDKs that call WeChat themselves; its key then needs token:read',
+    example: 'real',
+  },
+  GATEWAY_HOSTS: {
+    schema: hostNames.optional(),
+    meaning:
+      'Host names, separated by commas, under which the hub answers at the root what it answers ' +
+      'at /wx, and nothing else',
+    example: 'wx.hub.internal,api.weixin.qq.com',
   },
   STOP_DELAY_SECONDS: {
     schema: wholeNumber(0, 300, 0),

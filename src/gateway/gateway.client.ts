@@ -8,6 +8,7 @@ import { request as httpsRequest } from 'node:https';
 import { Transform, type Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { HubError } from '../common/hub-error.js';
+import { ProxyError } from '../common/proxy-agent.js';
 import type { Secret } from '../common/secret.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -362,7 +363,8 @@ function maskedHeaders(
   );
 }
 
-function isTokenRefusal(errcode: number | undefined): boolean {
+/** Whether WeChat refuses the token (40001, 40014, 42001). */
+export function isTokenRefusal(errcode: number | undefined): boolean {
   return errcode !== undefined && errcode > 0 && kindOfErrcode(errcode) === 'token';
 }
 
@@ -389,7 +391,16 @@ function failure(error: unknown, late: boolean): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return new HubError('wechat_unreachable', `WeChat cannot be called: ${code ?? 'no connection'}`, {
     status: 502,
+    cause: error,
   });
+}
+
+/** Whether WeChat may have got, and done, what then failed: a request of which no answer came. */
+export function mayHaveArrived({ code, cause }: HubError): boolean {
+  if (code === 'wechat_timeout') return true;
+  const { syscall = '' } = (cause ?? {}) as NodeJS.ErrnoException;
+  const neverSent = cause instanceof ProxyError || /^(?:connect|getaddrinfo|query)/.test(syscall);
+  return code === 'wechat_unreachable' && !neverSent;
 }
 
 function clientGone(cause: unknown): HubError {

@@ -36,6 +36,7 @@ export class GatewayService {
   /**
    * Makes a call with the owner's token; the call counts as under way until `ended`.
    * @param ended resolves when the caller has its answer, or is gone.
+   * @param tokens another supply than the owner's: of a user's token.
    * @throws {HubError} 429 `wechat_quota_spent`, 503 `too_many_calls`; see also
    * {@link GatewayClient.call} and the services of tokens.
    */
@@ -43,6 +44,7 @@ export class GatewayService {
     owner: GatewayOwner,
     call: Omit<GatewayCall, 'tokens'>,
     ended: Promise<void>,
+    tokens = this.tokensOf(owner),
   ): Promise<GatewayAnswer> {
     const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
     this.pauses.check(name, call.path);
@@ -51,7 +53,7 @@ export class GatewayService {
     const componentAppId = await this.platformOf(owner);
     let errcode: string | undefined = 'unknown';
     try {
-      const answer = await this.client.call({ ...call, tokens: this.tokensOf(owner) });
+      const answer = await this.client.call({ ...call, tokens });
       errcode = String(answer.errcode ?? 0);
       this.pauses.note(name, call.path, answer.errcode ?? 0);
       return answer;
@@ -70,16 +72,21 @@ export class GatewayService {
   /** The platform whose call it is. @throws {HubError} for an account that is unknown. */
   private async platformOf({ authorizerAppId, componentAppId }: GatewayOwner): Promise<string> {
     if (authorizerAppId === undefined) return componentAppId ?? '';
-    return this.authorizers.platformOf(authorizerAppId, componentAppId || undefined);
+    return (await this.authorizers.idOf(authorizerAppId, componentAppId || undefined))
+      .componentAppId;
   }
 
   private begin(name: string, ended: Promise<void>): void {
     if (this.underWay.of(name) >= this.config.gateway.concurrency) {
-      throw new HubError('too_many_calls', 'Too many calls of this account are under way', {
-        status: 503,
-        level: 'log',
-        details: { retryAfterSeconds: 1 },
-      });
+      throw new HubError(
+        'too_many_calls',
+        'Too many calls of this account or platform are under way',
+        {
+          status: 503,
+          level: 'log',
+          details: { retryAfterSeconds: 1 },
+        },
+      );
     }
     this.underWay.add(name, 1);
     void ended.then(() => this.underWay.add(name, -1));

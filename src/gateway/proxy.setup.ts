@@ -88,11 +88,11 @@ interface CallOfRequest {
 }
 
 /** Runs a call that ends when its caller goes away. */
-export async function callFor(
+export async function callFor<T>(
   request: KnownRequest,
   reply: FastifyReply,
-  run: (call: CallOfRequest) => Promise<GatewayAnswer>,
-): Promise<GatewayAnswer> {
+  run: (call: CallOfRequest) => Promise<T>,
+): Promise<T> {
   const gone = new AbortController();
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {

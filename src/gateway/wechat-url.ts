@@ -71,6 +71,37 @@ export function isTokenName(name: string): boolean {
   return TOKEN_PARAMETERS.some((parameter) => parameter === plain);
 }
 
+/** Names of secrets: they never go out. */
+const SECRETS = ['secret', 'appsecret', 'component_appsecret', 'component_secret'];
+
+/** The query of a call that comes with a token. */
+export interface TokenQuery {
+  token: { parameter: TokenParameter; value: string } | undefined;
+  /** All else but secrets, as the caller wrote it. */
+  rest: string;
+  /** Names and values, decoded; of a name that comes twice the first. */
+  fields: Record<string, string>;
+}
+
+/** Takes the token out of a query. @throws {HubError} 400 `bad_query` where there are two */
+export function readTokenQuery(query: string): TokenQuery {
+  const entries = queryEntries(query);
+  const isToken = entries.map(([name]) => isTokenName(name));
+  const tokens = entries.filter((_, at) => isToken[at]);
+  if (tokens.length > 1) throw badQuery('The query has two tokens');
+  const [[name, value] = []] = tokens;
+  const parameter = TOKEN_PARAMETERS.find((one) => one === name);
+  if (name !== undefined && !parameter) throw badQuery('The token has an odd name');
+  const rest = query
+    .split('&')
+    .filter((_, at) => !isToken[at] && !SECRETS.includes(entries[at]?.[0].toLowerCase() ?? ''));
+  return {
+    token: parameter && { parameter, value: value ?? '' },
+    rest: rest.join('&'),
+    fields: Object.fromEntries(entries.toReversed()),
+  };
+}
+
 /** @throws {HubError} 400 `token_in_query`: the hub puts the token in. */
 export function refuseTokens(query: string): void {
   // Some parsers take a semicolon for an ampersand.

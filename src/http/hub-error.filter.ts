@@ -48,9 +48,15 @@ export class HubErrorFilter implements ExceptionFilter {
 
   /** Answers and logs what a request is refused with. */
   refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = this.note(thrown, request);
+    if (!reply.sent) sendHubError(error, currentRequestId() ?? request.id, reply);
+  }
+
+  /** Logs what a request is refused with; for those who answer in another form. */
+  note(thrown: unknown, request: FastifyRequest): HubError {
     const error = toHubError(thrown);
     this.log(error, request, thrown);
-    if (!reply.sent) sendHubError(error, currentRequestId() ?? request.id, reply);
+    return error;
   }
 
   private log(error: HubError, request: KnownRequest, thrown: unknown): void {

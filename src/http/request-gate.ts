@@ -83,7 +83,7 @@ const KEEP_ALIVE_MS = 72_000;
 const CALLBACK_PATH = /^\/+callback\//i;
 const HEALTH_PATH = /^\/+health\//i;
 const TOKEN_PATH = /^\/+(?:api|admin)\//i;
-const CALL_PATH = /^\/+proxy\//i;
+const CALL_PATH = /^\/+(?:proxy|wx)\//i;
 
 type Kind = 'requests' | 'calls' | 'health' | 'pushes';
 

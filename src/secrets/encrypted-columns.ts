@@ -51,6 +51,11 @@ export const encryptedColumns = {
     column: 'refresh_token',
     identity: ['component_appid', 'authorizer_appid'],
   },
+  jsTicket: {
+    table: 'js_ticket',
+    column: 'access_token',
+    identity: ['component_appid', 'authorizer_appid', 'type'],
+  },
   authorizationCode: { table: 'authorization_code', column: 'code', identity: ['code_hash'] },
   callbackPayload: { table: 'callback_event', column: 'payload', identity: ['id'] },
   callbackReply: { table: 'callback_event', column: 'reply', identity: ['id'] },

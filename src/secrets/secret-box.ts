@@ -83,6 +83,41 @@ export class SecretBox {
     return keys.some((key) => constantTimeEqual(signature(key, text, purpose), given));
   }
 
+  /**
+   * Encrypts `text` into base64url that is shown to others and stored nowhere, under a key of its own
+   * for each purpose.
+   * @param stable gives the same each time, so that it can be a name.
+   */
+  sealToken(text: string, purpose: string, { stable = false } = {}): string {
+    const key = derived(this.first.key, `token: ${purpose}`);
+    // An IV that the text decides comes again with the same text only.
+    const iv = stable
+      ? createHmac('sha256', derived(this.first.key, `iv: ${purpose}`))
+          .update(text)
+          .digest()
+      : randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key, iv.subarray(0, IV_BYTES));
+    const sealed = [iv.subarray(0, IV_BYTES), cipher.update(text, 'utf8'), cipher.final()];
+    return Buffer.concat([...sealed, cipher.getAuthTag()]).toString('base64url');
+  }
+
+  /** What {@link sealToken} encrypted, under any of the keys; undefined for anything else. */
+  openToken(token: string, purpose: string): string | undefined {
+    const sealed = Buffer.from(token, 'base64url');
+    // Spare bits of the last letter, and letters of no alphabet, would be other spellings of it.
+    if (sealed.toString('base64url') !== token || sealed.length < IV_BYTES + TAG_BYTES) {
+      return undefined;
+    }
+    for (const master of this.byId.values()) {
+      try {
+        return decrypted(sealed, derived(master, `token: ${purpose}`)).toString('utf8');
+      } catch {
+        // Another key's, or nobody's.
+      }
+    }
+    return undefined;
+  }
+
   /** Beginning of every value under the first key, to find those that are not. */
   get currentPrefix(): string {
     return `${SEALED_PREFIX}${this.first.id}:`;
@@ -95,22 +130,41 @@ export class SecretBox {
     if (!key) return new SecretUnreadableError(location, missingKey(keyId));
     try {
       const sealed = Buffer.from(encoded, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
-        authTagLength: TAG_BYTES,
-      });
-      decipher.setAAD(Buffer.from(location));
-      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
-      const plain = [decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
-      return Buffer.concat(plain).toString('utf8');
+      return decrypted(sealed, key, location).toString('utf8');
     } catch (error) {
       return new SecretUnreadableError(location, 'it was not written for this place', error);
     }
   }
 }
 
+/** @throws where it was not sealed under this key, or for another place. */
+function decrypted(sealed: Buffer, key: Buffer, location = ''): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
+  decipher.setAAD(Buffer.from(location));
+  decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+  const plain = decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES));
+  return Buffer.concat([plain, decipher.final()]);
+}
+
 function signature(key: Buffer, text: string, purpose: string): string {
-  const own = hkdfSync('sha256', key, '', `component-hub signature: ${purpose}`, 32);
-  return createHmac('sha256', Buffer.from(own)).update(text).digest('base64url');
+  return createHmac('sha256', derived(key, `signature: ${purpose}`))
+    .update(text)
+    .digest('base64url');
+}
+
+/** Derived keys, by their master key: to derive one takes longer than to use it. */
+const derivedKeys = new WeakMap<Buffer, Map<string, Buffer>>();
+
+/** A key for one use; there are a handful of uses. */
+function derived(key: Buffer, use: string): Buffer {
+  const known = derivedKeys.get(key) ?? new Map<string, Buffer>();
+  derivedKeys.set(key, known);
+  const made =
+    known.get(use) ?? Buffer.from(hkdfSync('sha256', key, '', `component-hub ${use}`, 32));
+  known.set(use, made);
+  return made;
 }
 
 function missingKey(keyId: string): string {

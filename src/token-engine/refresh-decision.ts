@@ -100,9 +100,15 @@ export function isServable(times: TokenTimes, now: number): boolean {
  * end, or at half its life where that is later, so that a short life is no endless loop.
  * @param early share of the life, in [0, 1), by which it is refreshed still earlier: it spreads
  * tokens that were got together.
+ * @param marginMs another time before its end.
  */
-export function refreshTime(obtainedAt: number, expiresIn: number, early = 0): number {
+export function refreshTime(
+  obtainedAt: number,
+  expiresIn: number,
+  early = 0,
+  marginMs = REFRESH_MARGIN_MS,
+): number {
   const life = expiresIn * 1000;
-  const margin = Math.min(REFRESH_MARGIN_MS, Math.floor(life / 2));
+  const margin = Math.min(marginMs, Math.floor(life / 2));
   return obtainedAt + Math.floor((life - margin) * (1 - early));
 }

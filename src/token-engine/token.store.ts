@@ -40,6 +40,8 @@ export interface TokenTable<E extends TokenColumns> {
    * tokens that were got together are not refreshed together. Default 0.
    */
   spread?: number;
+  /** How long before its end a token is refreshed, in milliseconds; default 10 minutes. */
+  marginMs?: number;
   /** Whether a row is made for a key that has none; default true. */
   createRows?: boolean;
   /**
@@ -224,7 +226,8 @@ export class TokenStore<E extends TokenColumns = TokenColumns> {
 
   /** When to refresh a token got at `obtainedAt`, spread as the table wants it. */
   refreshAt(obtainedAt: number, expiresIn: number): number {
-    return refreshTime(obtainedAt, expiresIn, Math.random() * (this.table.spread ?? 0));
+    const { spread = 0, marginMs } = this.table;
+    return refreshTime(obtainedAt, expiresIn, Math.random() * spread, marginMs);
   }
 
   /**

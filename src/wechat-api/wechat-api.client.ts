@@ -32,6 +32,7 @@ const componentTokenAnswer = z.object({
   component_access_token: z.string().min(1).max(4096),
   expires_in: lifeSeconds,
 });
+const jsTicketAnswer = z.object({ ticket: z.string().min(1).max(4096), expires_in: lifeSeconds });
 const acknowledgement = z.object({ errmsg: z.string().default('ok') });
 
 /** A fresh component_access_token and its life in seconds. */
@@ -84,19 +85,41 @@ export class WechatApiClient {
   }
 
   /**
+   * A ticket for an account's pages (getticket), and its life in seconds.
+   * @param type `jsapi` or `wx_card`.
+   * @throws {WechatApiError}
+   */
+  async jsTicket(token: Secret, type: string): Promise<{ ticket: Secret; expiresIn: number }> {
+    const query = { access_token: token, type: new Secret(type) };
+    const path = '/cgi-bin/ticket/getticket';
+    const answer = await this.ask('GET', path, {}, jsTicketAnswer, query);
+    return { ticket: new Secret(answer.ticket), expiresIn: answer.expires_in };
+  }
+
+  /**
    * Posts JSON and checks the answer. Tokens go into the query, which no error or log repeats.
    * @throws {WechatApiError} for an errcode, for no answer in time, and for an unreadable one.
    */
-  async post<S extends z.ZodType>(
+  post<S extends z.ZodType>(
     path: string,
     body: WechatApiBody,
     schema: S,
     query: Record<string, Secret> = {},
   ): Promise<z.output<S>> {
+    return this.ask('POST', path, body, schema, query);
+  }
+
+  private async ask<S extends z.ZodType>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: WechatApiBody,
+    schema: S,
+    query: Record<string, Secret>,
+  ): Promise<z.output<S>> {
     const started = performance.now();
     let outcome = 'ok';
     try {
-      const response = await this.send(path, body, query);
+      const response = await this.send(method, path, body, query);
       this.time.witness(Date.parse(String(response.headers.date)));
       return readAnswer(path, response, schema, secretsOf({ ...body, ...query }));
     } catch (error) {
@@ -109,6 +132,7 @@ export class WechatApiClient {
   }
 
   private async send(
+    method: 'GET' | 'POST',
     path: string,
     body: WechatApiBody,
     query: Record<string, Secret>,
@@ -116,7 +140,10 @@ export class WechatApiClient {
     const [text, params] = [JSON.stringify(revealed(body)), revealed(query)];
     try {
       return await firstValueFrom(
-        this.http.post<string>(path, text, {
+        this.http.request<string>({
+          method,
+          url: path,
+          ...(method === 'POST' && { data: text }),
           params,
           // "timeout" alone does not end an answer that trickles.
           signal: AbortSignal.timeout(this.http.axiosRef.defaults.timeout ?? 5000),

@@ -78,7 +78,7 @@ async function startHub(
     .useValue(clock)
     .setLogger(new HubLogger('debug', writeTestLog))
     .compile();
-  const adapter = createAdapter(config.trustedProxies);
+  const adapter = createAdapter(config.trustedProxies, config.gateway.hosts);
   const app = module.createNestApplication<NestFastifyApplication>(adapter, {
     bodyParser: false,
     logger: new HubLogger('debug', writeTestLog),

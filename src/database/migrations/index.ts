@@ -9,6 +9,7 @@ import { AddLastUses1764150000000 } from './1764150000000-add-last-uses.js';
 import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-authorization-results.js';
 import { CreateApiKeys1764170000000 } from './1764170000000-create-api-keys.js';
 import { CreateStatistics1764180000000 } from './1764180000000-create-statistics.js';
+import { CreateJsTickets1764190000000 } from './1764190000000-create-js-tickets.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   BindAuthorizationResults1764160000000,
   CreateApiKeys1764170000000,
   CreateStatistics1764180000000,
+  CreateJsTickets1764190000000,
 ];
