@@ -345,6 +345,14 @@ describe.each(databaseKinds())('API keys on %s', (kind) => {
       'bad_request',
     ],
     [
+      'all networks by name',
+      'POST',
+      '',
+      { name: 'x', scopes: ['admin'], networks: ['10.0.0.0/8', '::/0'] },
+      400,
+      'bad_request',
+    ],
+    [
       'an empty list',
       'POST',
       '',

@@ -71,6 +71,9 @@ describe.each(databaseKinds())('the result of an authorization on %s', (kind) =>
     expect((await test.hub.request('GET', `/api/authorizations/${id}`, anonymous)).status).toBe(
       401,
     );
+    // A HEAD would hand it out to nobody.
+    const { status } = await test.hub.request('HEAD', `/api/authorizations/${id}`);
+    expect(status).toBe(405);
     expect(await redeem(id)).toMatchObject({
       status: 200,
       json: {

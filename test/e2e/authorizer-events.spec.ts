@@ -8,6 +8,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
+import { sql } from '../support/token-world.js';
 
 /** InfoType, fields as they come, fields as they are shown, the account they are about. */
 const TABLE: [string, EventFields, Record<string, unknown>, string | null][] = [
@@ -99,6 +100,22 @@ describe.each(databaseKinds())('the events of authorizations on %s', (kind) => {
       fields: shown,
       createTime: expect.any(String),
     });
+  });
+
+  it('show the others beside one that cannot be decrypted', async () => {
+    await test.simulator.accounts.pushEvent(PLATFORM, 'notify_of_2030', { a: '1' });
+    await test.simulator.accounts.pushEvent(PLATFORM, 'notify_of_2030', { a: '2' });
+    const [newest] = (await events('&infoType=notify_of_2030')).events;
+    await sql(test).query('UPDATE callback_event SET payload = ? WHERE id = ?', [
+      'enc:v1:other:AAAA',
+      newest.id,
+    ]);
+    const found = (await events('&infoType=notify_of_2030')).events;
+    expect(found).toMatchObject([
+      { id: newest.id, fields: {}, error: { code: 'secret_unreadable' } },
+      { fields: { a: '1' } },
+    ]);
+    await sql(test).query('DELETE FROM callback_event WHERE id = ?', [newest.id]);
   });
 
   it('keep an unknown one as it came, and one whose fields are not as documented', async () => {
