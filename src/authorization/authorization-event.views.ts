@@ -32,7 +32,7 @@ const granted = z.looseObject({
   AuthorizationCodeExpiredTime: amount,
 });
 
-/** The fields of section F by InfoType, in WeChat's spelling; those it adds stay as they come. */
+/** The fields that WeChat documents by InfoType, in WeChat's spelling; those it adds stay as they come. */
 const SCHEMAS: Record<string, z.ZodType<Record<string, unknown>>> = {
   authorized: granted,
   updateauthorized: granted,

@@ -15,7 +15,7 @@ import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 const APPID_LENGTH = 64;
 
 /**
- * `authorized`, `updateauthorized` and `unauthorized` (protocol section F), and the registration
+ * `authorized`, `updateauthorized` and `unauthorized`, and the registration
  * of a mini program, which brings a code as well.
  */
 @Injectable()

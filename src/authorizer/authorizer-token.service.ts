@@ -11,6 +11,7 @@ import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.j
 import { SecretBox } from '../secrets/secret-box.js';
 import { TokenEngine } from '../token-engine/token.engine.js';
 import type { ServableState } from '../token-engine/token-state.js';
+import type { TokenSupply } from '../token-engine/with-fresh-token.js';
 import { TokenStore } from '../token-engine/token.store.js';
 import { Authorizer } from './authorizer.entity.js';
 import {
@@ -99,6 +100,14 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return this.engine.invalidate(await this.resolve(authorizerAppId, componentAppId), token);
   }
 
+  /** Where calls with the account's token get it. */
+  supply(authorizerAppId: string, componentAppId?: string): TokenSupply {
+    return {
+      current: () => this.current(authorizerAppId, componentAppId),
+      replace: (refused) => this.invalidate(authorizerAppId, refused, componentAppId),
+    };
+  }
+
   /** The one authorization that the caller means. @throws {HubError} as {@link current} */
   async idOf(authorizerAppId: string, componentAppId?: string): Promise<AuthorizerId> {
     return authorizerOfKey(await this.resolve(authorizerAppId, componentAppId));
@@ -116,7 +125,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
   refreshDue(componentAppId: string, platforms: number, mayGoOn: () => boolean): Promise<number> {
     const concurrency = Math.max(MIN_CONCURRENCY, Math.floor(CONCURRENCY / platforms));
     const scope: Partial<Authorizer> = { componentAppId };
-    return this.engine.refreshClaimed(scope, concurrency, mayGoOn);
+    return this.engine.claimAndRefresh(scope, concurrency, mayGoOn);
   }
 
   /** The authorization was changed by another way than the engine: its copy here is dead. */

@@ -8,7 +8,7 @@ import { AuthorizerInfoService } from './authorizer-info.service.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 
-/** The timers of the authorizers; two, so that none of the work waits for the other. */
+/** The timers of the accounts; two, so that none of the work waits for the other. */
 @Injectable()
 export class AuthorizerRefresher {
   constructor(
@@ -48,7 +48,7 @@ export class AuthorizerRefresher {
   }
 
   private tick(name: string, work: () => Promise<unknown>): Promise<void> {
-    const failure = 'Due authorizers could not be worked on; tried again in seconds';
+    const failure = 'Due accounts could not be worked on; tried again in seconds';
     // Before the first ticket nothing can be done, and the watch over tickets says so.
     return this.background.tick(
       name,

@@ -5,7 +5,7 @@ import { authorizationDedupKey, messageDedupKey } from './dedup-key.js';
 import type { PushContent, PushUrl } from './push-url.js';
 import type { VerifiedPush } from './push-verifier.js';
 
-/** Where authorization events name their account: every InfoType has one of these (section F). */
+/** Where authorization events name their account: every InfoType has one of these. */
 const ACCOUNT_FIELDS = ['AuthorizerAppid', 'authorizer_appid', 'appid', 'verify_appid'];
 /** What an appid is made of; the length is that of the column. */
 export const APPID = /^[A-Za-z0-9_-]{1,64}$/;

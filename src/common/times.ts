@@ -2,6 +2,14 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
+const CHINA_OFFSET_MS = 8 * HOUR_MS;
+
+/** The next midnight in China, when WeChat starts a new day of calls; Unix milliseconds. */
+export function nextQuotaDay(now: number): number {
+  const day = Math.floor((now + CHINA_OFFSET_MS) / DAY_MS) + 1;
+  return day * DAY_MS - CHINA_OFFSET_MS;
+}
+
 /** Unix milliseconds in ISO 8601, in UTC; null stays null. */
 export function isoTime(ms: number): string;
 export function isoTime(ms: number | null): string | null;

@@ -1,6 +1,6 @@
+import { HOUR_MS as HOUR, MINUTE_MS as MINUTE } from '../common/times.js';
+
 const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
 
 /** How deliveries are tried, as data. Durations are milliseconds. */
 export const DELIVERY_POLICY = {

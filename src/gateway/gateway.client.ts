@@ -119,7 +119,7 @@ export class GatewayClient implements OnApplicationShutdown {
     const started = performance.now();
     let outcome = 'unknown';
     try {
-      const received = await this.exchange(call, body, token);
+      const received = await this.request(call, body, token);
       outcome = String(received.errcode ?? 0);
       return received;
     } catch (error) {
@@ -132,7 +132,7 @@ export class GatewayClient implements OnApplicationShutdown {
     }
   }
 
-  private async exchange(
+  private async request(
     { method, path, query, parameter, headers, signal }: GatewayCall,
     body: Body | undefined,
     token: Secret,

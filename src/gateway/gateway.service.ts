@@ -99,16 +99,8 @@ export class GatewayService {
 
   /** Where the calls of an owner get their token. */
   tokensOf({ authorizerAppId, componentAppId = '' }: GatewayOwner): TokenSupply {
-    if (authorizerAppId === undefined) {
-      return {
-        current: () => this.components.current(componentAppId),
-        replace: (refused) => this.components.invalidate(componentAppId, refused),
-      };
-    }
-    const platform = componentAppId || undefined;
-    return {
-      current: () => this.authorizers.current(authorizerAppId, platform),
-      replace: (refused) => this.authorizers.invalidate(authorizerAppId, refused, platform),
-    };
+    return authorizerAppId === undefined
+      ? this.components.supply(componentAppId)
+      : this.authorizers.supply(authorizerAppId, componentAppId || undefined);
   }
 }

@@ -2,10 +2,8 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../common/at-most.js';
 import type { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../common/times.js';
+import { HOUR_MS, MINUTE_MS, nextQuotaDay } from '../common/times.js';
 
-/** WeChat starts to count the calls of a day at midnight in China. */
-const CHINA_MS = 8 * HOUR_MS;
 /** Calls of a day may be given back early (clear_quota, by anybody): a look once an hour finds out. */
 const LONGEST_MS = HOUR_MS;
 /** Pairs of an owner and a path that are remembered. */
@@ -14,10 +12,7 @@ const REMEMBERED = 10_000;
 /** How long an errcode says that a path is of no use, in milliseconds from `now`; 0 for none. */
 export function pauseOf(errcode: number, now: number): number {
   // Too many calls today, too many this minute.
-  if (errcode === 45009) {
-    const untilMidnight = DAY_MS - ((now + CHINA_MS) % DAY_MS);
-    return Math.min(untilMidnight, LONGEST_MS);
-  }
+  if (errcode === 45009) return Math.min(nextQuotaDay(now) - now, LONGEST_MS);
   return errcode === 45011 ? MINUTE_MS : 0;
 }
 

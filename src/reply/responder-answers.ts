@@ -30,7 +30,7 @@ export interface SentText {
   error?: string;
 }
 
-/** What the answers of responders mean to WeChat (protocol section G). */
+/** What the answers of responders mean to WeChat. */
 @Injectable()
 export class ResponderAnswers {
   constructor(

@@ -1,7 +1,5 @@
 import { isRecent } from '../common/clock-trust.js';
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+import { DAY_MS as DAY, HOUR_MS as HOUR } from '../common/times.js';
 
 /** When a target is given up, as data. Durations are milliseconds. */
 export const FAILING_POLICY = {

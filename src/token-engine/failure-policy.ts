@@ -1,7 +1,7 @@
 import { backoffMs, type Backoff } from '../common/backoff.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { FailureKind } from '../wechat-api/wechat-errcode.js';
-import { DAY_MS } from '../common/times.js';
+import { DAY_MS, nextQuotaDay } from '../common/times.js';
 
 /** The kinds of a failed call, and `internal`: the hub itself could not finish the exchange. */
 export type ExchangeFailureKind = FailureKind | 'internal';
@@ -106,7 +106,6 @@ export const FAILURE_POLICIES: Record<ExchangeFailureKind, FailurePolicy> = {
   },
 };
 
-const BEIJING_OFFSET_MS = 8 * 3_600_000;
 /** Spread of hosts and platforms after midnight. */
 const QUOTA_SPREAD_MS = 5 * 60_000;
 
@@ -140,6 +139,5 @@ export function nextAttemptAt(
 ): number {
   const { retry } = FAILURE_POLICIES[kind];
   if (retry !== 'next_quota_day') return now + backoffMs(retry, attempts, random);
-  const day = Math.floor((now + BEIJING_OFFSET_MS) / DAY_MS) + 1;
-  return day * DAY_MS - BEIJING_OFFSET_MS + Math.round(random * QUOTA_SPREAD_MS);
+  return nextQuotaDay(now) + Math.round(random * QUOTA_SPREAD_MS);
 }

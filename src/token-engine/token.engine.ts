@@ -128,7 +128,7 @@ export class TokenEngine {
    * Claims rows of `scope` that are due and refreshes them, up to `concurrency` at once, until
    * nothing is due or `mayGoOn` says no; on any number of hosts. Gives how many it claimed.
    */
-  async refreshClaimed(
+  async claimAndRefresh(
     scope: Partial<TokenColumns>,
     concurrency: number,
     mayGoOn: () => boolean,

@@ -10,13 +10,6 @@ export class ComponentCall {
 
   /** See {@link withFreshToken}. @throws {HubError} */
   run<T>(componentAppId: string, call: (token: Secret) => Promise<T>): Promise<T> {
-    const { tokens } = this;
-    return withFreshToken(
-      {
-        current: () => tokens.current(componentAppId),
-        replace: (refused) => tokens.invalidate(componentAppId, refused),
-      },
-      call,
-    );
+    return withFreshToken(this.tokens.supply(componentAppId), call);
   }
 }

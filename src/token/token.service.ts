@@ -11,6 +11,7 @@ import { ComponentAccessToken } from './component-access-token.entity.js';
 import { ComponentTokenSource } from './component-token.source.js';
 import { TokenEngine } from '../token-engine/token.engine.js';
 import type { ServableState, TokenState } from '../token-engine/token-state.js';
+import type { TokenSupply } from '../token-engine/with-fresh-token.js';
 import { TokenStore } from '../token-engine/token.store.js';
 
 /** The component_access_token of every third-party platform: reading, refreshing, reporting. */
@@ -56,6 +57,14 @@ export class TokenService implements OnModuleDestroy {
   async invalidate(componentAppId: string, token: string): Promise<ServableState> {
     await this.components.getEnabled(componentAppId);
     return this.engine.invalidate(componentAppId, token);
+  }
+
+  /** Where calls with the platform's token get it. */
+  supply(componentAppId: string): TokenSupply {
+    return {
+      current: () => this.current(componentAppId),
+      replace: (refused) => this.invalidate(componentAppId, refused),
+    };
   }
 
   /** Refreshes now. @throws {HubError} */

@@ -71,7 +71,7 @@ export interface ListedAuthorizer {
   authTime: number | undefined;
 }
 
-/** Calls of `/cgi-bin/component/…` that need a component_access_token (protocol section E). */
+/** Calls of `/cgi-bin/component/…` that need a component_access_token. */
 @Injectable()
 export class ComponentApi {
   constructor(private readonly client: WechatApiClient) {}

@@ -107,7 +107,7 @@ export function resultOf({ text }: Answer): string | undefined {
   return /data-result="(\w+)"/.exec(text)?.[1];
 }
 
-/** What the timers of the authorizers do every 5 seconds. */
+/** What the timers of the accounts do every 5 seconds. */
 export async function authorizerTick({ app }: Pick<TestApp, 'app'>): Promise<void> {
   const timers = app.get(AuthorizerRefresher);
   await app.get(AuthorizationCodeService).exchangeDue();
