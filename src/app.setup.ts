@@ -19,6 +19,7 @@ import { WxService } from './gateway/wx.service.js';
 import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
+import { nameErrors } from './http/api-docs.js';
 import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
 import { LogBrake } from './common/log-brake.js';
@@ -317,6 +318,7 @@ function unsupportedMediaType(): HubError {
 
 function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void {
   const document = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
     .setTitle('component-hub')
     .setDescription(
       'Credentials of WeChat third-party platforms (微信开放平台第三方平台): received, kept alive, handed out.',
@@ -331,7 +333,10 @@ function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void
   // Made once, on the first visit: it costs start-up time that only readers should pay.
   let made: OpenAPIObject | undefined;
   const make = (): OpenAPIObject => {
-    if (!made) documentProxy((made = SwaggerModule.createDocument(app, document)));
+    if (made) return made;
+    made = SwaggerModule.createDocument(app, document);
+    documentProxy(made);
+    nameErrors(made);
     return made;
   };
   SwaggerModule.setup('docs', app, make, { customSiteTitle: 'component-hub', raw: ['yaml'] });

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiResponse, type OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
 
 /** Documents a JSON answer by the schema that the code uses, with an example of it. */
@@ -31,7 +31,7 @@ export function hubErrorResponse(code: string, description: string) {
     description: `\`${code}\`: ${description}`,
     content: {
       'application/json': {
-        schema: errorSchema,
+        schema: { $ref: '#/components/schemas/Error' },
         example: {
           error: { code, message: description, id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a' },
         },
@@ -64,20 +64,31 @@ export function ApiBearer(): ClassDecorator & MethodDecorator {
   );
 }
 
+/** The schema that all errors have, once in the document. */
+export function nameErrors(document: OpenAPIObject): void {
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Error: errorSchema },
+  };
+}
+
 const errorSchema = {
-  type: 'object',
+  type: 'object' as const,
   required: ['error'],
   properties: {
     error: {
-      type: 'object',
+      type: 'object' as const,
       required: ['code', 'message', 'id'],
       additionalProperties: true,
       properties: {
-        code: { type: 'string', description: 'Stable; programs may rely on it' },
-        message: { type: 'string', description: 'For people' },
-        id: { type: 'string', description: 'The request id, to be found in the log' },
-        errcode: { type: 'integer', description: "WeChat's errcode, where WeChat refused" },
-        rid: { type: 'string', description: "WeChat's request id" },
+        code: { type: 'string' as const, description: 'Stable; programs may rely on it' },
+        message: { type: 'string' as const, description: 'For people' },
+        id: { type: 'string' as const, description: 'The request id, to be found in the log' },
+        errcode: {
+          type: 'integer' as const,
+          description: "WeChat's errcode, where WeChat refused",
+        },
+        rid: { type: 'string' as const, description: "WeChat's request id" },
       },
     },
   },
