@@ -56,8 +56,11 @@ export interface SumsWanted extends Filter {
 export class StatisticStore {
   constructor(private readonly database: Database) {}
 
-  /** Adds to what all hosts have counted. */
-  async add(counts: HourlyCount[]): Promise<void> {
+  /**
+   * Adds to what all hosts have counted.
+   * @param limitMs see {@link Database.transaction}
+   */
+  async add(counts: HourlyCount[], limitMs?: number): Promise<void> {
     // Hosts that lock rows in the same order do not wait for each other in a circle.
     const sorted = counts.map(toValues).toSorted(byText);
     await this.database.transaction(async (manager) => {
@@ -66,7 +69,7 @@ export class StatisticStore {
         const values = piece.flatMap((row) => [uuidv7(), ...row]);
         await manager.query(`${INSERT}${rows}${ADD[this.database.dialect]}`, values);
       }
-    });
+    }, limitMs);
   }
 
   /** Sums by group, the greatest first. */

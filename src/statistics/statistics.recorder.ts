@@ -9,6 +9,9 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { HourlyCounts, type Counted } from './hourly-counts.js';
 import { StatisticStore } from './statistic.store.js';
 
+/** A stop waits for a database that others hold no longer than so many milliseconds. */
+const STOP_LIMIT_MS = 1000;
+
 /**
  * Counts what features report, and adds it to the table once a minute and at a stop: a host that
  * is killed loses a minute.
@@ -62,7 +65,7 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
   /** Requests have their answers by now, and the database is still open. */
   async beforeApplicationShutdown(): Promise<void> {
     for (const stop of this.stopListening) stop();
-    await this.write().catch((error: unknown) => {
+    await this.write(STOP_LIMIT_MS).catch((error: unknown) => {
       this.logger.warn('Counts of the last minute could not be stored', error);
     });
   }
@@ -72,11 +75,11 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
     this.counts.add(all, this.clock.now());
   }
 
-  private async write(): Promise<void> {
+  private async write(limitMs?: number): Promise<void> {
     const taken = this.counts.take();
     if (taken.length === 0) return;
     try {
-      await this.store.add(taken);
+      await this.store.add(taken, limitMs);
     } catch (error) {
       this.counts.giveBack(taken);
       throw error;
