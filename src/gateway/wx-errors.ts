@@ -64,7 +64,10 @@ export function statusFor(error: HubError, method: string): number {
 
 /** WeChat's form of an error. */
 export function errorAnswer(error: HubError, id: string): { errcode: number; errmsg: string } {
-  return { errcode: errcodeFor(error), errmsg: `${error.message} rid: ${id}` };
+  // An SDK's key is its secret; what the hub says of a bearer would mislead.
+  const message =
+    error.code === 'unauthorized' ? 'invalid appsecret: it must be an API key' : error.message;
+  return { errcode: errcodeFor(error), errmsg: `${message} rid: ${id}` };
 }
 
 /** As {@link HubError}s of this address are made: refused, and nothing that a person must see. */
