@@ -1,4 +1,4 @@
-import { backoffMs, type Backoff } from '../common/backoff.js';
+import { backoffMs, type Backoff } from '../common/backoff-formula.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { FailureKind } from '../wechat-api/wechat-errcode.js';
 import { DAY_MS, nextQuotaDay } from '../common/times.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backoffMs } from './backoff.js';
+import { backoffMs } from './backoff-formula.js';
 
 const policy = { baseSeconds: 2, maxSeconds: 60 };
 const MIDDLE = 0.5;
