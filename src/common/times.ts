@@ -2,7 +2,8 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
-const CHINA_OFFSET_MS = 8 * HOUR_MS;
+/** Clocks in China, by which WeChat's days go, are ahead of UTC by this, in milliseconds. */
+export const CHINA_OFFSET_MS = 8 * HOUR_MS;
 
 /** The next midnight in China, when WeChat starts a new day of calls; Unix milliseconds. */
 export function nextQuotaDay(now: number): number {

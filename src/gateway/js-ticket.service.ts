@@ -81,11 +81,7 @@ function sourceOf(authorizers: AuthorizerTokenService, wechat: WechatApiClient):
     afterFailure: async () => undefined,
     prepare: async (key) => {
       const { componentAppId, authorizerAppId, type } = identityOf(key);
-      const tokens = {
-        current: () => authorizers.current(authorizerAppId, componentAppId),
-        replace: (refused: string) =>
-          authorizers.invalidate(authorizerAppId, refused, componentAppId),
-      };
+      const tokens = authorizers.supply(authorizerAppId, componentAppId);
       await tokens.current();
       const run = async () => {
         const got = await withFreshToken(tokens, (token) => wechat.jsTicket(token, type));

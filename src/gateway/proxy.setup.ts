@@ -20,6 +20,18 @@ export const FORWARDED_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as co
 
 const PREFIX = /^\/proxy\/(?:components|authorizers)\/[\w-]{1,64}\//i;
 
+/** The routes, and on whose behalf each calls. */
+const OWNERS: [url: string, ownerOf: (request: FastifyRequest) => GatewayOwner][] = [
+  ['/proxy/components/:componentAppId/*', ({ params }) => params as { componentAppId: string }],
+  [
+    '/proxy/authorizers/:authorizerAppId/*',
+    ({ params, headers: { [PLATFORM_HEADER]: platform } }) => ({
+      ...(params as { authorizerAppId: string }),
+      componentAppId: typeof platform === 'string' ? platform : undefined,
+    }),
+  ],
+];
+
 /** `ANY /proxy/…`: WeChat's API with the token put in. Plain routes, so that bodies stream. */
 export function useProxy(
   fastify: FastifyInstance,
@@ -29,30 +41,15 @@ export function useProxy(
   void fastify.register((scope, _options, done) => {
     passBodiesOn(scope);
     scope.setErrorHandler((error, request, reply) => filter.refuse(error, request, reply));
-    const config = { scopes: ['proxy' as const], forwards: true };
-    const method = [...FORWARDED_METHODS];
-    scope.route({
-      method,
-      url: '/proxy/components/:componentAppId/*',
-      config,
-      exposeHeadRoute: false,
-      handler: (request, reply) => {
-        const { componentAppId = '' } = request.params as Record<string, string>;
-        return forward(request, reply, gateway, { componentAppId });
-      },
-    });
-    scope.route({
-      method,
-      url: '/proxy/authorizers/:authorizerAppId/*',
-      config,
-      exposeHeadRoute: false,
-      handler: (request, reply) => {
-        const { authorizerAppId = '' } = request.params as Record<string, string>;
-        const platform = request.headers[PLATFORM_HEADER];
-        const componentAppId = typeof platform === 'string' ? platform : undefined;
-        return forward(request, reply, gateway, { authorizerAppId, componentAppId });
-      },
-    });
+    for (const [url, ownerOf] of OWNERS) {
+      scope.route({
+        method: [...FORWARDED_METHODS],
+        url,
+        config: { scopes: ['proxy'], forwards: true },
+        exposeHeadRoute: false,
+        handler: (request, reply) => forward(request, reply, gateway, ownerOf(request)),
+      });
+    }
     done();
   });
 }

@@ -20,7 +20,9 @@ import {
   type StandIn,
   type StandInKind,
 } from './stand-in.js';
-import type { WxCall } from './wx-call.js';
+import type { GatewayAnswer, GatewayCall } from './gateway.client.js';
+import type { GatewayService } from './gateway.service.js';
+import { withoutTokenRefusal, type WxCall } from './wx-call.js';
 import { wxRefusal } from './wx-errors.js';
 
 /** Who calls the drop-in address, and on whose behalf. */
@@ -189,6 +191,18 @@ export class WxAccessService {
       `invalid appid, it is authorized to several platforms: limit the API key to one of ${names.join(', ')}`,
     );
   }
+}
+
+/** Calls WeChat for a caller with the platform's token. @throws {HubError} as {@link GatewayService.call} */
+export async function askAsPlatform(
+  gateway: GatewayService,
+  { headers, signal, ended }: WxCall,
+  { key, componentAppId }: WxCaller,
+  what: Pick<GatewayCall, 'method' | 'path' | 'query' | 'body'>,
+): Promise<GatewayAnswer> {
+  const parameter = 'component_access_token';
+  const call = { ...what, actor: `key:${key.id}`, headers, signal, parameter } as const;
+  return withoutTokenRefusal(await gateway.call({ componentAppId }, call, ended));
 }
 
 /** @throws {HubError} 403 `account_not_allowed` where the key is limited to other accounts. */

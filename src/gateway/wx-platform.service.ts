@@ -8,16 +8,13 @@ import { TokenService } from '../token/token.service.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { GatewayService } from './gateway.service.js';
 import { STAND_IN_SECONDS } from './stand-in.js';
-import { requireAccount, WxAccessService, type WxCaller } from './wx-access.service.js';
 import {
-  bodyOf,
-  readAnswer,
-  readBody,
-  textOf,
-  withoutTokenRefusal,
-  type WxAnswer,
-  type WxCall,
-} from './wx-call.js';
+  askAsPlatform,
+  requireAccount,
+  WxAccessService,
+  type WxCaller,
+} from './wx-access.service.js';
+import { bodyOf, readAnswer, readBody, textOf, type WxAnswer, type WxCall } from './wx-call.js';
 import { wxRefusal } from './wx-errors.js';
 
 /** Largest page of api_get_authorizer_list. */
@@ -167,26 +164,12 @@ export class WxPlatformService {
   }
 
   /** Calls WeChat with the platform's token. */
-  private async ask(
-    call: WxCall,
-    { key, componentAppId }: WxCaller,
-    body: Body,
-  ): Promise<GatewayAnswer> {
-    const { headers, signal, url, ended } = call;
-    const answer = await this.gateway.call(
-      { componentAppId },
-      {
-        actor: `key:${key.id}`,
-        method: 'POST',
-        headers,
-        signal,
-        path: url.path,
-        query: '',
-        parameter: 'component_access_token',
-        body: bodyOf({ component_appid: componentAppId, ...body }),
-      },
-      ended,
-    );
-    return withoutTokenRefusal(answer);
+  private ask(call: WxCall, caller: WxCaller, body: Body): Promise<GatewayAnswer> {
+    return askAsPlatform(this.gateway, call, caller, {
+      method: 'POST',
+      path: call.url.path,
+      query: '',
+      body: bodyOf({ component_appid: caller.componentAppId, ...body }),
+    });
   }
 }

@@ -6,8 +6,13 @@ import { secondsLeft } from '../token/token.views.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { GatewayService } from './gateway.service.js';
 import { JS_TICKET_TYPES, JsTicketService } from './js-ticket.service.js';
-import { requireAccount, WxAccessService, type WxCaller } from './wx-access.service.js';
-import { readAnswer, textOf, withoutTokenRefusal, type WxAnswer, type WxCall } from './wx-call.js';
+import {
+  askAsPlatform,
+  requireAccount,
+  WxAccessService,
+  type WxCaller,
+} from './wx-access.service.js';
+import { readAnswer, textOf, type WxAnswer, type WxCall } from './wx-call.js';
 import { wxRefusal } from './wx-errors.js';
 
 /** WeChat's page on which a user consents; links to it are for browsers. */
@@ -89,28 +94,24 @@ export class WxWebService {
   /** Calls WeChat with the platform's token and what the query says of the user. */
   private async ask(
     call: WxCall,
-    { key, componentAppId }: WxCaller,
+    caller: WxCaller,
     path: string,
     changed: Record<string, string> = {},
   ): Promise<GatewayAnswer> {
-    const { headers, signal, ended, query } = call;
-    const fields = Object.entries(query.fields).filter(([name]) => !NOT_HANDED_ON.includes(name));
-    const all = { ...Object.fromEntries(fields), component_appid: componentAppId, ...changed };
-    const answer = await this.gateway.call(
-      { componentAppId },
-      {
-        actor: `key:${key.id}`,
-        method: 'GET',
-        headers,
-        signal,
-        path,
-        query: new URLSearchParams(all).toString(),
-        parameter: 'component_access_token',
-        body: undefined,
-      },
-      ended,
+    const fields = Object.entries(call.query.fields).filter(
+      ([name]) => !NOT_HANDED_ON.includes(name),
     );
-    return withoutTokenRefusal(answer);
+    const all = {
+      ...Object.fromEntries(fields),
+      component_appid: caller.componentAppId,
+      ...changed,
+    };
+    return askAsPlatform(this.gateway, call, caller, {
+      method: 'GET',
+      path,
+      query: new URLSearchParams(all).toString(),
+      body: undefined,
+    });
   }
 
   /** WeChat's own tokens of a user go out sealed: with them anybody could call in the user's name. */

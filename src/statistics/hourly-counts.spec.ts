@@ -61,4 +61,15 @@ describe('counts of an hour', () => {
     expect(taken.reduce((sum, { count }) => sum + count, 0)).toBe(25_000);
     expect(taken.at(-1)).toMatchObject({ authorizerAppId: '', path: 'other', count: 5000 });
   });
+
+  it('are of a bounded number, too, where the paths are more than are counted', () => {
+    const counts = new HourlyCounts();
+    for (let at = 0; at < 200; at += 1) counts.add(call({ path: `a/${at}` }), NOW);
+    for (let at = 0; at < 25_000; at += 1) {
+      counts.add(call({ authorizerAppId: `wx${at}`, path: 'b' }), NOW);
+    }
+    const taken = counts.take();
+    expect(taken).toHaveLength(20_001);
+    expect(taken.reduce((sum, { count }) => sum + count, 0)).toBe(25_200);
+  });
 });

@@ -49,7 +49,7 @@ export class HourlyCounts {
   private sum(added: HourlyCount): void {
     const found = this.counts.get(keyOf(added));
     if (found) found.count += added.count;
-    else if (this.counts.size < HELD || added.path === OTHER) {
+    else if (this.counts.size < HELD || (added.path === OTHER && added.authorizerAppId === '')) {
       this.counts.set(keyOf(added), { ...added });
     } else this.sum({ ...added, authorizerAppId: '', path: OTHER });
   }

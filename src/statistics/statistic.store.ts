@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LessThan } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { DAY_MS, HOUR_MS } from '../common/times.js';
+import { CHINA_OFFSET_MS, DAY_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
 import { removeInBatches } from '../database/remove-in-batches.js';
 import { piecesOf } from '../database/sql.js';
@@ -10,8 +10,6 @@ import { Statistic } from './statistic.entity.js';
 
 /** Rows that one statement adds: SQLite takes some 32 000 values. */
 const ROWS = 500;
-/** WeChat counts the calls of a day from midnight in China. */
-const CHINA_MS = 8 * HOUR_MS;
 const ONE_ROW = '(?, ?, ?, ?, ?, ?, ?, ?, ?)';
 const INSERT =
   'INSERT INTO statistic ' +
@@ -33,7 +31,7 @@ const GROUPS = {
   outcome: 's.outcome',
   hour: 's.hour',
   /** A day in China. */
-  day: `s.hour - ((s.hour + ${CHINA_MS}) % ${DAY_MS})`,
+  day: `s.hour - ((s.hour + ${CHINA_OFFSET_MS}) % ${DAY_MS})`,
 } as const;
 export type Group = keyof typeof GROUPS;
 

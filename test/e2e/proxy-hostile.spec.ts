@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   authorizeByEvent,
@@ -19,6 +18,7 @@ const WAYS: Record<string, (response: ServerResponse, token: string) => void> = 
   s304: (response) => response.writeHead(304).end(),
   s999: (response) => response.writeHead(999).end('odd'),
   early: (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'),
+  silent: () => undefined,
   reset: (response) => void response.socket?.resetAndDestroy(),
   cut: (response) => {
     response.writeHead(200, { 'content-length': '20000' }).write('x'.repeat(10_000));
@@ -100,7 +100,7 @@ describe('the proxy before a WeChat that behaves badly', () => {
   it.each([
     ['answers before it has the body', 'early', 200],
     ['resets the connection during the body', 'reset', 502],
-    ['would get more than the limit', 'early', 413, 3 * 1024 * 1024],
+    ['would get more than the limit', 'silent', 413, 3 * 1024 * 1024],
   ])('outlives a slow upload of which WeChat %s', async (_, way, status, bytes = 900_000) => {
     const { hostname, port } = new URL(test.hub.url);
     const upload = httpRequest({
@@ -114,11 +114,11 @@ describe('the proxy before a WeChat that behaves badly', () => {
     const answered = once(upload, 'response') as Promise<[{ statusCode: number; resume(): void }]>;
     upload.write(Buffer.alloc(bytes));
     const [{ statusCode }] = await answered;
-    expect([status, 200]).toContain(statusCode);
+    expect(statusCode).toBe(status);
     const closed = new Promise((resolve) => upload.once('close', resolve));
     // The hub throws away for a second what goes on coming, then it ends the connection.
     upload.write(Buffer.alloc(1000));
-    await Promise.race([closed, delay(1500)]);
+    await closed;
     upload.destroy();
     expect((await test.hub.get('/health/live')).status).toBe(200);
   });
