@@ -18,7 +18,7 @@ export interface StoredState {
 
 /** Reads the rows themselves, encrypted as they are: what is equal was not written. */
 export async function storedState({ app }: TestApp): Promise<StoredState> {
-  const rows = (sql: string): Promise<Rows> => app.get(DataSource).query(sql);
+  const rows = (text: string): Promise<Rows> => app.get(DataSource).query(text);
   return {
     tickets: await rows('SELECT * FROM tb_ComponentVerifyTicket ORDER BY Cvt_Id'),
     tokens: await rows('SELECT * FROM component_access_token ORDER BY component_appid'),
