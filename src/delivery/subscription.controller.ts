@@ -28,10 +28,12 @@ import {
 const idParam = z.string().min(1).max(36);
 const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 
+const ApiUnknownSubscription = (): MethodDecorator =>
+  ApiHubError(404, 'subscription_unknown', 'There is no such subscription');
+
 /** `/admin/subscriptions`: the services that are notified of pushes. */
 @ApiTags('deliveries')
 @ApiBearer()
-@ApiHubError(404, 'subscription_unknown', 'There is no such subscription')
 @Controller('admin/subscriptions')
 export class SubscriptionController {
   constructor(
@@ -51,6 +53,7 @@ export class SubscriptionController {
   }
 
   @Get(':id')
+  @ApiUnknownSubscription()
   @Scope('admin:read')
   @ApiOperation({ summary: 'Show one subscription' })
   @ApiJson(subscriptionView, subscriptionViewExample)
@@ -72,6 +75,7 @@ export class SubscriptionController {
   }
 
   @Patch(':id')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @Audited('subscription.change')
   @ApiOperation({
@@ -88,6 +92,7 @@ export class SubscriptionController {
   }
 
   @Delete(':id')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
@@ -99,6 +104,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/rotate-secret')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
@@ -111,6 +117,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/test')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.test')
@@ -127,6 +134,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/replay')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.replay')

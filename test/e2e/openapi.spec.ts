@@ -34,4 +34,66 @@ describe('the API document', () => {
     expect(patterns.length).toBeGreaterThan(5);
     expect(patterns.filter((pattern) => /\\[pP]\{|\(\?[<!=]/.test(pattern))).toEqual([]);
   });
+
+  const operations = (): [string, any][] =>
+    Object.entries<any>(document.paths).flatMap(([path, methods]) =>
+      Object.entries<any>(methods).map(([method, one]): [string, any] => [
+        `${method} ${path}`,
+        one,
+      ]),
+    );
+
+  it('has names for operations that a generated client can have as functions', () => {
+    const ids = operations().map(([, { operationId }]) => operationId as string);
+    expect(ids.filter((id) => !/^[a-z]+(?:[A-Z][a-z]+)+$|^get[A-Z]\w+$/.test(id))).toEqual([]);
+    expect(ids).toEqual([...new Set(ids)]);
+    expect(ids).toEqual(
+      expect.arrayContaining([
+        'listSubscriptions',
+        'rotateSubscriptionSecret',
+        'exportAuditRecords',
+      ]),
+    );
+  });
+
+  it('names the schema of every JSON that the hub takes or answers itself', () => {
+    const schemas = operations()
+      .filter(([where]) => !/ \/(?:proxy|callback)\//.test(where))
+      .flatMap(([where, { requestBody, responses }]) =>
+        [requestBody, ...Object.values<any>(responses)].map((one) => ({
+          where,
+          schema: one?.content?.['application/json']?.schema,
+        })),
+      )
+      .filter(({ schema }) => schema !== undefined);
+    expect(schemas.length).toBeGreaterThan(60);
+    const isNamed = (schema: any): boolean => (schema.items ?? schema).$ref !== undefined;
+    expect(schemas.filter(({ schema }) => !isNamed(schema))).toEqual([]);
+    const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/([^"]+)"/g);
+    for (const [, name = ''] of references) {
+      const [kind = '', noun = ''] = name.split('/');
+      expect([name, document.components[kind][noun] !== undefined]).toEqual([name, true]);
+    }
+  });
+
+  it('says of no list that it could be unknown', () => {
+    const lists = operations().filter(
+      ([where, { requestBody }]) => !/\{/.test(where) && !requestBody,
+    );
+    expect(lists.length).toBeGreaterThan(10);
+    expect(lists.filter(([, { responses }]) => '404' in responses)).toEqual([]);
+  });
+
+  it('names what a bearer is refused with, also where a route has its own errors of that status', () => {
+    const texts = operations()
+      .filter(([, { security = [] }]) => security.length > 0)
+      .map(([where, { responses }]) => ({ where, 403: responses['403'], 429: responses['429'] }));
+    const text = (response: any): string =>
+      response.description ??
+      document.components.responses[response.$ref.split('/').at(-1)].description;
+    expect(texts.filter((one) => !text(one[403]).includes('missing_scope'))).toEqual([]);
+    expect(texts.filter((one) => !text(one[429]).includes('rate_limited'))).toEqual([]);
+    const { responses } = document.paths['/admin/authorizations/links'].post;
+    expect(responses['403'].description).toMatch(/`component_disabled`.*`missing_scope`/s);
+  });
 });
