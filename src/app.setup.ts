@@ -16,6 +16,7 @@ import { GatewayService } from './gateway/gateway.service.js';
 import { documentProxy } from './gateway/proxy-docs.js';
 import { useProxy } from './gateway/proxy.setup.js';
 import { WxService } from './gateway/wx.service.js';
+import { documentWx } from './gateway/wx-docs.js';
 import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
@@ -336,6 +337,7 @@ function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void
     if (made) return made;
     made = SwaggerModule.createDocument(app, document, DOCUMENT_OPTIONS);
     documentProxy(made);
+    documentWx(made);
     finishDocument(made);
     return made;
   };

@@ -1,5 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { hubErrorResponse } from '../http/api-docs.js';
+import { PLATFORM_HEADER } from '../auth/access.guard.js';
 import { FORWARDED_METHODS } from './proxy.setup.js';
 
 const ERRORS = Object.fromEntries(
@@ -10,10 +11,12 @@ const ERRORS = Object.fromEntries(
     [409, 'needs_reauthorization', 'The account has to authorize again'],
     [410, 'authorizer_revoked', 'The account has withdrawn its authorization'],
     [413, 'body_too_large', 'The body is longer than GATEWAY_BODY_LIMIT_MB'],
+    [415, 'unsupported_media_type', 'The Content-Type is malformed'],
     [429, 'wechat_quota_spent', 'WeChat refuses the path for now'],
     [502, 'wechat_unreachable', 'WeChat cannot be called. Also wechat_api_failed'],
     [503, 'too_many_calls', 'Also ticket_missing, refresh_in_progress, refresh_failed, stopping'],
     [504, 'wechat_timeout', 'WeChat did not answer in time; a POST may have had its effect'],
+    [508, 'call_of_a_hub', 'WECHAT_API_BASE_URL leads to a hub'],
   ].map(([status, code, what]) => [status, hubErrorResponse(String(code), String(what))]),
 );
 
@@ -31,6 +34,13 @@ const OWNERS = [
   { kind: 'components', parameter: 'componentAppId', owner: 'Platform' },
   { kind: 'authorizers', parameter: 'authorizerAppId', owner: 'Account' },
 ];
+
+const PLATFORM_OF_ACCOUNT = {
+  name: PLATFORM_HEADER,
+  in: 'header',
+  description: 'The platform, where the account is authorized to several',
+  schema: { type: 'string' },
+};
 
 /** The proxy in the API document: its routes are plain ones, which the framework does not see. */
 export function documentProxy({ paths }: OpenAPIObject): void {
@@ -62,6 +72,7 @@ function operation(
     parameters: [
       { name: parameter, ...inPath, schema: { type: 'string' } },
       { name: 'path', ...inPath, schema: { type: 'string', pattern }, example },
+      ...(owner === 'Account' ? [PLATFORM_OF_ACCOUNT] : []),
     ],
     ...(method === 'get' ? {} : { requestBody: { content: { '*/*': {} } } }),
     responses: { '200': ANSWER, ...ERRORS },

@@ -45,7 +45,7 @@ describe('the API document', () => {
 
   it('has names for operations that a generated client can have as functions', () => {
     const ids = operations().map(([, { operationId }]) => operationId as string);
-    expect(ids.filter((id) => !/^[a-z]+(?:[A-Z][a-z]+)+$|^get[A-Z]\w+$/.test(id))).toEqual([]);
+    expect(ids.filter((id) => !/^[a-z]+(?:[A-Z][a-z\d]*)+$/.test(id))).toEqual([]);
     expect(ids).toEqual([...new Set(ids)]);
     expect(ids).toEqual(
       expect.arrayContaining([
@@ -58,7 +58,7 @@ describe('the API document', () => {
 
   it('names the schema of every JSON that the hub takes or answers itself', () => {
     const schemas = operations()
-      .filter(([where]) => !/ \/(?:proxy|callback)\//.test(where))
+      .filter(([where]) => !/ \/(?:proxy|wx|callback)\//.test(where))
       .flatMap(([where, { requestBody, responses }]) =>
         [requestBody, ...Object.values<any>(responses)].map((one) => ({
           where,
@@ -86,7 +86,7 @@ describe('the API document', () => {
 
   it('names what a bearer is refused with, also where a route has its own errors of that status', () => {
     const texts = operations()
-      .filter(([, { security = [] }]) => security.length > 0)
+      .filter(([, { security = [] }]) => security.some((one: object) => 'bearer' in one))
       .map(([where, { responses }]) => ({ where, 403: responses['403'], 429: responses['429'] }));
     const text = (response: any): string =>
       response.description ??
@@ -95,5 +95,38 @@ describe('the API document', () => {
     expect(texts.filter((one) => !text(one[429]).includes('rate_limited'))).toEqual([]);
     const { responses } = document.paths['/admin/authorizations/links'].post;
     expect(responses['403'].description).toMatch(/`component_disabled`.*`missing_scope`/s);
+  });
+
+  it('names the status and errcode of what /wx answers to those who have no key, or a wrong one', async () => {
+    const all = operations().filter(([where]) => / \/wx\//.test(where));
+    expect(all.length).toBeGreaterThan(20);
+    const wrong = ['secret', 'component_appsecret', 'component_secret', 'appid', 'component_appid'];
+    for (const [where, { responses }] of all) {
+      const [method = '', path = ''] = where.replace('{path}', 'cgi-bin/menu/get').split(' ');
+      for (const sent of [[], wrong]) {
+        const query = sent.map((name) => `${name}=fake`).join('&');
+        const answer = await test.hub.request(method.toUpperCase(), `${path}?${query}`, {
+          headers: { authorization: '' },
+          ...(method !== 'get' && {
+            body: JSON.stringify(Object.fromEntries(sent.map((name) => [name, 'fake']))),
+          }),
+        });
+        expect([where, answer.status]).toEqual([where, 200]);
+        expect([where, responses['200'].description]).toEqual([
+          where,
+          expect.stringContaining(` ${answer.json.errcode}: `),
+        ]);
+      }
+    }
+  });
+
+  it('has the errcodes that the tables of the clients have', () => {
+    const { description } = document.components.schemas.WechatError.properties.errcode;
+    const codes = [...description.matchAll(/(?:^|; )(-?\d+): /g)].map(([, code]) => code);
+    for (const name of ['clients.md', 'clients.zh-CN.md']) {
+      const text = readFileSync(join(COMMITTED, '..', name), 'utf8');
+      const rows = [...text.matchAll(/^\| (-?\d+) +\| /gm)].map(([, code]) => code);
+      expect([name, rows.toSorted()]).toEqual([name, codes.toSorted()]);
+    }
   });
 });
