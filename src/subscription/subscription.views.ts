@@ -73,6 +73,7 @@ export const newSubscriptionBody = z
     enabled: fields.enabled.default(true),
   })
   .meta({
+    id: 'NewSubscription',
     example: {
       name: 'Orders',
       url: 'https://orders.example.com/wechat',
@@ -83,37 +84,41 @@ export const newSubscriptionBody = z
 export const subscriptionChangeBody = z
   .strictObject({ ...fields, ...keys })
   .partial()
-  .meta({ example: { enabled: true } });
+  .meta({ id: 'SubscriptionChange', example: { enabled: true } });
 
 /** A subscription as `/admin/subscriptions` shows it: without its secret. */
-export const subscriptionView = z.object({
-  id: z.string(),
-  ...fields,
-  secretChangedAt: timeView,
-  previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
-  failingSince: timeView.nullable().describe('First failure since the last success'),
-  disabledAt: timeView.nullable(),
-  disabledReason: z.string().nullable().describe('Why the hub disabled it'),
-  createdAt: timeView,
-  updatedAt: timeView,
-  error: problemView
-    .optional()
-    .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
-});
+export const subscriptionView = z
+  .object({
+    id: z.string(),
+    ...fields,
+    secretChangedAt: timeView,
+    previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
+    failingSince: timeView.nullable().describe('First failure since the last success'),
+    disabledAt: timeView.nullable(),
+    disabledReason: z.string().nullable().describe('Why the hub disabled it'),
+    createdAt: timeView,
+    updatedAt: timeView,
+    error: problemView
+      .optional()
+      .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
+  })
+  .meta({ id: 'Subscription' });
 export type SubscriptionView = z.infer<typeof subscriptionView>;
 
 /** The one time that its secrets are shown. */
-export const subscriptionSecretView = subscriptionView.extend({
-  secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
-  token: z.string().optional().describe('Of the format wechat; shown this once'),
-  encodingAesKey: z.string().optional().describe('Of the format wechat; shown this once'),
-});
+export const subscriptionSecretView = subscriptionView
+  .extend({
+    secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
+    token: z.string().optional().describe('Of the format wechat; shown this once'),
+    encodingAesKey: z.string().optional().describe('Of the format wechat; shown this once'),
+  })
+  .meta({ id: 'SubscriptionWithSecret' });
 type SubscriptionSecretView = z.infer<typeof subscriptionSecretView>;
 
 export const testBody = z
   .strictObject({ kind: kind.optional() })
   .optional()
-  .meta({ example: { kind: 'message' } });
+  .meta({ id: 'SubscriptionTest', example: { kind: 'message' } });
 
 export const replayBody = z
   .strictObject({
@@ -121,15 +126,20 @@ export const replayBody = z
     to: timeQuery,
     status: z.enum(['dead', 'delivered', 'all']).default('all'),
   })
-  .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });
+  .meta({
+    id: 'SubscriptionReplay',
+    example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },
+  });
 
-export const replayedView = z.object({
-  replayed: z.int().describe('Deliveries that were begun again'),
-});
+export const replayedView = z
+  .object({
+    replayed: z.int().describe('Deliveries that were begun again'),
+  })
+  .meta({ id: 'Replayed' });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {
-  const { secret: _, previousSecret: __, token: ___, encodingAesKey: ____, ...rest } = subscription;
-  const { problem, ...shown } = rest;
+  const { secret: _, previousSecret: _previous, token: _token, ...rest } = subscription;
+  const { encodingAesKey: _key, problem, ...shown } = rest;
   const isWechat = shown.format === 'wechat';
   return {
     ...shown,
