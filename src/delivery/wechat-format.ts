@@ -69,7 +69,8 @@ export class WechatFormat {
     });
     return {
       url: urlFor(subscription.url, push, query),
-      headers: { 'content-type': push.format === 'xml' ? 'text/xml' : 'application/json' },
+      // WeChat says so of JSON too.
+      headers: { 'content-type': 'text/xml' },
       body: envelope(push, encrypt),
     };
   }
@@ -142,7 +143,8 @@ function urlFor(
   return url.href;
 }
 
+/** Of an envelope: the space around it is not part of what it says. */
 function textOf(value: unknown): string {
   if (value instanceof JsonNumber) return value.digits;
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? value.trim() : '';
 }
