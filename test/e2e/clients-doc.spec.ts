@@ -137,7 +137,9 @@ describe('the programs of docs/clients.md', () => {
   });
 
   it('are the same in Chinese', () => {
-    expect(blocks(CHINESE)).toEqual(blocks(ENGLISH));
+    const headings = [...SECTIONS.map(({ heading }) => heading), 'A platform'];
+    const programs = headings.flatMap((heading) => blocks(sectionOf(heading)));
+    expect(blocks(CHINESE).slice(0, programs.length)).toEqual(programs);
   });
 
   it.concurrent.each(PROGRAMS)(
