@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
 import { Clock } from '../common/clock.js';
@@ -34,8 +35,8 @@ export class GatewayService {
   }
 
   /**
-   * Makes a call with the owner's token; the call counts as under way until `ended`.
-   * @param ended resolves when the caller has its answer, or is gone.
+   * Makes a call with the owner's token; it counts as under way until the caller has its answer, or
+   * is gone.
    * @param tokens another supply than the owner's: of a user's token.
    * @throws {HubError} 429 `wechat_quota_spent`, 503 `too_many_calls`; see also
    * {@link GatewayClient.call} and the services of tokens.
@@ -43,12 +44,11 @@ export class GatewayService {
   async call(
     owner: GatewayOwner,
     call: Omit<GatewayCall, 'tokens'>,
-    ended: Promise<void>,
     tokens = this.tokensOf(owner),
   ): Promise<GatewayAnswer> {
     const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
     this.pauses.check(name, call.path);
-    this.begin(name, ended);
+    this.begin(name, call.waiting);
     const { authorizerAppId = '' } = owner;
     const componentAppId = await this.platformOf(owner);
     let errcode: string | undefined = 'unknown';
@@ -76,7 +76,7 @@ export class GatewayService {
       .componentAppId;
   }
 
-  private begin(name: string, ended: Promise<void>): void {
+  private begin(name: string, waiting: ServerResponse): void {
     if (this.underWay.of(name) >= this.config.gateway.concurrency) {
       throw new HubError(
         'too_many_calls',
@@ -88,8 +88,10 @@ export class GatewayService {
         },
       );
     }
+    // Who has gone already closes no second time.
+    if (waiting.destroyed) return;
     this.underWay.add(name, 1);
-    void ended.then(() => this.underWay.add(name, -1));
+    waiting.once('close', () => this.underWay.add(name, -1));
   }
 
   /** The owner's calls were given back: this process refuses its paths no longer. */
