@@ -44,16 +44,21 @@ export class GatewayService {
   async call(
     owner: GatewayOwner,
     call: Omit<GatewayCall, 'tokens'>,
-    tokens = this.tokensOf(owner),
+    tokens?: TokenSupply,
   ): Promise<GatewayAnswer> {
     const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
     this.pauses.check(name, call.path);
     this.begin(name, call.waiting);
-    const { authorizerAppId = '' } = owner;
-    const componentAppId = await this.platformOf(owner);
+    const { authorizerAppId } = owner;
+    const account =
+      authorizerAppId === undefined
+        ? undefined
+        : await this.authorizers.idOf(authorizerAppId, owner.componentAppId || undefined);
+    const componentAppId = account?.componentAppId ?? owner.componentAppId ?? '';
+    const supply = tokens ?? (account ? this.authorizers.supplyOf(account) : this.tokensOf(owner));
     let errcode: string | undefined = 'unknown';
     try {
-      const answer = await this.client.call({ ...call, tokens });
+      const answer = await this.client.call({ ...call, tokens: supply });
       errcode = String(answer.errcode ?? 0);
       this.pauses.note(name, call.path, answer.errcode ?? 0);
       return answer;
@@ -64,16 +69,15 @@ export class GatewayService {
     } finally {
       const { actor, path } = call;
       if (errcode !== undefined) {
-        emitTelemetry('gateway.call', { actor, componentAppId, authorizerAppId, path, errcode });
+        emitTelemetry('gateway.call', {
+          actor,
+          componentAppId,
+          authorizerAppId: authorizerAppId ?? '',
+          path,
+          errcode,
+        });
       }
     }
-  }
-
-  /** The platform whose call it is. @throws {HubError} for an account that is unknown. */
-  private async platformOf({ authorizerAppId, componentAppId }: GatewayOwner): Promise<string> {
-    if (authorizerAppId === undefined) return componentAppId ?? '';
-    return (await this.authorizers.idOf(authorizerAppId, componentAppId || undefined))
-      .componentAppId;
   }
 
   private begin(name: string, waiting: ServerResponse): void {
