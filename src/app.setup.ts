@@ -146,7 +146,7 @@ export function configureApp(
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   guardPages(fastify);
-  useConsole(fastify);
+  useConsole(fastify, filter);
   useProxy(fastify, app.get(GatewayService), filter);
   useWx(fastify, app.get(WxService), filter);
   app.useGlobalPipes(new RequestPipe());

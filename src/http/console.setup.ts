@@ -4,6 +4,7 @@ import { dirname, extname, join, sep } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HubError } from '../common/hub-error.js';
 import { wantsPage } from './error-page.js';
+import type { HubErrorFilter } from './hub-error.filter.js';
 import { STRICT_POLICY } from './html-page.js';
 
 const TYPES: Record<string, string> = {
@@ -31,12 +32,18 @@ const MISSING =
  * they show comes from `/admin`. Every path below it that is no file is the console's page, which
  * knows what the path means.
  */
-export function useConsole(fastify: FastifyInstance, folder = builtConsole()): void {
+export function useConsole(
+  fastify: FastifyInstance,
+  filter: HubErrorFilter,
+  folder = builtConsole(),
+): void {
   const files = filesOf(folder);
+  const isUnknown = (request: FastifyRequest, reply: FastifyReply): void => {
+    const error = new HubError('not_found', 'There is no such route', { status: 404 });
+    filter.refuse(error, request, reply);
+  };
   fastify.get('/', (request, reply) => {
-    if (!wantsPage(request)) {
-      throw new HubError('not_found', 'There is no such route', { status: 404 });
-    }
+    if (!wantsPage(request)) return isUnknown(request, reply);
     // Relative: a proxy may have the hub below a path of its own.
     void reply.redirect('console', 302);
   });
@@ -44,7 +51,8 @@ export function useConsole(fastify: FastifyInstance, folder = builtConsole()): v
     const { '*': wanted = '' } = request.params as { '*'?: string };
     if (!files.has(PAGE)) return reply.status(404).type('text/plain; charset=utf-8').send(MISSING);
     if (wanted.startsWith(HASHED) && !files.has(wanted)) {
-      throw new HubError('not_found', 'There is no such file', { status: 404 });
+      isUnknown(request, reply);
+      return reply;
     }
     const name = files.has(wanted) ? wanted : PAGE;
     const isZipped =
