@@ -24,10 +24,15 @@ interface Client extends SdkProgram {
 const CLIENTS: Client[] = [
   { sdk: 'wechatpy', as: 'account', language: 'python', program: 'client.py', args: ['account'] },
   { sdk: 'wechatpy', as: 'platform', language: 'python', program: 'client.py', args: ['platform'] },
+  { sdk: 'silenceper', as: 'account', language: 'go', program: 'client', args: ['account'] },
+  { sdk: 'silenceper', as: 'platform', language: 'go', program: 'client', args: ['platform'] },
+  { sdk: 'WxJava mp', as: 'account', language: 'java', program: 'Client', args: ['mp'] },
+  { sdk: 'WxJava miniapp', as: 'account', language: 'java', program: 'Client', args: ['miniapp'] },
+  { sdk: 'WxJava open', as: 'platform', language: 'java', program: 'Client', args: ['open'] },
 ];
 
-const RUNNING: Client[] = [];
-for (const client of CLIENTS) if (await canRun(client.language)) RUNNING.push(client);
+const READY = await Promise.all(CLIENTS.map(({ language }) => canRun(language)));
+const RUNNING = CLIENTS.filter((_, index) => READY[index]);
 
 describe.skipIf(RUNNING.length === 0)('SDKs of other languages at the drop-in address', () => {
   let test: TestApp;
