@@ -10,6 +10,13 @@ import {
   PLATFORM,
   QUERY_AUTH,
 } from '../support/authorizer-world.js';
+import {
+  errcodeMet,
+  expectFewCalls,
+  HubAnswers,
+  SDK_REFUSALS,
+  type SdkSetup,
+} from '../support/sdk-refusals.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { EXCHANGE, prime } from '../support/token-world.js';
 import { apiKey } from '../support/wx-world.js';
@@ -38,11 +45,13 @@ describe.skipIf(RUNNING.length === 0)('SDKs of other languages at the drop-in ad
   let test: TestApp;
   let account: string;
   let key: string;
+  let answers: HubAnswers;
   const file = randomBytes(100_000);
   const path = join(inject('sdkFolder'), 'a.png');
   beforeAll(async () => {
     writeFileSync(path, file);
     test = await createTestApp({ database: 'sqlite' });
+    answers = new HubAnswers(test);
     await prime(test);
     account = newAccount(test);
     await authorizeByEvent(test, account);
@@ -89,5 +98,25 @@ describe.skipIf(RUNNING.length === 0)('SDKs of other languages at the drop-in ad
   it('had WeChat asked once for the token of the platform, and once for that of the account', () => {
     expect(calls(test, EXCHANGE)).toBe(1);
     expect(calls(test, QUERY_AUTH) + calls(test, AUTHORIZER_TOKEN)).toBe(1);
+  });
+
+  describe.each(RUNNING)('$sdk as $as stops after a few calls', ({ sdk, as, ...client }) => {
+    const refusals = SDK_REFUSALS.filter((one) => errcodeMet(one, as) !== undefined);
+    it.each(refusals)('that meet $what', async (refusal) => {
+      // WxJava waits 1, 2, 4 … s after -1, five times.
+      const atMost = sdk.startsWith('WxJava') && refusal.errcode === -1 ? 5 : undefined;
+      const send = async (setup: SdkSetup): Promise<unknown> => {
+        const program = { ...client, args: [...(client.args ?? []), 'message'] };
+        const { error = 0 } = await runSdk(program, {
+          ...environment('never'),
+          APPID: setup.appid,
+          KEY: setup.key,
+          ...(setup.token && { TOKEN: setup.token }),
+          ...(setup.componentToken && { COMPONENT_TOKEN: setup.componentToken }),
+        });
+        return error;
+      };
+      await expectFewCalls({ test, answers, key }, refusal, as, send, atMost);
+    });
   });
 });
