@@ -64,13 +64,69 @@ export function ApiBearer(): ClassDecorator & MethodDecorator {
   );
 }
 
-/** The schema that all errors have, once in the document. */
+/** The schema that all errors have, and the errors that any route may answer, once in the document. */
 export function nameErrors(document: OpenAPIObject): void {
   document.components = {
     ...document.components,
     schemas: { ...document.components?.schemas, Error: errorSchema },
+    responses: Object.fromEntries(COMMON_ERRORS.map(({ name, answer }) => [name, answer])),
   };
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, { responses }] of Object.entries(methods as Record<string, OperationObject>)) {
+      for (const { status, name, where } of COMMON_ERRORS) {
+        if (where(path, method)) responses[status] ??= { $ref: `#/components/responses/${name}` };
+      }
+    }
+  }
 }
+
+type OperationObject = { responses: Record<string, object> };
+
+/** A route may have an error of the same status that says more. */
+const COMMON_ERRORS: {
+  status: number;
+  name: string;
+  answer: ReturnType<typeof hubErrorResponse>;
+  /** Whether a route may answer it, whose method is in small letters. */
+  where: (path: string, method: string) => boolean;
+}[] = [
+  {
+    status: 400,
+    name: 'BadRequest',
+    answer: hubErrorResponse('bad_request', 'Path, query or body are not what the route takes'),
+    where: () => true,
+  },
+  {
+    status: 404,
+    name: 'NotFound',
+    answer: hubErrorResponse('not_found', 'There is no such route: a part of the path is missing'),
+    where: (path) => path.includes('{'),
+  },
+  {
+    status: 413,
+    name: 'BodyTooLarge',
+    answer: hubErrorResponse('body_too_large', 'The body is longer than 64 KiB'),
+    where: (_, method) => method !== 'get',
+  },
+  {
+    status: 414,
+    name: 'UriTooLong',
+    answer: hubErrorResponse('uri_too_long', 'A part of the path is longer than any id'),
+    where: (path) => path.includes('{'),
+  },
+  {
+    status: 415,
+    name: 'UnsupportedMediaType',
+    answer: hubErrorResponse('unsupported_media_type', 'Send application/json'),
+    where: (path, method) => method !== 'get' && !/^\/(?:callback|proxy)\//.test(path),
+  },
+  {
+    status: 503,
+    name: 'Unavailable',
+    answer: hubErrorResponse('stopping', 'The hub is stopping; ask again'),
+    where: () => true,
+  },
+];
 
 const errorSchema = {
   type: 'object' as const,

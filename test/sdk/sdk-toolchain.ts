@@ -144,3 +144,23 @@ export async function runSdk(
     throw new Error(`${program.program} printed no result: ${stdout}${stderr.slice(-4000)}`);
   }
 }
+
+/** Runs a command that came with the SDKs of Python; what it printed, and its exit code. */
+export async function runPythonTool(
+  name: string,
+  args: string[],
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(join(inject('sdkFolder'), 'python/bin', name), args, {
+    cwd: inject('sdkFolder'),
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, COLUMNS: '120' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  }
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.once('close', resolve).once('error', reject),
+  );
+  return { code, output };
+}

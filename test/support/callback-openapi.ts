@@ -6,7 +6,10 @@ export interface Operation {
   method: string;
   /** With the component's appid in the place of parameters. */
   path: string;
-  responses: Record<string, { content?: Record<string, { schema?: any; example?: unknown }> }>;
+  responses: Record<
+    string,
+    { $ref?: string; content?: Record<string, { schema?: any; example?: unknown }> }
+  >;
   security?: unknown[];
   parameters?: { name: string }[];
   /** The action under which the route is recorded. */
@@ -20,8 +23,21 @@ export async function operations(hub: HubClient): Promise<Operation[]> {
     ([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
         ...operation,
+        responses: Object.fromEntries(
+          Object.entries(operation.responses).map(([status, response]) => [
+            status,
+            response.$ref === undefined ? response : referred(json, response.$ref),
+          ]),
+        ),
         method: method.toUpperCase(),
         path: path.replaceAll(/\{\w+\}/g, COMPONENT.appid),
       })),
   );
+}
+
+function referred(document: any, reference: string): Operation['responses'][string] {
+  return reference
+    .slice('#/'.length)
+    .split('/')
+    .reduce((part, name) => part[name], document);
 }
