@@ -72,7 +72,9 @@ export function nameErrors(document: OpenAPIObject): void {
     responses: Object.fromEntries(COMMON_ERRORS.map(({ name, answer }) => [name, answer])),
   };
   for (const [path, methods] of Object.entries(document.paths)) {
-    for (const [method, { responses }] of Object.entries(methods as Record<string, OperationObject>)) {
+    for (const [method, { responses }] of Object.entries(
+      methods as Record<string, OperationObject>,
+    )) {
       for (const { status, name, where } of COMMON_ERRORS) {
         if (where(path, method)) responses[status] ??= { $ref: `#/components/responses/${name}` };
       }
