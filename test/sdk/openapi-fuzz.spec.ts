@@ -24,9 +24,13 @@ describe.skipIf(!(await canRun('python')))('the API document', () => {
     'says what the hub answers to whatever it lets callers send',
     async () => {
       const { code, output } = await runPythonTool('schemathesis', [
-        ...['--config-file', CONFIG, 'run', DOCUMENT, '--url', test.hub.url],
-        ...['--header', `Authorization: Bearer ${ADMIN_TOKEN}`],
-        ...['--max-examples', '10', '--max-time', String(LIMIT_SECONDS)],
+        `--config-file=${CONFIG}`,
+        'run',
+        DOCUMENT,
+        `--url=${test.hub.url}`,
+        `--header=Authorization: Bearer ${ADMIN_TOKEN}`,
+        '--max-examples=10',
+        `--max-time=${LIMIT_SECONDS}`,
       ]);
       expect(code, output.slice(-20_000)).toBe(0);
     },
