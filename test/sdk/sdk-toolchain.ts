@@ -20,8 +20,10 @@ interface Toolchain {
   install: Command[];
   /** What must not fail. */
   build: Command[];
-  /** Starts a program. */
+  /** Starts a program of the folder. */
   start(program: string): Command;
+  /** Runs a source file that lies elsewhere, with the SDKs of the folder. */
+  startSource(file: string): Command;
 }
 
 function toolchain(language: Language): Toolchain {
@@ -39,6 +41,7 @@ function toolchain(language: Language): Toolchain {
         ],
         build: [],
         start: (program) => [python, join(source, program)],
+        startSource: (file) => [python, file],
       };
     }
     case 'go': {
@@ -48,6 +51,7 @@ function toolchain(language: Language): Toolchain {
         install: [['go', 'mod', 'download']],
         build: [['go', 'build', '-o', binary, '.']],
         start: () => [binary],
+        startSource: (file) => ['go', 'run', file],
       };
     }
     case 'java': {
@@ -64,6 +68,7 @@ function toolchain(language: Language): Toolchain {
           return [['javac', '-d', folder, '-cp', classpath(), join(source, 'Client.java')]];
         },
         start: (program) => ['java', '-cp', classpath(), program],
+        startSource: (file) => ['java', '-cp', classpath(), file],
       };
     }
   }
@@ -109,16 +114,20 @@ export interface SdkProgram {
   language: Language;
   /** File of a script, name of a class; Go has one program. */
   program: string;
+  /** Whether the program is the path of a source file that lies elsewhere. */
+  source?: boolean;
   args?: string[];
 }
 
 /** Starts a program; nothing of this process's environment but what the toolchain needs reaches it. */
 export function startSdk(
-  { language, program, args = [] }: SdkProgram,
+  { language, program, source = false, args = [] }: SdkProgram,
   env: Record<string, string>,
 ): ChildProcess {
-  const [file, ...more] = toolchain(language).start(program);
+  const tools = toolchain(language);
+  const [file, ...more] = source ? tools.startSource(program) : tools.start(program);
   return spawn(file, [...more, ...args], {
+    cwd: join(import.meta.dirname, language),
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
