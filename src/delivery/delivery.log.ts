@@ -189,8 +189,8 @@ export class DeliveryLog {
 
   /** An index is named so that statistics of the table never choose another one. */
   private hint(index: string | undefined): string {
-    if (index === undefined) return '';
-    return this.database.dialect === 'mysql' ? `FORCE INDEX (${index})` : `INDEXED BY ${index}`;
+    if (this.database.dialect === 'mysql') return `FORCE INDEX (${index ?? 'PRIMARY'})`;
+    return index === undefined ? '' : `INDEXED BY ${index}`;
   }
 }
 
