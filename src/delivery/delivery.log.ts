@@ -136,6 +136,32 @@ export class DeliveryLog {
     return new Map(rows.map(({ id, pending }) => [id, Number(pending)]));
   }
 
+  /** How many deliveries of a platform are still to be made, `most` at the most. */
+  pendingOf(componentAppId: string, most: number): Promise<number> {
+    return this.countIn(
+      `SELECT id FROM delivery ${this.hint('delivery_component')}
+       WHERE component_appid = ? AND status = 'pending' LIMIT ${most}`,
+      [componentAppId],
+    );
+  }
+
+  /** How many of a platform's newest dead deliveries were given up since a time (Unix milliseconds). */
+  deadSince(componentAppId: string, time: number, among: number): Promise<number> {
+    return this.countIn(
+      `SELECT finished_at FROM delivery ${this.hint('delivery_component')}
+       WHERE component_appid = ? AND status = 'dead' ORDER BY id DESC LIMIT ${among}`,
+      [componentAppId, time],
+      'WHERE finished_at >= ?',
+    );
+  }
+
+  private async countIn(select: string, values: unknown[], where = ''): Promise<number> {
+    const [row]: { count: number | string }[] = await this.database.read((manager) =>
+      manager.query(`SELECT COUNT(*) AS count FROM (${select}) AS found ${where}`, values),
+    );
+    return Number(row?.count ?? 0);
+  }
+
   /** The ids between which a search by time looks; undefined where there is nothing. */
   private async rangeOf(
     { from, to, before }: DeliverySearch,
