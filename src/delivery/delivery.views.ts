@@ -7,57 +7,65 @@ import type { DeliverySearch } from './delivery.log.js';
 import { Secret } from '../common/secret.js';
 import { isoTime } from '../common/times.js';
 
-export const attemptView = z.object({
-  at: timeView,
-  durationMs: z.int(),
-  cause: z.enum(['schedule', 'responder', 'manual']),
-  status: z.int().nullable().describe('HTTP status; null when no answer came'),
-  error: z.string().nullable().describe('What was wrong; null when nothing was'),
-  hasAnswer: z
-    .boolean()
-    .describe(
-      "Whether the beginning of the target's answer is kept: of an attempt that was not taken, or " +
-        'that a person asked for',
-    ),
-  answer: z
-    .string()
-    .nullable()
-    .describe('Its first 1 KiB; null unless it is asked for, or where it cannot be decrypted'),
-});
+export const attemptView = z
+  .object({
+    at: timeView,
+    durationMs: z.int(),
+    cause: z.enum(['schedule', 'responder', 'manual']),
+    status: z.int().nullable().describe('HTTP status; null when no answer came'),
+    error: z.string().nullable().describe('What was wrong; null when nothing was'),
+    hasAnswer: z
+      .boolean()
+      .describe(
+        "Whether the beginning of the target's answer is kept: of an attempt that was not taken, or " +
+          'that a person asked for',
+      ),
+    answer: z
+      .string()
+      .nullable()
+      .describe('Its first 1 KiB; null unless it is asked for, or where it cannot be decrypted'),
+  })
+  .meta({ id: 'DeliveryAttempt' });
 export type AttemptView = z.infer<typeof attemptView>;
 
 const statusView = z.enum(DELIVERY_STATUSES);
 
 /** A delivery as `/admin/deliveries` shows it. */
-export const deliveryView = z.object({
-  id: z.string().describe('The `webhook-id` of every attempt'),
-  eventId: z.string(),
-  subscriptionId: z.string(),
-  componentAppId: z
-    .string()
-    .nullable()
-    .describe('The platform; like the next two, null in some deliveries of before version 0.2'),
-  authorizerAppId: z.string().nullable().describe('The account that its push is for, or about'),
-  type: z
-    .string()
-    .nullable()
-    .describe('InfoType of an authorization event, Event of an event, MsgType of a message'),
-  status: statusView,
-  attempts: z.int().describe('Attempts of the schedule'),
-  inHand: z.boolean().describe('Whether a process has leased it now'),
-  nextAttemptAt: timeView.nullable(),
-  lastError: z.string().nullable(),
-  createdAt: timeView,
-  finishedAt: timeView.nullable(),
-});
+export const deliveryView = z
+  .object({
+    id: z.string().describe('The `webhook-id` of every attempt'),
+    eventId: z.string(),
+    subscriptionId: z.string(),
+    componentAppId: z
+      .string()
+      .nullable()
+      .describe('The platform; like the next two, null in some deliveries of before version 0.2'),
+    authorizerAppId: z.string().nullable().describe('The account that its push is for, or about'),
+    type: z
+      .string()
+      .nullable()
+      .describe('InfoType of an authorization event, Event of an event, MsgType of a message'),
+    status: statusView,
+    attempts: z.int().describe('Attempts of the schedule'),
+    inHand: z.boolean().describe('Whether a process has leased it now'),
+    nextAttemptAt: timeView.nullable(),
+    lastError: z.string().nullable(),
+    createdAt: timeView,
+    finishedAt: timeView.nullable(),
+  })
+  .meta({ id: 'Delivery' });
 export type DeliveryView = z.infer<typeof deliveryView>;
 
-export const deliveryListView = z.object({
-  deliveries: z.array(deliveryView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const deliveryListView = z
+  .object({
+    deliveries: z.array(deliveryView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'DeliveryPage' });
 
-export const deliveryDetailView = deliveryView.extend({ history: z.array(attemptView) });
+export const deliveryDetailView = deliveryView
+  .extend({ history: z.array(attemptView) })
+  .meta({ id: 'DeliveryDetail' });
 
 const idFilter = z.string().min(1).max(36).optional();
 const nameFilter = z.string().min(1).max(64).optional();
@@ -98,17 +106,22 @@ export const replayDeliveriesBody = z
     limit: z.int().min(1).max(MOST_REPLAYED).default(MOST_REPLAYED),
     dryRun: z.boolean().default(false).describe('Count, and begin nothing'),
   })
-  .meta({ example: { status: ['dead'], account: 'wxfedcba9876543210', dryRun: true } });
+  .meta({
+    id: 'DeliveriesReplay',
+    example: { status: ['dead'], account: 'wxfedcba9876543210', dryRun: true },
+  });
 export type ReplayDeliveriesBody = z.output<typeof replayDeliveriesBody>;
 
-export const replayedDeliveriesView = z.object({
-  matching: z.int().describe('Deliveries that the filter means, `limit` at the most'),
-  replayed: z.int().describe('Those that were begun again'),
-  next: z
-    .string()
-    .nullable()
-    .describe('Value of `before` for the request that goes on; null where that were all'),
-});
+export const replayedDeliveriesView = z
+  .object({
+    matching: z.int().describe('Deliveries that the filter means, `limit` at the most'),
+    replayed: z.int().describe('Those that were begun again'),
+    next: z
+      .string()
+      .nullable()
+      .describe('Value of `before` for the request that goes on; null where that were all'),
+  })
+  .meta({ id: 'DeliveriesReplayed' });
 
 export function toDeliverySearch({
   status: statuses,
@@ -179,13 +192,15 @@ export const attemptViewExample: AttemptView = {
 };
 
 /** How an attempt went that was asked for. */
-export const attemptOutcomeView = z.object({
-  taken: z.boolean(),
-  status: z.int().nullable().describe('HTTP status; null when no answer came'),
-  error: z.string().nullable().describe('What was wrong; null when it was taken'),
-  durationMs: z.int(),
-  reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
-});
+export const attemptOutcomeView = z
+  .object({
+    taken: z.boolean(),
+    status: z.int().nullable().describe('HTTP status; null when no answer came'),
+    error: z.string().nullable().describe('What was wrong; null when it was taken'),
+    durationMs: z.int(),
+    reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
+  })
+  .meta({ id: 'AttemptOutcome' });
 
 export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeView> {
   const { taken, status, error, durationMs, reply } = attempt;
@@ -193,23 +208,25 @@ export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeVi
 }
 
 /** How a test went, with what was sent and answered. */
-export const testOutcomeView = attemptOutcomeView.extend({
-  request: z
-    .object({
-      url: z.string(),
-      headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
-      body: z.string(),
-    })
-    .nullable()
-    .describe('null where nothing could be sent'),
-  answer: z
-    .object({
-      headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
-      body: z.string().describe('Its first 2 KiB'),
-    })
-    .nullable()
-    .describe('null where none came'),
-});
+export const testOutcomeView = attemptOutcomeView
+  .extend({
+    request: z
+      .object({
+        url: z.string(),
+        headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
+        body: z.string(),
+      })
+      .nullable()
+      .describe('null where nothing could be sent'),
+    answer: z
+      .object({
+        headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
+        body: z.string().describe('Its first 2 KiB'),
+      })
+      .nullable()
+      .describe('null where none came'),
+  })
+  .meta({ id: 'TestOutcome' });
 export type TestOutcomeView = z.infer<typeof testOutcomeView>;
 
 export function toTestOutcomeView(attempt: Attempt): TestOutcomeView {

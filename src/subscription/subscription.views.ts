@@ -61,6 +61,7 @@ const newFields = {
 };
 
 export const newSubscriptionBody = z.strictObject(newFields).meta({
+  id: 'NewSubscription',
   example: {
     name: 'Orders',
     url: 'https://orders.example.com/wechat',
@@ -71,7 +72,7 @@ export const newSubscriptionBody = z.strictObject(newFields).meta({
 export const subscriptionChangeBody = z
   .strictObject(fields)
   .partial()
-  .meta({ example: { enabled: true } });
+  .meta({ id: 'SubscriptionChange', example: { enabled: true } });
 
 /** What happened with a subscription lately. */
 const activityFields = {
@@ -86,37 +87,44 @@ const activityFields = {
 export type SubscriptionActivity = z.infer<z.ZodObject<typeof activityFields>>;
 
 /** A subscription as `/admin/subscriptions` shows it: without its secret. */
-export const subscriptionView = z.object({
-  id: z.string(),
-  ...fields,
-  secretChangedAt: timeView,
-  previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
-  failingSince: timeView.nullable().describe('First failure since the last success'),
-  disabledAt: timeView.nullable(),
-  disabledReason: z.string().nullable().describe('Why the hub disabled it'),
-  createdAt: timeView,
-  updatedAt: timeView,
-  ...activityFields,
-  error: problemView
-    .optional()
-    .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
-});
+export const subscriptionView = z
+  .object({
+    id: z.string(),
+    ...fields,
+    secretChangedAt: timeView,
+    previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
+    failingSince: timeView.nullable().describe('First failure since the last success'),
+    disabledAt: timeView.nullable(),
+    disabledReason: z.string().nullable().describe('Why the hub disabled it'),
+    createdAt: timeView,
+    updatedAt: timeView,
+    ...activityFields,
+    error: problemView
+      .optional()
+      .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
+  })
+  .meta({ id: 'Subscription' });
 export type SubscriptionView = z.infer<typeof subscriptionView>;
 
 /** The one time that the secret is shown. */
-export const subscriptionSecretView = subscriptionView.extend({
-  secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
-});
+export const subscriptionSecretView = subscriptionView
+  .extend({
+    secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
+  })
+  .meta({ id: 'SubscriptionWithSecret' });
 
 export const testBody = z
   .strictObject({ kind: kind.optional() })
   .optional()
-  .meta({ example: { kind: 'message' } });
+  .meta({ id: 'SubscriptionTest', example: { kind: 'message' } });
 
 /** A subscription that is not stored yet, to be tried out. */
 export const draftTestBody = z
   .strictObject({ ...newFields, name: fields.name.default('A test'), kind: kind.optional() })
-  .meta({ example: { url: 'https://orders.example.com/wechat', kind: 'message' } });
+  .meta({
+    id: 'SubscriptionDraftTest',
+    example: { url: 'https://orders.example.com/wechat', kind: 'message' },
+  });
 
 export const previewBody = z
   .strictObject({
@@ -136,14 +144,17 @@ export const previewBody = z
     status: z.enum(['dead', 'delivered', 'all']).default('all'),
   })
   .meta({
+    id: 'SubscriptionPreview',
     example: { kinds: ['message'], from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },
   });
 
-export const previewView = z.object({
-  pushes: z.int().describe('Pushes of the time range that the filter means'),
-  replayed: z.int().describe('Deliveries that a replay would begin'),
-  complete: z.boolean().describe('false: there are more than were looked at'),
-});
+export const previewView = z
+  .object({
+    pushes: z.int().describe('Pushes of the time range that the filter means'),
+    replayed: z.int().describe('Deliveries that a replay would begin'),
+    complete: z.boolean().describe('false: there are more than were looked at'),
+  })
+  .meta({ id: 'SubscriptionPreviewed' });
 
 export const replayBody = z
   .strictObject({
@@ -151,11 +162,16 @@ export const replayBody = z
     to: timeQuery,
     status: z.enum(['dead', 'delivered', 'all']).default('all'),
   })
-  .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });
+  .meta({
+    id: 'SubscriptionReplay',
+    example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },
+  });
 
-export const replayedView = z.object({
-  replayed: z.int().describe('Deliveries that were begun again'),
-});
+export const replayedView = z
+  .object({
+    replayed: z.int().describe('Deliveries that were begun again'),
+  })
+  .meta({ id: 'Replayed' });
 
 export function toSubscriptionView(
   subscription: Subscription,
