@@ -26,6 +26,7 @@ export type AuditAction =
   | 'authorizer.set_option'
   | 'authorizer.resync'
   | 'event.reveal'
+  | 'event.replay'
   | 'subscription.add'
   | 'subscription.change'
   | 'subscription.delete'

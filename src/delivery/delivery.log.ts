@@ -136,6 +136,17 @@ export class DeliveryLog {
     return new Map(rows.map(({ id, pending }) => [id, Number(pending)]));
   }
 
+  /** The pushes of the newest `among` dead deliveries, the newest push first. */
+  async deadEvents(among: number): Promise<string[]> {
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT DISTINCT id FROM (SELECT event_id AS id FROM delivery ${this.hint('delivery_status')}
+         WHERE status = 'dead' ORDER BY delivery.id DESC LIMIT ${among}) AS dead ORDER BY id DESC`,
+      ),
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** When the newest delivery of each that was taken was taken, in Unix milliseconds. */
   async lastDelivered(subscriptionIds: string[]): Promise<Map<string, number>> {
     const found = new Map<string, number>();

@@ -45,6 +45,6 @@ import { SubscriptionHealth } from './subscription-health.js';
     PushRetention,
     ResponderService,
   ],
-  exports: [SubscriptionModule, ResponderService, DeliveryLog],
+  exports: [SubscriptionModule, ResponderService, DeliveryLog, DeliveryReplay],
 })
 export class DeliveryModule {}

@@ -15,6 +15,7 @@ import { DeliveryStore, factsOf, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { SubscriptionRow } from '../subscription/subscription.entity.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
+import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import {
   orderKeyOf,
   recipientsOf,
@@ -85,6 +86,27 @@ export class DeliveryReplay {
       begun += await this.begin(subscription, meant, status);
     }
     if (begun > 0) void this.worker.wake(subscriptionId);
+    return begun;
+  }
+
+  /**
+   * Begins the deliveries of one push to these subscriptions, whatever their filters mean; what is
+   * pending stays as it is.
+   * @returns how many were begun.
+   * @throws {HubError} 404 `subscription_unknown`, 409 `subscription_unreadable` or `push_for_hub`
+   */
+  async push(push: ListedPush, subscriptionIds: string[]): Promise<number> {
+    if (push.infoType === TICKET_INFO_TYPE || isForHub(push)) {
+      throw new HubError('push_for_hub', 'The push is for the hub alone', { status: 409 });
+    }
+    const subscriptions = await Promise.all(
+      [...new Set(subscriptionIds)].map((id) => this.subscriptions.getReadable(id)),
+    );
+    let begun = 0;
+    for (const subscription of subscriptions) {
+      begun += await this.begin(subscription, [push], 'all');
+      void this.worker.wake(subscription.id);
+    }
     return begun;
   }
 
