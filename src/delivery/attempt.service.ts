@@ -12,7 +12,12 @@ import type { ResponderReply } from '../reply/responder-reply.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { signedHeaders } from '../subscription/webhook-signature.js';
 import { TargetRefusedError } from '../webhook/target-address.js';
-import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/target.client.js';
+import {
+  TargetCallError,
+  TargetClient,
+  type CalledTarget,
+  type TargetCall,
+} from '../webhook/target.client.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import type { Attempt, DeliveryJob, Exchange, Sending } from './delivery.job.js';
 import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
@@ -20,6 +25,7 @@ import { attemptFacts, DeliveryResults, type Outcome } from './delivery.results.
 import { pushBody } from './push-body.js';
 import { samplePush } from './sample-push.js';
 import { SubscriptionHealth } from './subscription-health.js';
+import { WechatFormat } from './wechat-format.js';
 
 /** What WeChat needs to show a reply before it gets the next message, in milliseconds. */
 const BEHIND_REPLY_MS = 300;
@@ -65,6 +71,7 @@ export class AttemptService {
     private readonly pushes: PushStore,
     private readonly results: DeliveryResults,
     private readonly health: SubscriptionHealth,
+    private readonly wechat: WechatFormat,
     private readonly clock: Clock,
     private readonly time: TrustedTime,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
@@ -129,7 +136,7 @@ export class AttemptService {
   private async judged(sending: Sending, at: number): Promise<Judged & Called> {
     let request: Exchange['request'] | undefined;
     try {
-      request = this.requestOf(sending, at);
+      request = this.build(sending, at);
       const called = await this.call(request, sending);
       return { ...this.judge(sending, called, at), called, request };
     } catch (error) {
@@ -137,19 +144,6 @@ export class AttemptService {
       const why = known ? error.message : 'The push could not be sent';
       return { status: null, error: why, taken: false, gone: false, request };
     }
-  }
-
-  private requestOf({ deliveryId, push, subscription }: Sending, at: number): Exchange['request'] {
-    const { contentType, body, headers } = pushBody(push, subscription.format);
-    return {
-      url: subscription.url,
-      headers: {
-        'content-type': contentType,
-        ...headers,
-        ...signedHeaders(subscription, deliveryId, at, body),
-      },
-      body,
-    };
   }
 
   private call(
@@ -167,6 +161,20 @@ export class AttemptService {
     });
   }
 
+  private build(
+    { deliveryId, push, subscription }: Sending,
+    at: number,
+  ): Pick<TargetCall, 'url' | 'headers' | 'body'> {
+    const { format, url } = subscription;
+    if (format === 'wechat') {
+      const post = this.wechat.post(push, subscription, at);
+      return { ...post, headers: { ...post.headers, 'webhook-id': deliveryId } };
+    }
+    const { contentType, body, headers } = pushBody(push, format);
+    const signed = signedHeaders(subscription, deliveryId, at, body);
+    return { url, headers: { 'content-type': contentType, ...headers, ...signed }, body };
+  }
+
   private judge({ push, subscription }: Sending, answer: CalledTarget, at: number): Judged {
     const { status, retryAfter } = answer;
     if (status < 200 || status > 299) {
@@ -176,9 +184,17 @@ export class AttemptService {
     }
     if (subscription.mode !== 'responder') return { status, error: null, taken: true, gone: false };
     const { unreadable } = answer;
-    const read = unreadable ? { error: unreadable } : this.answers.read(push, answer.body);
+    const read = unreadable
+      ? { error: unreadable }
+      : this.answers.read(push, () => this.replyIn(answer.body, push, subscription));
     const { reply, error } = read;
     return { status, error: error ?? null, taken: error === undefined, gone: false, reply };
+  }
+
+  private replyIn(answer: string, push: Push, subscription: Subscription): string {
+    return subscription.format === 'wechat'
+      ? this.wechat.reply(answer, push, subscription)
+      : answer;
   }
 
   /**

@@ -5,6 +5,7 @@ import { ReplyModule } from '../reply/reply.module.js';
 import { SubscriptionModule } from '../subscription/subscription.module.js';
 import { StatisticsModule } from '../statistics/statistics.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
+import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryController } from './delivery.controller.js';
@@ -20,6 +21,7 @@ import { ResponderService } from './responder.service.js';
 import { SubscriptionController } from './subscription.controller.js';
 import { SubscriptionActivities } from './subscription-activities.js';
 import { SubscriptionHealth } from './subscription-health.js';
+import { WechatFormat } from './wechat-format.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
@@ -30,6 +32,7 @@ import { SubscriptionHealth } from './subscription-health.js';
     StatisticsModule,
     SubscriptionModule,
     WebhookModule,
+    WechatCryptoModule,
   ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
@@ -38,6 +41,7 @@ import { SubscriptionHealth } from './subscription-health.js';
     DeliveryStore,
     DeliveryResults,
     AttemptService,
+    WechatFormat,
     DeliveryWorker,
     DeliveryRecorder,
     DeliveryReplay,

@@ -234,13 +234,20 @@ export function toTestOutcomeView(attempt: Attempt): TestOutcomeView {
   const { request, answerHeaders } = exchange ?? {};
   return {
     ...toOutcomeView(attempt),
-    request: request ? { ...request, headers: masked(request.headers) } : null,
+    request: request
+      ? { url: maskedUrl(request.url), headers: masked(request.headers), body: request.body }
+      : null,
     answer: answerHeaders ? { headers: masked(answerHeaders), body: answer } : null,
   };
 }
 
 const MASK = '****';
 const SECRET_HEADER = /signature|cookie|auth|token|secret|key/i;
+
+/** WeChat's format signs in the query. */
+function maskedUrl(url: string): string {
+  return url.replace(/([?&](?:msg_)?signature=)[^&]*/g, `$1${MASK}`);
+}
 
 function masked(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(

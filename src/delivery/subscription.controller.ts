@@ -5,7 +5,7 @@ import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
-import type { Secret } from '../common/secret.js';
+import { Secret } from '../common/secret.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryStore } from './delivery.store.js';
@@ -30,7 +30,9 @@ import {
   subscriptionView,
   subscriptionViewExample,
   testBody,
+  toSubscriptionSecretView,
   toSubscriptionView,
+  type SubscriptionActivity,
   type SubscriptionView,
 } from '../subscription/subscription.views.js';
 
@@ -78,7 +80,7 @@ export class SubscriptionController {
     @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
     this.audit.about(body.name);
-    return this.secretView(await this.subscriptions.add(body));
+    return this.secretView(await this.subscriptions.add(draftOf(body)));
   }
 
   @Patch(':id')
@@ -94,7 +96,7 @@ export class SubscriptionController {
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
   ): Promise<SubscriptionView> {
-    return this.view(await this.subscriptions.change(id, body));
+    return this.view(await this.subscriptions.change(id, withKeys(body)));
   }
 
   @Delete(':id')
@@ -112,7 +114,10 @@ export class SubscriptionController {
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
-  @ApiOperation({ summary: 'Make a new secret, shown this once; for 24 h both sign' })
+  @ApiOperation({
+    summary: 'Make a new secret, shown this once; for 24 h both sign',
+    description: 'In the format wechat a new Token and key too, which count at once.',
+  })
   @ApiJson(subscriptionSecretView, secretExample)
   async rotateSecret(
     @Param('id', { schema: idParam }) id: string,
@@ -152,7 +157,7 @@ export class SubscriptionController {
   ): Promise<TestOutcomeView> {
     const { kind, ...values } = body;
     this.audit.about(values.url);
-    const draft = this.subscriptions.draft(values);
+    const draft = this.subscriptions.draft(draftOf(values));
     return toTestOutcomeView(await this.attempts.sendSample(draft, kind));
   }
 
@@ -211,13 +216,25 @@ export class SubscriptionController {
     return view as SubscriptionView;
   }
 
-  private async secretView({
-    subscription,
-    secret,
-  }: {
-    subscription: Subscription;
-    secret: Secret;
-  }): Promise<z.infer<typeof subscriptionSecretView>> {
-    return { ...(await this.view(subscription)), secret: secret.reveal() };
+  private async secretView(
+    subscription: Subscription,
+  ): Promise<z.infer<typeof subscriptionSecretView>> {
+    const [activity] = await this.activities.of([subscription]);
+    return toSubscriptionSecretView(subscription, activity as SubscriptionActivity);
   }
+}
+
+/** What is not given of the format wechat is made. */
+function draftOf<B extends { token?: string; encodingAesKey?: string }>(body: B) {
+  return { token: null, encodingAesKey: null, ...withKeys(body) };
+}
+
+/** What was sent, its Token and key as secrets where they are there. */
+function withKeys<B extends { token?: string; encodingAesKey?: string }>(body: B) {
+  const { token, encodingAesKey, ...values } = body;
+  return {
+    ...values,
+    ...(token !== undefined && { token: new Secret(token) }),
+    ...(encodingAesKey !== undefined && { encodingAesKey: new Secret(encodingAesKey) }),
+  };
 }
