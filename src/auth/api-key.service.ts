@@ -138,7 +138,7 @@ export class ApiKeyService {
   /** What there is not leaves no copy: made-up ids would push out the others. */
   private async held(id: string, sender: string): Promise<ApiKey | undefined> {
     const held = this.copies.get(id);
-    if (held) return held.get();
+    if (held) return held.fresh ?? held.get();
     if (this.lookingUp.of(sender) >= LOOKUPS_PER_SENDER) {
       throw new HubError('too_busy', 'Too many API keys are being looked up', { status: 503 });
     }
