@@ -67,6 +67,7 @@ export class AuditController {
   @Get()
   @Scope('admin:read')
   @ApiOperation({
+    operationId: 'listAuditRecords',
     summary: 'The audit trail, newest first',
     description:
       'Every act that is not a read, every export and every secret shown. Filter by actor, ' +
@@ -82,7 +83,10 @@ export class AuditController {
   @Get('export')
   @Scope('admin:read')
   @Audited('audit.export', { shows: 'always' })
-  @ApiOperation({ summary: 'The audit trail of a filter as CSV, newest first' })
+  @ApiOperation({
+    operationId: 'exportAuditRecords',
+    summary: 'The audit trail of a filter as CSV, newest first',
+  })
   @ApiProduces('text/csv')
   @ApiResponse({
     status: 200,

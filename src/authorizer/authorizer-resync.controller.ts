@@ -58,7 +58,7 @@ export class AuthorizerResyncController {
   @ApiComponentAppId()
   @ApiHubError(404, 'resync_unknown', 'There was none yet')
   @ApiJson(resyncView, example)
-  async progress(
+  async get(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
   ): Promise<ResyncView> {
     const last = await this.resyncs.progress(appid);

@@ -39,10 +39,12 @@ import {
 const idParam = z.string().min(1).max(36);
 const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 
+const ApiUnknownSubscription = (): MethodDecorator =>
+  ApiHubError(404, 'subscription_unknown', 'There is no such subscription');
+
 /** `/admin/subscriptions`: the services that are notified of pushes. */
 @ApiTags('deliveries')
 @ApiBearer()
-@ApiHubError(404, 'subscription_unknown', 'There is no such subscription')
 @Controller('admin/subscriptions')
 export class SubscriptionController {
   constructor(
@@ -63,6 +65,7 @@ export class SubscriptionController {
   }
 
   @Get(':id')
+  @ApiUnknownSubscription()
   @Scope('admin:read')
   @ApiOperation({ summary: 'Show one subscription' })
   @ApiJson(subscriptionView, subscriptionViewExample)
@@ -84,6 +87,7 @@ export class SubscriptionController {
   }
 
   @Patch(':id')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @Audited('subscription.change')
   @ApiOperation({
@@ -100,6 +104,7 @@ export class SubscriptionController {
   }
 
   @Delete(':id')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
@@ -111,6 +116,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/rotate-secret')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
@@ -126,6 +132,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/test')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.test')
@@ -183,6 +190,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/replay')
+  @ApiUnknownSubscription()
   @Scope('admin')
   @HttpCode(200)
   @Audited('subscription.replay')

@@ -1,4 +1,3 @@
-import { applyDecorators } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiResponse,
@@ -47,35 +46,45 @@ export function hubErrorResponse(code: string, description: string) {
   };
 }
 
-/** What all routes of `/admin` and `/api` have in common: the admin token, or an API key. */
+/** The admin token, or an API key; what comes without is added by {@link finishDocument}. */
 export function ApiBearer(): ClassDecorator & MethodDecorator {
-  return applyDecorators(
-    ApiBearerAuth(),
-    ApiHubError(
-      401,
+  return ApiBearerAuth();
+}
+
+/** What every operation that wants a bearer may answer, by status. */
+const BEARER_REFUSALS = {
+  401: {
+    name: 'Unauthorized',
+    ...hubErrorResponse(
       'unauthorized',
       'The bearer token is missing or wrong. Also key_expired and key_revoked',
     ),
-    ApiHubError(
-      403,
+  },
+  403: {
+    name: 'Forbidden',
+    ...hubErrorResponse(
       'missing_scope',
       'The API key lacks the scope that the answer names. Also not_allowed: `missing` says whether ' +
         'it is limited to other platforms, accounts or networks',
     ),
-    ApiHubError(
-      429,
+  },
+  429: {
+    name: 'TooManyRequests',
+    ...hubErrorResponse(
       'too_many_attempts',
       'The token is wrong, and more than 20 were from this address within a minute. Also ' +
         'rate_limited: the API key has spent its requests of this minute',
     ),
-  );
-}
+  },
+};
 
 /**
- * How the framework makes the document. A schema with `meta({ id })` is there once, under that name:
+ * How the framework makes the document. Operations have the names that functions of a generated
+ * client have. A schema with `meta({ id })` is there once, under that name:
  * what programs generate from the document then has a type of it.
  */
 export const DOCUMENT_OPTIONS: SwaggerDocumentOptions = {
+  operationIdFactory: (controller, method) => operationId(controller, method),
   standardSchemaConverter: (schema) => {
     const {
       $schema: _,
@@ -89,6 +98,15 @@ export const DOCUMENT_OPTIONS: SwaggerDocumentOptions = {
   },
 };
 
+/** `SubscriptionController.rotateSecret`: `rotateSubscriptionSecret`; that of lists and exports in the plural. */
+function operationId(controller: string, method: string): string {
+  const noun = controller.replace(/(?:Admin|Log)?Controller$/, '');
+  const [, verb = '', rest = ''] = /^([a-z]+)(.*)$/.exec(method) ?? [];
+  if (verb !== 'list' && verb !== 'export') return `${verb}${noun}${rest}`;
+  const plural = noun.replace(/(?<![aeiou])y$/, 'ie').replace(/sh$/, 'she');
+  return `${verb}${plural}s${rest}`;
+}
+
 /** Drops what a whole number or a time is anyway. */
 function leaveOutTheObvious(json: z.core.JSONSchema.BaseSchema): void {
   if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
@@ -96,12 +114,27 @@ function leaveOutTheObvious(json: z.core.JSONSchema.BaseSchema): void {
   if (json.format === 'date-time') delete json.pattern;
 }
 
-/** The schema that all errors have, once in the document. */
-export function nameErrors(document: OpenAPIObject): void {
-  document.components = {
-    ...document.components,
-    schemas: { ...document.components?.schemas, Error: errorSchema },
-  };
+/** Adds what operations have in common: the schema of errors, and what a bearer is refused with. */
+export function finishDocument(document: OpenAPIObject): void {
+  const components = (document.components ??= {});
+  components.schemas = { ...components.schemas, Error: errorSchema };
+  components.responses = {};
+  for (const [status, { name, ...refusal }] of Object.entries(BEARER_REFUSALS)) {
+    components.responses[name] = refusal;
+    for (const { security = [], responses } of operationsOf(document)) {
+      if (!security.some((one) => 'bearer' in one)) continue;
+      const own = responses[status] as { description: string } | undefined;
+      responses[status] = own
+        ? { ...own, description: `${own.description}\n\n${refusal.description}` }
+        : { $ref: `#/components/responses/${name}` };
+    }
+  }
+}
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+function operationsOf({ paths }: OpenAPIObject): Operation[] {
+  return Object.values(paths).flatMap((methods) => Object.values(methods) as Operation[]);
 }
 
 const errorSchema = {
