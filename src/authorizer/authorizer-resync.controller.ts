@@ -43,7 +43,7 @@ export class AuthorizerResyncController {
       'Adds what is missing, repairs refresh tokens, marks what is gone, deletes nothing.',
   })
   @ApiComponentAppId()
-  @ApiJson(resyncView, example)
+  @ApiJson(resyncView, example, { status: 202 })
   async begin(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
   ): Promise<ResyncView> {

@@ -51,33 +51,6 @@ export function ApiBearer(): ClassDecorator & MethodDecorator {
   return ApiBearerAuth();
 }
 
-/** What every operation that wants a bearer may answer, by status. */
-const BEARER_REFUSALS = {
-  401: {
-    name: 'Unauthorized',
-    ...hubErrorResponse(
-      'unauthorized',
-      'The bearer token is missing or wrong. Also key_expired and key_revoked',
-    ),
-  },
-  403: {
-    name: 'Forbidden',
-    ...hubErrorResponse(
-      'missing_scope',
-      'The API key lacks the scope that the answer names. Also not_allowed: `missing` says whether ' +
-        'it is limited to other platforms, accounts or networks',
-    ),
-  },
-  429: {
-    name: 'TooManyRequests',
-    ...hubErrorResponse(
-      'too_many_attempts',
-      'The token is wrong, and more than 20 were from this address within a minute. Also ' +
-        'rate_limited: the API key has spent its requests of this minute',
-    ),
-  },
-};
-
 /**
  * How the framework makes the document. Operations have the names that functions of a generated
  * client have. A schema with `meta({ id })` is there once, under that name:
@@ -114,28 +87,110 @@ function leaveOutTheObvious(json: z.core.JSONSchema.BaseSchema): void {
   if (json.format === 'date-time') delete json.pattern;
 }
 
-/** Adds what operations have in common: the schema of errors, and what a bearer is refused with. */
+/** Adds what operations have in common: the schema of errors, and the errors of any route. */
 export function finishDocument(document: OpenAPIObject): void {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Error: errorSchema };
-  components.responses = {};
-  for (const [status, { name, ...refusal }] of Object.entries(BEARER_REFUSALS)) {
-    components.responses[name] = refusal;
-    for (const { security = [], responses } of operationsOf(document)) {
-      if (!security.some((one) => 'bearer' in one)) continue;
-      const own = responses[status] as { description: string } | undefined;
-      responses[status] = own
-        ? { ...own, description: `${own.description}\n\n${refusal.description}` }
-        : { $ref: `#/components/responses/${name}` };
+  components.responses = Object.fromEntries(
+    COMMON_ERRORS.map(({ name, answer }) => [name, answer]),
+  );
+  for (const [path, methods] of Object.entries(document.paths)) {
+    // Errors of the drop-in address have WeChat's form.
+    if (path.startsWith('/wx')) continue;
+    for (const [method, operation] of Object.entries(methods as Record<string, Operation>)) {
+      for (const { status, name, answer, where } of COMMON_ERRORS) {
+        if (!where({ path, method, operation })) continue;
+        const own = operation.responses[status] as { description: string } | undefined;
+        operation.responses[status] = own
+          ? { ...own, description: `${own.description}\n\n${answer.description}` }
+          : { $ref: `#/components/responses/${name}` };
+      }
     }
   }
 }
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
-function operationsOf({ paths }: OpenAPIObject): Operation[] {
-  return Object.values(paths).flatMap((methods) => Object.values(methods) as Operation[]);
+interface CommonError {
+  status: number;
+  /** As a generated client has it. */
+  name: string;
+  answer: ReturnType<typeof hubErrorResponse>;
+  /** Whether a route may answer it, whose method is in small letters. */
+  where: (route: { path: string; method: string; operation: Operation }) => boolean;
 }
+
+const wantsBearer: CommonError['where'] = ({ operation }) =>
+  operation.security?.some((one) => 'bearer' in one) ?? false;
+
+/** A route may have an error of the same status that says more: then both are described there. */
+const COMMON_ERRORS: CommonError[] = [
+  {
+    status: 400,
+    name: 'BadRequest',
+    answer: hubErrorResponse('bad_request', 'Path, query or body are not what the route takes'),
+    where: () => true,
+  },
+  {
+    status: 401,
+    name: 'Unauthorized',
+    answer: hubErrorResponse(
+      'unauthorized',
+      'The bearer token is missing or wrong. Also key_expired and key_revoked',
+    ),
+    where: wantsBearer,
+  },
+  {
+    status: 403,
+    name: 'Forbidden',
+    answer: hubErrorResponse(
+      'missing_scope',
+      'The API key lacks the scope that the answer names. Also not_allowed: `missing` says whether ' +
+        'it is limited to other platforms, accounts or networks',
+    ),
+    where: wantsBearer,
+  },
+  {
+    status: 429,
+    name: 'TooManyRequests',
+    answer: hubErrorResponse(
+      'too_many_attempts',
+      'The token is wrong, and more than 20 were from this address within a minute. Also ' +
+        'rate_limited: the API key has spent its requests of this minute',
+    ),
+    where: wantsBearer,
+  },
+  {
+    status: 404,
+    name: 'NotFound',
+    answer: hubErrorResponse('not_found', 'There is no such route: a part of the path is missing'),
+    where: ({ path }) => path.includes('{'),
+  },
+  {
+    status: 413,
+    name: 'BodyTooLarge',
+    answer: hubErrorResponse('body_too_large', 'The body is longer than 64 KiB'),
+    where: ({ method }) => method !== 'get',
+  },
+  {
+    status: 414,
+    name: 'UriTooLong',
+    answer: hubErrorResponse('uri_too_long', 'A part of the path is longer than any id'),
+    where: ({ path }) => path.includes('{'),
+  },
+  {
+    status: 415,
+    name: 'UnsupportedMediaType',
+    answer: hubErrorResponse('unsupported_media_type', 'Send application/json'),
+    where: ({ path, method }) => method !== 'get' && !/^\/(?:callback|proxy)\//.test(path),
+  },
+  {
+    status: 503,
+    name: 'Unavailable',
+    answer: hubErrorResponse('stopping', 'The hub is stopping; ask again'),
+    where: () => true,
+  },
+];
 
 const errorSchema = {
   type: 'object' as const,

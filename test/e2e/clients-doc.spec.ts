@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,12 +11,11 @@ import {
   newAccount,
   PLATFORM,
 } from '../support/authorizer-world.js';
+import { blocks, CHINESE, SDK_SECTION, sectionOf, type Block } from '../support/clients-doc.js';
 import type { TestApp } from '../support/test-app.js';
 import { apiKey } from '../support/wx-world.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-const ENGLISH = readFileSync(join(ROOT, 'docs/clients.md'), 'utf8');
-const CHINESE = readFileSync(join(ROOT, 'docs/clients.zh-CN.md'), 'utf8');
 /** Longest that a program may take, compiled by a busy machine. */
 const RUN_LIMIT_MS = 60_000;
 const OPENID = 'fake_openid';
@@ -35,26 +34,13 @@ const LANGUAGES: Record<string, { file: string; command: string[]; present: stri
 const SECTIONS = [
   { heading: 'Only the token', scopes: ['token:read', 'token:refresh'] },
   { heading: 'No credential but the key', scopes: ['proxy'] },
-  // The other SDKs want their registries.
-  { heading: 'An SDK, unmodified', scopes: ['proxy'], runs: ['bash', 'js'] },
+  // Those that want other registries are run by `npm run test:sdk`.
+  { heading: SDK_SECTION, scopes: ['proxy'], runs: ['bash', 'js'] },
 ];
 
-interface Program {
+interface Program extends Block {
   heading: string;
   scopes: string[];
-  language: string;
-  text: string;
-}
-
-/** The fenced blocks of a text, in their order. */
-function blocks(text: string): { language: string; text: string }[] {
-  const found = text.matchAll(/^```(\w*)\n(.*?)^```$/gms);
-  return [...found].map(([, language = '', block = '']) => ({ language, text: block }));
-}
-
-function sectionOf(heading: string): string {
-  const [, after = ''] = ENGLISH.split(`\n## ${heading}\n`);
-  return after.split('\n## ', 1)[0] ?? '';
 }
 
 const missing = Object.entries(LANGUAGES)
@@ -92,10 +78,7 @@ describe('the programs of docs/clients.md', () => {
   });
 
   /** Runs a program as a reader would, with nothing but its variables; the last line that it prints. */
-  const run = async (
-    { language, text }: Pick<Program, 'language' | 'text'>,
-    env: Record<string, string>,
-  ): Promise<any> => {
+  const run = async ({ language, text }: Block, env: Record<string, string>): Promise<any> => {
     const { file, command } = LANGUAGES[language] as (typeof LANGUAGES)[string];
     const own = mkdtempSync(join(folder, 'run-'));
     writeFileSync(join(own, file), text);

@@ -6,7 +6,10 @@ export interface Operation {
   method: string;
   /** With the component's appid in the place of parameters. */
   path: string;
-  responses: Record<string, { content?: Record<string, { schema?: any; example?: unknown }> }>;
+  responses: Record<
+    string,
+    { $ref?: string; content?: Record<string, { schema?: any; example?: unknown }> }
+  >;
   security?: unknown[];
   parameters?: { name: string }[];
   /** The action under which the route is recorded. */

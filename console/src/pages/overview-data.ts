@@ -1,48 +1,12 @@
 import type { Api } from '../data/api';
-import { answerOf, request } from '../data/api';
-
-/** Why the last exchange of a token failed. */
-export interface Trouble {
-  kind: string;
-  advice: string;
-  errcode?: number;
-  rid?: string;
-  clientIp?: string;
-}
+import { answerOf } from '../data/api';
 
 /** What `GET /admin/overview` says of a platform. */
-export interface PlatformState {
-  componentAppId: string;
-  name: string;
-  enabled: boolean;
-  error?: { code: string; message: string };
-  ticket: { receivedAt: string; ageSeconds: number; expiresAt: string; stale: boolean } | null;
-  token: {
-    expiresAt: string | null;
-    refreshAt: string | null;
-    remainingSeconds: number;
-    generation: number;
-    lastError: Trouble | null;
-  } | null;
-  accounts: {
-    active: number;
-    revoked: number;
-    needsReauthorization: number;
-    suspended: number;
-    lateSeconds: number;
-  };
-  deliveries: { pending: number; deadOfDay: number };
-  subscriptions: { well: number; failing: number; disabled: number; unreadable: number };
-}
+export type PlatformState = Overview['platforms'][number];
+type Overview = Awaited<ReturnType<typeof readOverview>>;
 
-export async function readOverview(background: boolean): Promise<PlatformState[]> {
-  const answer = await request<{ platforms: PlatformState[] }>(
-    'GET',
-    '/admin/overview',
-    undefined,
-    { background },
-  );
-  return answer.platforms;
+export function readOverview(api: Api) {
+  return answerOf(api.GET('/admin/overview'));
 }
 
 export type Level = 'good' | 'warn' | 'bad' | 'none';
