@@ -19,6 +19,7 @@ import { WxService } from './gateway/wx.service.js';
 import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
+import { useConsole } from './http/console.setup.js';
 import { DOCUMENT_OPTIONS, nameErrors } from './http/api-docs.js';
 import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
@@ -144,6 +145,7 @@ export function configureApp(
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   guardPages(fastify);
+  useConsole(fastify);
   useProxy(fastify, app.get(GatewayService), filter);
   useWx(fastify, app.get(WxService), filter);
   app.useGlobalPipes(new RequestPipe());
