@@ -33,6 +33,8 @@ export type AuditAction =
   | 'subscription.test'
   | 'subscription.replay'
   | 'delivery.replay'
+  | 'delivery.cancel'
+  | 'delivery.reveal'
   | 'api_key.add'
   | 'api_key.change'
   | 'api_key.rotate'

@@ -16,7 +16,7 @@ import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/tar
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import type { Attempt, DeliveryJob, Sending } from './delivery.job.js';
 import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
-import { DeliveryResults, type Outcome } from './delivery.results.js';
+import { attemptFacts, DeliveryResults, type Outcome } from './delivery.results.js';
 import { pushBody } from './push-body.js';
 import { samplePush } from './sample-push.js';
 import { SubscriptionHealth } from './subscription-health.js';
@@ -99,7 +99,7 @@ export class AttemptService {
   async send(sending: Sending): Promise<Attempt> {
     const at = this.clock.now();
     const started = performance.now();
-    const judged = await this.judged(sending, at);
+    const { called, ...judged } = await this.judged(sending, at);
     const durationMs = Math.round(performance.now() - started);
     emitTelemetry('delivery.attempt', {
       subscriptionId: sending.subscription.id,
@@ -107,7 +107,8 @@ export class AttemptService {
       outcome: outcomeOf(judged),
       seconds: durationMs / 1000,
     });
-    return { at, durationMs, ...judged };
+    const answer = isAskedFor(sending.cause) || !judged.taken ? await called?.beginning : undefined;
+    return { at, durationMs, ...judged, ...(answer ? { answer } : {}) };
   }
 
   /** Sends a push such as WeChat sends to a subscription now, for trying it out; stores nothing. */
@@ -117,9 +118,10 @@ export class AttemptService {
     return this.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
   }
 
-  private async judged(sending: Sending, at: number): Promise<Judged> {
+  private async judged(sending: Sending, at: number): Promise<Judged & { called?: CalledTarget }> {
     try {
-      return this.judge(sending, await this.call(sending, at), at);
+      const called = await this.call(sending, at);
+      return { ...this.judge(sending, called, at), called };
     } catch (error) {
       const known = error instanceof TargetCallError || error instanceof TargetRefusedError;
       const why = known ? error.message : 'The push could not be sent';
@@ -127,7 +129,7 @@ export class AttemptService {
     }
   }
 
-  private call({ deliveryId, push, subscription, signal }: Sending, at: number) {
+  private call({ deliveryId, push, subscription, cause, signal }: Sending, at: number) {
     const { contentType, body, headers } = pushBody(push, subscription.format);
     return this.client.post({
       url: subscription.url,
@@ -139,6 +141,8 @@ export class AttemptService {
       body,
       timeoutMs: this.timeoutMs,
       readBody: subscription.mode === 'responder',
+      // A responder's whole answer is read: it may turn out to be none.
+      keepBeginning: subscription.mode === 'responder' || isAskedFor(cause),
       signal,
     });
   }
@@ -222,8 +226,8 @@ export class AttemptService {
     const outcome: Outcome = sent.taken
       ? { status: 'delivered', at: this.clock.now() }
       : this.afterFailure(job, sent.retryAfterMs);
-    const { at, durationMs, status } = sent;
-    const attempt = { at, durationMs, cause, status, error: sent.error ?? remark ?? null };
+    const error = sent.error ?? remark ?? null;
+    const attempt = attemptFacts(sent, cause, error);
     await this.results.save({ deliveryId, outcome, attempt });
     if (outcome.status === 'dead') {
       const facts = { deliveryId, subscriptionId };
@@ -267,6 +271,11 @@ export class AttemptService {
     const outcome: Outcome = { status: 'cancelled', at: this.clock.now() };
     await this.results.save({ deliveryId, outcome, lastError });
   }
+}
+
+/** By a person, who waits for it. */
+function isAskedFor(cause: Sending['cause']): boolean {
+  return cause === 'manual' || cause === 'test';
 }
 
 function refusal(status: number): string {

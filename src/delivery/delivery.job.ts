@@ -41,6 +41,8 @@ export interface Attempt {
   gone: boolean;
   /** What the target asked for, in milliseconds. */
   retryAfterMs?: number;
+  /** The beginning of the answer, where it was kept: of one that did not take it, or was asked for. */
+  answer?: string;
   /** A responder's reply. */
   reply?: ResponderReply;
 }

@@ -75,7 +75,9 @@ export class EventLog {
       ...this.contentOf(row),
       deliveries: deliveries.map((delivery, index) => ({
         ...toDeliveryView(delivery),
-        history: (history[index] ?? []).map(toAttemptView),
+        history: (history[index] ?? []).map((one) =>
+          toAttemptView(one, this.deliveries.answerOf(one)),
+        ),
       })),
     };
   }

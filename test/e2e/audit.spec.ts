@@ -90,7 +90,7 @@ describe.each(databaseKinds())('the audit trail on %s', (kind) => {
     const exports = reads.filter(
       ({ responses }) => !responses['200']?.content?.['application/json'],
     );
-    expect(revealing.length).toBe(4);
+    expect(revealing.length).toBe(5);
     expect(exports.length).toBe(2);
     expect(shown).toEqual(expect.arrayContaining([...revealing, ...exports]));
     for (const operation of reads) {
