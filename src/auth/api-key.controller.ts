@@ -59,7 +59,7 @@ export class ApiKeyController {
   }
 
   @Post()
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.add', { shows: 'always' })
   @ApiOperation({ summary: 'Make an API key; it is shown this once' })
   @ApiJson(apiKeySecretView, apiKeySecretExample, { status: 201 })
@@ -71,7 +71,7 @@ export class ApiKeyController {
   }
 
   @Patch(':id')
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.change')
   @ApiOperation({ summary: 'Change what an API key may do; on other hosts within 5 s' })
   @ApiHubError(409, 'api_key_revoked', 'It has been revoked')
@@ -85,7 +85,7 @@ export class ApiKeyController {
 
   @Post(':id/rotate')
   @HttpCode(200)
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.rotate', { shows: 'always' })
   @ApiOperation({
     summary: 'Another secret for an API key, shown this once',
@@ -102,7 +102,7 @@ export class ApiKeyController {
   }
 
   @Delete(':id')
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.revoke')
   @ApiOperation({ summary: 'Revoke an API key: here at once, on other hosts within 5 s' })
   @ApiHubError(409, 'api_key_revoked', 'It has been revoked before')

@@ -119,7 +119,7 @@ export class DeliveryController {
   }
 
   @Post(':id/replay')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('delivery.replay')
   @ApiOperation({

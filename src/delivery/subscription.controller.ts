@@ -59,7 +59,7 @@ export class SubscriptionController {
   }
 
   @Post()
-  @Scope('admin')
+  @Scope('admin:operate')
   @Audited('subscription.add', { shows: 'always' })
   @ApiOperation({ summary: 'Add a subscription; its secret is shown this once' })
   @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
@@ -72,7 +72,7 @@ export class SubscriptionController {
   }
 
   @Patch(':id')
-  @Scope('admin')
+  @Scope('admin:operate')
   @Audited('subscription.change')
   @ApiOperation({
     summary: 'Change, disable or enable a subscription',
@@ -88,7 +88,7 @@ export class SubscriptionController {
   }
 
   @Delete(':id')
-  @Scope('admin')
+  @Scope('admin:operate')
   @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
   @ApiJson(subscriptionView, subscriptionViewExample)
@@ -99,7 +99,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/rotate-secret')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
   @ApiOperation({ summary: 'Make a new secret, shown this once; for 24 h both sign' })
@@ -111,7 +111,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/test')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.test')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
@@ -127,7 +127,7 @@ export class SubscriptionController {
   }
 
   @Post(':id/replay')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.replay')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')

@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { PLATFORM_HEADER } from '../auth/access.guard.js';
 import { HubError } from '../common/hub-error.js';
-import type { HubErrorFilter, KnownRequest } from '../http/hub-error.filter.js';
+import type { KnownRequest } from '../http/caller.js';
+import type { HubErrorFilter } from '../http/hub-error.filter.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { HUB_MARK } from './gateway.client.js';
 import type { GatewayOwner, GatewayService } from './gateway.service.js';
@@ -101,9 +102,16 @@ export async function callFor<T>(
     if (reply.raw.destroyed) end();
     else reply.raw.once('close', end);
   });
-  const { actor = 'admin', method, headers, body } = request;
+  const { caller, method, headers, body } = request;
   const { signal } = gone;
-  return run({ actor, method, headers, body: body as Readable | undefined, signal, ended });
+  return run({
+    actor: caller?.actor ?? 'admin',
+    method,
+    headers,
+    body: body as Readable | undefined,
+    signal,
+    ended,
+  });
 }
 
 /** Hands on what WeChat answered. */
