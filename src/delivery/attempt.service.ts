@@ -14,7 +14,7 @@ import { signedHeaders } from '../subscription/webhook-signature.js';
 import { TargetRefusedError } from '../webhook/target-address.js';
 import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/target.client.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
-import type { Attempt, DeliveryJob, Sending } from './delivery.job.js';
+import type { Attempt, DeliveryJob, Exchange, Sending } from './delivery.job.js';
 import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
 import { attemptFacts, DeliveryResults, type Outcome } from './delivery.results.js';
 import { pushBody } from './push-body.js';
@@ -42,6 +42,11 @@ export interface RunCause {
 type Before = Pick<DeliveryJob, 'attempts' | 'begunAt'>;
 /** An attempt but for its times. */
 type Judged = Omit<Attempt, 'at' | 'durationMs'>;
+/** What it is judged by. */
+interface Called {
+  called?: CalledTarget;
+  request?: Exchange['request'] | undefined;
+}
 
 /**
  * One attempt of a delivery, from the push to its record:
@@ -99,7 +104,7 @@ export class AttemptService {
   async send(sending: Sending): Promise<Attempt> {
     const at = this.clock.now();
     const started = performance.now();
-    const { called, ...judged } = await this.judged(sending, at);
+    const { called, request, ...judged } = await this.judged(sending, at);
     const durationMs = Math.round(performance.now() - started);
     emitTelemetry('delivery.attempt', {
       subscriptionId: sending.subscription.id,
@@ -108,7 +113,10 @@ export class AttemptService {
       seconds: durationMs / 1000,
     });
     const answer = isAskedFor(sending.cause) || !judged.taken ? await called?.beginning : undefined;
-    return { at, durationMs, ...judged, ...(answer ? { answer } : {}) };
+    const attempt = { at, durationMs, ...judged, ...(answer ? { answer } : {}) };
+    if (sending.cause !== 'test' || !request) return attempt;
+    const answerHeaders = called && flat(called.headers);
+    return { ...attempt, exchange: { request, ...(answerHeaders && { answerHeaders }) } };
   }
 
   /** Sends a push such as WeChat sends to a subscription now, for trying it out; stores nothing. */
@@ -118,20 +126,22 @@ export class AttemptService {
     return this.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
   }
 
-  private async judged(sending: Sending, at: number): Promise<Judged & { called?: CalledTarget }> {
+  private async judged(sending: Sending, at: number): Promise<Judged & Called> {
+    let request: Exchange['request'] | undefined;
     try {
-      const called = await this.call(sending, at);
-      return { ...this.judge(sending, called, at), called };
+      request = this.requestOf(sending, at);
+      const called = await this.call(request, sending);
+      return { ...this.judge(sending, called, at), called, request };
     } catch (error) {
       const known = error instanceof TargetCallError || error instanceof TargetRefusedError;
       const why = known ? error.message : 'The push could not be sent';
-      return { status: null, error: why, taken: false, gone: false };
+      return { status: null, error: why, taken: false, gone: false, request };
     }
   }
 
-  private call({ deliveryId, push, subscription, cause, signal }: Sending, at: number) {
+  private requestOf({ deliveryId, push, subscription }: Sending, at: number): Exchange['request'] {
     const { contentType, body, headers } = pushBody(push, subscription.format);
-    return this.client.post({
+    return {
       url: subscription.url,
       headers: {
         'content-type': contentType,
@@ -139,10 +149,20 @@ export class AttemptService {
         ...signedHeaders(subscription, deliveryId, at, body),
       },
       body,
+    };
+  }
+
+  private call(
+    request: Exchange['request'],
+    { subscription, cause, signal }: Sending,
+  ): Promise<CalledTarget> {
+    const isResponder = subscription.mode === 'responder';
+    return this.client.post({
+      ...request,
       timeoutMs: this.timeoutMs,
-      readBody: subscription.mode === 'responder',
+      readBody: isResponder,
       // A responder's whole answer is read: it may turn out to be none.
-      keepBeginning: subscription.mode === 'responder' || isAskedFor(cause),
+      keepBeginning: isResponder || isAskedFor(cause),
       signal,
     });
   }
@@ -271,6 +291,12 @@ export class AttemptService {
     const outcome: Outcome = { status: 'cancelled', at: this.clock.now() };
     await this.results.save({ deliveryId, outcome, lastError });
   }
+}
+
+function flat(headers: CalledTarget['headers']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+  );
 }
 
 /** By a person, who waits for it. */

@@ -136,6 +136,22 @@ export class DeliveryLog {
     return new Map(rows.map(({ id, pending }) => [id, Number(pending)]));
   }
 
+  /** When the newest delivery of each that was taken was taken, in Unix milliseconds. */
+  async lastDelivered(subscriptionIds: string[]): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const id of subscriptionIds) {
+      const [row]: { finished_at: number | string | null }[] = await this.database.read((manager) =>
+        manager.query(
+          `SELECT finished_at FROM delivery ${this.hint('delivery_subscription')}
+           WHERE subscription_id = ? AND status = 'delivered' ORDER BY id DESC LIMIT 1`,
+          [id],
+        ),
+      );
+      if (row) found.set(id, Number(row.finished_at));
+    }
+    return found;
+  }
+
   /** How many deliveries of a platform are still to be made, `most` at the most. */
   pendingOf(componentAppId: string, most: number): Promise<number> {
     return this.countIn(

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { CallbackModule } from '../callback/callback.module.js';
 import { ReplyModule } from '../reply/reply.module.js';
 import { SubscriptionModule } from '../subscription/subscription.module.js';
+import { StatisticsModule } from '../statistics/statistics.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
@@ -17,6 +18,7 @@ import { DeliveryWorker } from './delivery.worker.js';
 import { PushRetention } from './push.retention.js';
 import { ResponderService } from './responder.service.js';
 import { SubscriptionController } from './subscription.controller.js';
+import { SubscriptionActivities } from './subscription-activities.js';
 import { SubscriptionHealth } from './subscription-health.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
@@ -25,11 +27,13 @@ import { SubscriptionHealth } from './subscription-health.js';
     TypeOrmModule.forFeature([DeliveryRow, DeliveryAttempt]),
     CallbackModule,
     ReplyModule,
+    StatisticsModule,
     SubscriptionModule,
     WebhookModule,
   ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
+    SubscriptionActivities,
     SubscriptionHealth,
     DeliveryStore,
     DeliveryResults,

@@ -24,6 +24,8 @@ import {
 
 /** Pushes that one transaction looks at. */
 const BATCH = 200;
+/** Pushes that a preview looks at. */
+const MOST_PREVIEWED = 50_000;
 
 /** Which pushes of a subscription are delivered again. Times are Unix milliseconds. */
 export interface ReplayRange {
@@ -84,6 +86,39 @@ export class DeliveryReplay {
     }
     if (begun > 0) void this.worker.wake(subscriptionId);
     return begun;
+  }
+
+  /**
+   * Counts what a replay of a time range would begin, and the pushes that it would look at. Ends
+   * after so many that nobody waits for it long.
+   * @param subscription stored or not.
+   */
+  async preview(
+    subscription: Subscription,
+    { from, to, status }: ReplayRange,
+  ): Promise<{ pushes: number; replayed: number; complete: boolean }> {
+    let [seen, pushes, replayed] = [0, 0, 0];
+    for await (const page of this.pushes.byArrival({ from, to }, BATCH)) {
+      const meant = await this.meantFor(subscription, page);
+      seen += page.length;
+      pushes += meant.length;
+      replayed += await this.wouldBegin(subscription.id, meant, status);
+      if (seen >= MOST_PREVIEWED) return { pushes, replayed, complete: false };
+    }
+    return { pushes, replayed, complete: true };
+  }
+
+  private async wouldBegin(
+    subscriptionId: string,
+    pushes: ListedPush[],
+    status: ReplayRange['status'],
+  ): Promise<number> {
+    if (pushes.length === 0) return 0;
+    const known = await this.database.read((manager) =>
+      this.store.ofPushes(subscriptionId, idsOf(pushes), manager),
+    );
+    if (status !== 'all') return known.filter((row) => row.status === status).length;
+    return pushes.length - known.filter((row) => row.status === 'pending').length;
   }
 
   /**

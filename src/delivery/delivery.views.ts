@@ -4,6 +4,7 @@ import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DELIVERY_STATUSES, type DeliveryRow } from './delivery.entity.js';
 import type { DeliverySearch } from './delivery.log.js';
+import { Secret } from '../common/secret.js';
 import { isoTime } from '../common/times.js';
 
 export const attemptView = z
@@ -201,10 +202,62 @@ export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeVi
   return { taken, status, error, durationMs, reply: reply !== undefined };
 }
 
+/** How a test went, with what was sent and answered. */
+export const testOutcomeView = attemptOutcomeView.extend({
+  request: z
+    .object({
+      url: z.string(),
+      headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
+      body: z.string(),
+    })
+    .nullable()
+    .describe('null where nothing could be sent'),
+  answer: z
+    .object({
+      headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
+      body: z.string().describe('Its first 2 KiB'),
+    })
+    .nullable()
+    .describe('null where none came'),
+});
+export type TestOutcomeView = z.infer<typeof testOutcomeView>;
+
+export function toTestOutcomeView(attempt: Attempt): TestOutcomeView {
+  const { exchange, answer = '' } = attempt;
+  const { request, answerHeaders } = exchange ?? {};
+  return {
+    ...toOutcomeView(attempt),
+    request: request ? { ...request, headers: masked(request.headers) } : null,
+    answer: answerHeaders ? { headers: masked(answerHeaders), body: answer } : null,
+  };
+}
+
+const MASK = '****';
+const SECRET_HEADER = /signature|cookie|auth|token|secret|key/i;
+
+function masked(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([header, value]) => [
+      header,
+      SECRET_HEADER.test(header) ? (new Secret(value).mask() ?? MASK) : value,
+    ]),
+  );
+}
+
 export const outcomeExample = {
   taken: true,
   status: 200,
   error: null,
   durationMs: 21,
   reply: false,
+};
+
+export const testOutcomeExample: TestOutcomeView = {
+  ...outcomeExample,
+  request: {
+    url: 'https://orders.example.com/wechat',
+    headers: { 'content-type': 'application/json', 'webhook-signature': '****aYPM' },
+    body: '{"type":"message.text","timestamp":"2026-11-22T08:00:00.000Z","data":{}}',
+  },
+  answer: { headers: { 'content-length': '2' }, body: 'OK' },
 };

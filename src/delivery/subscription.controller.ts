@@ -9,11 +9,20 @@ import type { Secret } from '../common/secret.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryStore } from './delivery.store.js';
-import { attemptOutcomeView, outcomeExample, toOutcomeView } from './delivery.views.js';
+import {
+  testOutcomeExample,
+  testOutcomeView,
+  toTestOutcomeView,
+  type TestOutcomeView,
+} from './delivery.views.js';
+import { SubscriptionActivities } from './subscription-activities.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import type { Subscription } from '../subscription/subscription.js';
 import {
+  draftTestBody,
   newSubscriptionBody,
+  previewBody,
+  previewView,
   replayBody,
   replayedView,
   subscriptionChangeBody,
@@ -39,6 +48,7 @@ export class SubscriptionController {
     private readonly deliveries: DeliveryStore,
     private readonly replays: DeliveryReplay,
     private readonly attempts: AttemptService,
+    private readonly activities: SubscriptionActivities,
     private readonly audit: AuditService,
   ) {}
 
@@ -47,7 +57,7 @@ export class SubscriptionController {
   @ApiOperation({ summary: 'List the subscriptions' })
   @ApiJson(z.array(subscriptionView), [subscriptionViewExample])
   async list(): Promise<SubscriptionView[]> {
-    return (await this.subscriptions.list()).map(toSubscriptionView);
+    return this.views(await this.subscriptions.list());
   }
 
   @Get(':id')
@@ -55,7 +65,7 @@ export class SubscriptionController {
   @ApiOperation({ summary: 'Show one subscription' })
   @ApiJson(subscriptionView, subscriptionViewExample)
   async get(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
-    return toSubscriptionView(await this.subscriptions.get(id));
+    return this.view(await this.subscriptions.get(id));
   }
 
   @Post()
@@ -68,7 +78,7 @@ export class SubscriptionController {
     @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
     this.audit.about(body.name);
-    return toSecretView(await this.subscriptions.add(body));
+    return this.secretView(await this.subscriptions.add(body));
   }
 
   @Patch(':id')
@@ -84,7 +94,7 @@ export class SubscriptionController {
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
   ): Promise<SubscriptionView> {
-    return toSubscriptionView(await this.subscriptions.change(id, body));
+    return this.view(await this.subscriptions.change(id, body));
   }
 
   @Delete(':id')
@@ -95,7 +105,7 @@ export class SubscriptionController {
   async remove(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
     const removed = await this.subscriptions.remove(id);
     await this.deliveries.cancelOf(id);
-    return toSubscriptionView(removed);
+    return this.view(removed);
   }
 
   @Post(':id/rotate-secret')
@@ -107,7 +117,7 @@ export class SubscriptionController {
   async rotateSecret(
     @Param('id', { schema: idParam }) id: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
-    return toSecretView(await this.subscriptions.rotateSecret(id));
+    return this.secretView(await this.subscriptions.rotateSecret(id));
   }
 
   @Post(':id/test')
@@ -116,14 +126,55 @@ export class SubscriptionController {
   @Audited('subscription.test')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
   @ApiOperation({ summary: 'Send a sample push now and show how it went; nothing is stored' })
-  @ApiJson(attemptOutcomeView, outcomeExample)
+  @ApiJson(testOutcomeView, testOutcomeExample)
   async test(
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: testBody }) body: z.output<typeof testBody>,
-  ): Promise<z.infer<typeof attemptOutcomeView>> {
+  ): Promise<TestOutcomeView> {
     await this.subscriptions.get(id);
     const subscription = await this.subscriptions.getReadable(id);
-    return toOutcomeView(await this.attempts.sendSample(subscription, body?.kind));
+    return toTestOutcomeView(await this.attempts.sendSample(subscription, body?.kind));
+  }
+
+  @Post('test')
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @Audited('subscription.test')
+  @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
+  @ApiOperation({
+    summary: 'Send a sample push to what is no subscription yet; nothing is stored',
+    description:
+      'It is signed with a secret that is made for this test: a target that checks it refuses it.',
+  })
+  @ApiJson(testOutcomeView, testOutcomeExample)
+  async testDraft(
+    @Body({ schema: draftTestBody }) body: z.output<typeof draftTestBody>,
+  ): Promise<TestOutcomeView> {
+    const { kind, ...values } = body;
+    this.audit.about(values.url);
+    const draft = this.subscriptions.draft(values);
+    return toTestOutcomeView(await this.attempts.sendSample(draft, kind));
+  }
+
+  @Post('preview')
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
+  @ApiOperation({
+    summary: 'Count what a filter means in a time range, and what a replay would begin',
+    description: 'Of a subscription, or of a filter that is not stored yet. It changes nothing.',
+  })
+  @ApiJson(previewView, { pushes: 17, replayed: 16, complete: true })
+  async preview(
+    @Body({ schema: previewBody }) body: z.output<typeof previewBody>,
+  ): Promise<z.infer<typeof previewView>> {
+    const { subscription: id, from, to, status, ...filter } = body;
+    const subscription =
+      id === undefined
+        ? this.subscriptions.draftOf(filter)
+        : await this.subscriptions.getReadable(id);
+    const range = { from: Date.parse(from), to: Date.parse(to), status };
+    return this.replays.preview(subscription, range);
   }
 
   @Post(':id/replay')
@@ -146,8 +197,27 @@ export class SubscriptionController {
     const range = { ...body, from: Date.parse(body.from), to: Date.parse(body.to) };
     return { replayed: await this.replays.range(id, range) };
   }
-}
 
-function toSecretView({ subscription, secret }: { subscription: Subscription; secret: Secret }) {
-  return { ...toSubscriptionView(subscription), secret: secret.reveal() };
+  private views(subscriptions: Subscription[]): Promise<SubscriptionView[]> {
+    return this.activities
+      .of(subscriptions)
+      .then((all) =>
+        all.map((one, at) => toSubscriptionView(subscriptions[at] as Subscription, one)),
+      );
+  }
+
+  private async view(subscription: Subscription): Promise<SubscriptionView> {
+    const [view] = await this.views([subscription]);
+    return view as SubscriptionView;
+  }
+
+  private async secretView({
+    subscription,
+    secret,
+  }: {
+    subscription: Subscription;
+    secret: Secret;
+  }): Promise<z.infer<typeof subscriptionSecretView>> {
+    return { ...(await this.view(subscription)), secret: secret.reveal() };
+  }
 }

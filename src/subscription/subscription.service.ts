@@ -6,8 +6,10 @@ import type { Secret } from '../common/secret.js';
 import { SubscriptionStore, type SubscriptionValues } from './subscription.store.js';
 import {
   FilterUnreadableError,
+  MAX_BUDGET_MS,
   SubscriptionUnknownError,
   SubscriptionUnreadableError,
+  type PushFilter,
   type Subscription,
 } from './subscription.js';
 import { TargetLookup } from '../webhook/target-lookup.js';
@@ -16,6 +18,19 @@ import { newWebhookSecret } from './webhook-signature.js';
 /** A change on another host is live here within this time, in milliseconds. */
 const MAX_AGE_MS = 8000;
 const REFRESH_AFTER_MS = 5000;
+/** In place of the id of one that is not stored. */
+const DRAFT_ID = 'unsaved';
+
+const DRAFT_VALUES = {
+  name: DRAFT_ID,
+  url: 'https://unsaved.invalid/',
+  format: 'json',
+  ordered: false,
+  lateReply: false,
+  splitText: true,
+  budgetMs: MAX_BUDGET_MS,
+  enabled: true,
+} as const;
 
 /** The subscriptions, read from memory, live on every host within 10 s. */
 @Injectable()
@@ -26,7 +41,7 @@ export class SubscriptionService implements OnModuleInit {
   constructor(
     private readonly store: SubscriptionStore,
     private readonly targets: TargetLookup,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.copy = new HeldCopy(() => this.load(), clock, {
       refreshAfterMs: REFRESH_AFTER_MS,
@@ -85,6 +100,33 @@ export class SubscriptionService implements OnModuleInit {
     const id = await this.store.add(values, secret);
     await this.copy.reload();
     return { subscription: await this.get(id), secret };
+  }
+
+  /** One that is not stored, with a secret of its own. @throws {HubError} as {@link add} */
+  draft(values: SubscriptionValues): Subscription {
+    this.check(values);
+    const now = this.clock.now();
+    return {
+      ...values,
+      id: DRAFT_ID,
+      secret: newWebhookSecret(),
+      previousSecret: null,
+      secretChangedAt: now,
+      failingSince: null,
+      failedAt: null,
+      failingMs: 0,
+      disabledAt: null,
+      disabledReason: null,
+      createdAt: now,
+      updatedAt: now,
+      problem: undefined,
+    };
+  }
+
+  /** The same of a filter alone, to count what it means. */
+  draftOf(filter: PushFilter & Pick<Subscription, 'mode'>): Subscription {
+    const values = { ...DRAFT_VALUES, ...filter };
+    return this.draft(values);
   }
 
   /** @throws {HubError} 404 `subscription_unknown`, 400 `target_refused` or `subscription_invalid` */
