@@ -21,8 +21,9 @@ import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { DOCUMENT_OPTIONS, finishDocument } from './http/api-docs.js';
+import type { Caller, KnownRequest } from './http/caller.js';
 import { useConsole } from './http/console.setup.js';
-import { HubErrorFilter, type KnownRequest } from './http/hub-error.filter.js';
+import { HubErrorFilter } from './http/hub-error.filter.js';
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
 import { LogBrake } from './common/log-brake.js';
 import { guardPages } from './http/page-policy.js';
@@ -49,7 +50,7 @@ const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 const ONCE = '/api/authorizations/:id';
 /** Methods whose body, if there is one, is not looked at. */
 const BODYLESS = ['GET', 'HEAD'];
-/** Patterns of routes that want a bearer whether they name a scope or not. */
+/** Patterns of routes that let in nobody unknown, whether they name a scope or not, unless they say so. */
 const GUARDED = /^\/(?:admin|api|metrics|docs|docs-json|docs-yaml)(?:\/|$)/;
 /** Patterns of what OPEN_ENDPOINTS may open. */
 const OPEN: Record<OpenEndpoint, RegExp> = {
@@ -247,18 +248,18 @@ function refuseStrangers(
   { openEndpoints }: AppConfig,
 ): void {
   const open = openEndpoints.map((name) => OPEN[name]);
-  fastify.decorateRequest('actor', undefined);
+  fastify.decorateRequest('caller', undefined);
   fastify.addHook('onRequest', (request: KnownRequest, _reply, done) => {
     const { url = '', config } = request.routeOptions;
-    const isGuarded = config.scopes !== undefined || GUARDED.test(url);
+    const isGuarded = config.scopes !== undefined || (GUARDED.test(url) && !config.open);
     if (!isGuarded || open.some((pattern) => pattern.test(url))) return done();
-    const admit = (actor: string): void => {
-      request.actor = actor;
+    const admit = (caller: Caller): void => {
+      request.caller = caller;
       done();
     };
-    const actor = guard.check(request);
-    if (typeof actor === 'string') admit(actor);
-    else actor.then(admit, done);
+    const caller = guard.check(request);
+    if (caller instanceof Promise) caller.then(admit, done);
+    else admit(caller);
   });
 }
 

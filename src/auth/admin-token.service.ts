@@ -27,6 +27,11 @@ export class AdminTokenService implements OnApplicationBootstrap {
       : await this.storedOrNewHash();
   }
 
+  /** The hash under which the token is kept; another one where the token has changed. */
+  get kept(): string {
+    return this.hash;
+  }
+
   /** Whether it is the token with this SHA-256, in constant time. */
   hasHash(hash: string): boolean {
     return constantTimeEqual(hash, this.hash);

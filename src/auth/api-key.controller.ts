@@ -62,7 +62,7 @@ export class ApiKeyController {
   }
 
   @Post()
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.add', { shows: 'always' })
   @ApiOperation({ summary: 'Make an API key; it is shown this once' })
   @ApiJson(apiKeySecretView, apiKeySecretExample, { status: 201 })
@@ -75,7 +75,7 @@ export class ApiKeyController {
 
   @Patch(':id')
   @ApiUnknownKey()
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.change')
   @ApiOperation({ summary: 'Change what an API key may do; on other hosts within 5 s' })
   @ApiHubError(409, 'api_key_revoked', 'It has been revoked')
@@ -90,7 +90,7 @@ export class ApiKeyController {
   @Post(':id/rotate')
   @ApiUnknownKey()
   @HttpCode(200)
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.rotate', { shows: 'always' })
   @ApiOperation({
     summary: 'Another secret for an API key, shown this once',
@@ -108,7 +108,7 @@ export class ApiKeyController {
 
   @Delete(':id')
   @ApiUnknownKey()
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('api_key.revoke')
   @ApiOperation({ summary: 'Revoke an API key: here at once, on other hosts within 5 s' })
   @ApiHubError(409, 'api_key_revoked', 'It has been revoked before')

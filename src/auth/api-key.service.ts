@@ -2,14 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
-import { HeldCopy } from '../common/held-copy.js';
+import { HELD, HeldCopies } from '../common/held-copies.js';
 import { HubError } from '../common/hub-error.js';
 import { MinuteCount } from '../common/minute-count.js';
 import type { Secret } from '../common/secret.js';
-import { SingleFlight } from '../common/single-flight.js';
 import { senderOf } from '../common/source-address.js';
-import { Tally } from '../common/tally.js';
 import { MINUTE_MS } from '../common/times.js';
+import type { Caller } from '../http/caller.js';
 import {
   hasMark,
   isKey,
@@ -23,34 +22,32 @@ import {
   type Wish,
 } from './api-key.js';
 import { apiKeyUnknown, ApiKeyStore } from './api-key.store.js';
+import { AuditService } from './audit.service.js';
 
-/** Keys of which a copy is held. */
-const HELD = 10_000;
-/** Keys without a copy that are looked up for one sender at a time: made-up ones must not fill the hub. */
-const LOOKUPS_PER_SENDER = 64;
 /** A copy is used for 4 s, and half a second more while the database is slow: revoked is revoked within 5 s. */
 const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 
 /** Who asks, and for what. */
 export interface Asked {
   address: string;
+  /** Method and pattern of the route. */
+  route: string;
   wish: Wish;
 }
 
 /** The API keys: made, changed, and checked with each request from copies of a short life. */
 @Injectable()
 export class ApiKeyService {
-  private readonly copies = new LRUCache<string, HeldCopy<ApiKey | undefined>>({ ...atMost(HELD) });
-  private readonly lookups = new SingleFlight<ApiKey | undefined>();
-  private readonly lookingUp = new Tally();
+  private readonly copies: HeldCopies<ApiKey>;
   private readonly noted = new LRUCache<string, number>({ ...atMost(HELD) });
   private readonly calls: MinuteCount;
-  private changes = 0;
 
   constructor(
     private readonly store: ApiKeyStore,
     private readonly clock: Clock,
+    private readonly audit: AuditService,
   ) {
+    this.copies = new HeldCopies((id) => store.find(id), clock, COPY_LIMITS);
     this.calls = new MinuteCount(clock, HELD);
   }
 
@@ -117,46 +114,26 @@ export class ApiKeyService {
 
   private async admit(
     id: string,
-    { address, wish }: Asked,
+    { address, route, wish }: Asked,
     isIt: (key: ApiKey, now: number) => boolean,
   ): Promise<ApiKey | undefined> {
-    const key = await this.held(id, senderOf(address));
+    const key = await this.copies.get(id, senderOf(address));
     const now = this.clock.now();
     if (!key || !isIt(key, now)) return undefined;
     const refusal = keyRefusal(key, address, now) ?? this.spent(key) ?? wishRefusal(key, wish);
-    if (refusal) throw refusal;
+    if (refusal) {
+      const { code: outcome, status } = refusal;
+      const facts = { caller: callerOfKey(key), target: route, outcome, sourceAddress: address };
+      if (status !== 429) this.audit.refused({ ...facts, action: 'access.refused' });
+      throw refusal;
+    }
     this.noteUse(key, now);
     return key;
   }
 
   private async changed(id: string): Promise<ApiKey> {
-    this.changes += 1;
-    await this.copies.get(id)?.reload();
+    await this.copies.changed(id);
     return this.get(id);
-  }
-
-  /** What there is not leaves no copy: made-up ids would push out the others. */
-  private async held(id: string, sender: string): Promise<ApiKey | undefined> {
-    const held = this.copies.get(id);
-    if (held) return held.fresh ?? held.get();
-    if (this.lookingUp.of(sender) >= LOOKUPS_PER_SENDER) {
-      throw new HubError('too_busy', 'Too many API keys are being looked up', { status: 503 });
-    }
-    this.lookingUp.add(sender, 1);
-    try {
-      return await this.lookups.run(id, () => this.lookUp(id));
-    } finally {
-      this.lookingUp.add(sender, -1);
-    }
-  }
-
-  private async lookUp(id: string): Promise<ApiKey | undefined> {
-    const copy = new HeldCopy(() => this.store.find(id), this.clock, COPY_LIMITS);
-    const { changes } = this;
-    const key = await copy.get();
-    // What was read while a key changed may be of before.
-    if (key && changes === this.changes) this.copies.set(id, copy);
-    return key;
   }
 
   private spent({ id, requestsPerMinute }: ApiKey): HubError | undefined {
@@ -176,4 +153,9 @@ export class ApiKeyService {
     // Only a hint for people: a use in another minute writes it again.
     this.store.noteUse(id, now).catch(() => undefined);
   }
+}
+
+/** Who asks by a key. */
+export function callerOfKey({ id, name }: ApiKey): Caller {
+  return { actor: `key:${id}`, kind: 'key', name };
 }

@@ -101,14 +101,8 @@ export function keyRefusal(key: ApiKey, address: string, now: number): HubError 
  */
 export function wishRefusal(key: ApiKey, wish: Wish): HubError | undefined {
   const { scopes } = wish;
-  if (!key.scopes.includes('admin') && !scopes.some((scope) => key.scopes.includes(scope))) {
-    const [scope = 'admin'] = scopes;
-    return new HubError('missing_scope', `The API key lacks the scope ${scope}`, {
-      status: 403,
-      level: 'log',
-      details: { scope },
-    });
-  }
+  const refusal = scopeRefusal(key.scopes, scopes, 'The API key');
+  if (refusal) return refusal;
   if (scopes.length === 0) {
     return notAllowed('Only the admin token opens this route', { missing: 'admin_token' });
   }
@@ -127,6 +121,24 @@ export function wishRefusal(key: ApiKey, wish: Wish): HubError | undefined {
     return notAllowed('The API key may not call this path of WeChat', { missing: 'path' });
   }
   return undefined;
+}
+
+/**
+ * 403 for who has none of the scopes that are enough.
+ * @param who has them, in words.
+ */
+export function scopeRefusal(
+  held: readonly ScopeName[],
+  enough: readonly ScopeName[],
+  who: string,
+): HubError | undefined {
+  if (held.includes('admin') || enough.some((scope) => held.includes(scope))) return undefined;
+  const [scope = 'admin'] = enough;
+  return new HubError('missing_scope', `${who} lacks the scope ${scope}`, {
+    status: 403,
+    level: 'log',
+    details: { scope },
+  });
 }
 
 function isPathAmong(path: string, allowed: string[]): boolean {

@@ -14,9 +14,16 @@ export class AuditRecord {
   @BigIntColumn()
   at!: number;
 
-  /** `admin`: the bearer of the admin token. `key:…`: an API key, by its id. */
+  /** See {@link Caller}. */
   @Column({ type: 'varchar', length: 64, default: 'admin' })
   actor!: string;
+
+  /** See {@link CallerKind}. */
+  @Column({ name: 'actor_kind', type: 'varchar', length: 16, default: 'token' })
+  actorKind!: string;
+
+  @Column({ name: 'actor_name', type: 'varchar', length: 64, nullable: true })
+  actorName!: string | null;
 
   @Column({ type: 'varchar', length: 64 })
   action!: string;
@@ -27,6 +34,10 @@ export class AuditRecord {
   /** `ok`, or the code of the error that was answered; null in rows of versions before it. */
   @Column({ type: 'varchar', length: 64, nullable: true })
   outcome!: string | null;
+
+  /** How often within a minute: more than 1 only where refusals are counted together. */
+  @Column({ type: 'integer', default: 1 })
+  count!: number;
 
   @Column({ name: 'request_id', type: 'varchar', length: 64, nullable: true })
   requestId!: string | null;

@@ -3,6 +3,7 @@ import { Controller, Get, Query, StreamableFile } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
+import { CALLER_KINDS, type CallerKind } from '../http/caller.js';
 import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
 import type { AuditRecord } from './audit-record.entity.js';
 import { isoTime } from '../common/times.js';
@@ -17,13 +18,28 @@ const recordView = z
     at: z.iso.datetime(),
     actor: z
       .string()
-      .describe('`admin`: the bearer of the admin token; `key:…`: an API key, by its id'),
+      .describe(
+        '`admin`: the admin token; `operator:…`, `key:…`: an operator or API key, by its id; ' +
+          '`unknown`: somebody who tried to sign in',
+      ),
+    actorKind: z.enum(CALLER_KINDS),
+    actorName: z
+      .string()
+      .nullable()
+      .describe(
+        'Name of the operator or key, or what a person with the admin token calls themselves; null ' +
+          'where there is none, and in records of earlier versions',
+      ),
     action: z.string(),
     target: z.string(),
     outcome: z
       .string()
       .nullable()
       .describe('`ok`, or the code of the error; null in records of earlier versions'),
+    count: z
+      .int()
+      .min(1)
+      .describe('How often: more than 1 where refusals of a minute are counted together'),
     requestId: z.string().nullable(),
     sourceAddress: z.string().nullable(),
   })
@@ -38,10 +54,13 @@ const listView = z
 const example: RecordView = {
   id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
   at: '2026-11-22T08:00:00.000Z',
-  actor: 'admin',
+  actor: 'operator:01a2035a4b1b9c1d1f2e',
+  actorKind: 'operator',
+  actorName: 'Li Wei',
   action: 'component.change',
   target: 'wx0123456789abcdef',
   outcome: 'ok',
+  count: 1,
   requestId: '5f0c7f9e-7a54-4c1d-9f2e-3d4c5b6a0199',
   sourceAddress: '192.0.2.1',
 };
@@ -55,6 +74,9 @@ const CSV_COLUMNS = [
   'outcome',
   'request_id',
   'source_address',
+  'actor_kind',
+  'actor_name',
+  'count',
 ] as const;
 
 /** `/admin/audit`: who did what, and how it ended. */
@@ -70,8 +92,9 @@ export class AuditController {
     operationId: 'listAuditRecords',
     summary: 'The audit trail, newest first',
     description:
-      'Every act that is not a read, every export and every secret shown. Filter by actor, ' +
-      'action, target and time; page with `before`. Kept for AUDIT_RETENTION_DAYS.',
+      'Every act that is not a read, every export and every secret shown; sign-ins, and what known ' +
+      'callers were refused. Filter by actor, action, target, outcome and time; page with ' +
+      '`before`. Kept for AUDIT_RETENTION_DAYS.',
   })
   @ApiJson(listView, { records: [example], next: null })
   async list(@Query({ schema: auditQuery }) query: AuditQuery): Promise<z.infer<typeof listView>> {
@@ -81,7 +104,7 @@ export class AuditController {
   }
 
   @Get('export')
-  @Scope('admin:read')
+  @Scope('admin')
   @Audited('audit.export', { shows: 'always' })
   @ApiOperation({
     operationId: 'exportAuditRecords',
@@ -105,13 +128,14 @@ export class AuditController {
 async function* exportCsv(records: AsyncIterable<AuditRecord>): AsyncGenerator<string> {
   yield csvHead(CSV_COLUMNS);
   for await (const record of records) {
-    const { id, at, actor, action, target, outcome, requestId, sourceAddress } = toView(record);
-    yield csvLine([id, at, actor, action, target, outcome, requestId, sourceAddress]);
+    const { id, at, actor, action, target, outcome, requestId, sourceAddress, ...more } =
+      toView(record);
+    const { actorKind, actorName, count } = more;
+    const first = [id, at, actor, action, target, outcome, requestId, sourceAddress];
+    yield csvLine([...first, actorKind, actorName, String(count)]);
   }
 }
 
-function toView({ at, ...facts }: AuditRecord): RecordView {
-  const { id, actor, action, target, outcome, requestId, sourceAddress } = facts;
-  const time = isoTime(at);
-  return { id, at: time, actor, action, target, outcome, requestId, sourceAddress };
+function toView({ at, actorKind, ...facts }: AuditRecord): RecordView {
+  return { ...facts, at: isoTime(at), actorKind: actorKind as CallerKind };
 }

@@ -8,7 +8,7 @@ import {
 import { Reflector } from '@nestjs/core';
 import { ApiExtension } from '@nestjs/swagger';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import type { KnownRequest } from '../http/hub-error.filter.js';
+import type { Caller, KnownRequest } from '../http/caller.js';
 import { AuditService, type AuditAction } from './audit.service.js';
 
 /** What of a route is recorded. */
@@ -20,6 +20,8 @@ interface AuditedRoute {
    */
   shows?: 'asked' | 'unless_declined' | 'always';
 }
+
+const SYSTEM: Caller = { actor: 'system', kind: 'system', name: null };
 
 const Route = Reflector.createDecorator<AuditedRoute>();
 
@@ -46,7 +48,7 @@ export class AuditInterceptor implements NestInterceptor {
     const route = this.reflector.get(Route, context.getHandler());
     if (!route) return next.handle();
     const request = context.switchToHttp().getRequest<KnownRequest>();
-    const { method, ip, params, query, actor = 'system' } = request;
+    const { method, ip, params, query, caller = SYSTEM, routeOptions } = request;
     const { action, shows } = route;
     if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
       return next.handle();
@@ -56,7 +58,9 @@ export class AuditInterceptor implements NestInterceptor {
     }
     const target = Object.values(params as Record<string, string>).join('/') || '*';
     const isRead = shows !== undefined && method === 'GET';
-    const act = { actor, action, target, sourceAddress: ip, shows: shows !== undefined, isRead };
+    const isOpen = routeOptions.config.open === true;
+    const facts = { caller, action, target, sourceAddress: ip };
+    const act = { ...facts, shows: shows !== undefined, isRead, isOpen };
     const handle = (): Promise<unknown> =>
       lastValueFrom(next.handle(), { defaultValue: undefined });
     return from(this.audit.during(act, handle));

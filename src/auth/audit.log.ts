@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { lastOfFullPage, pageQuery, timeQuery } from '../http/list-query.js';
+import { CALLER_KINDS } from '../http/caller.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
 
@@ -8,7 +9,19 @@ import { AuditRecord } from './audit-record.entity.js';
 const EXPORT_PAGE = 500;
 
 export const auditQuery = z.object({
-  actor: z.string().min(1).max(64).optional(),
+  actor: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('An actor, or the name of one: an operator, a key, a person with the admin token'),
+  actorKind: z.enum(CALLER_KINDS).optional(),
+  outcome: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('`ok`, the code of an error, or `refused` for all that are not `ok`'),
   action: z.string().min(1).max(64).optional(),
   target: z.string().min(1).max(191).optional(),
   from: timeQuery.optional(),
@@ -33,13 +46,17 @@ export class AuditLog {
   }
 
   /** A page, newest first. */
-  page({ actor, action, target, from, to, limit, before }: AuditQuery): Promise<AuditRecord[]> {
+  page(query: AuditQuery): Promise<AuditRecord[]> {
+    const { actor, actorKind, action, target, outcome, from, to, limit, before } = query;
     return this.database.read((manager) => {
       const select = manager
         .createQueryBuilder(AuditRecord, 'record')
         .orderBy('record.id', 'DESC')
         .limit(limit);
-      if (actor) select.andWhere('record.actor = :actor', { actor });
+      if (actor) select.andWhere('(record.actor = :actor OR record.actorName = :actor)', { actor });
+      if (actorKind) select.andWhere('record.actorKind = :actorKind', { actorKind });
+      if (outcome === 'refused') select.andWhere("record.outcome <> 'ok'");
+      else if (outcome) select.andWhere('record.outcome = :outcome', { outcome });
       if (action) select.andWhere('record.action = :action', { action });
       if (target) select.andWhere('record.target = :target', { target });
       if (from) select.andWhere('record.at >= :from', { from: Date.parse(from) });

@@ -1,10 +1,15 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
+import { MINUTE_MS } from '../common/times.js';
+import type { Caller } from '../http/caller.js';
 import { toHubError } from '../http/hub-error.filter.js';
 import { currentRequest, type RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { AuditBrake, type RefusedAct } from './audit-brake.js';
 import { AuditRecord } from './audit-record.entity.js';
 
 /** Actions that leave a record. */
@@ -41,13 +46,24 @@ export type AuditAction =
   | 'api_key.rotate'
   | 'api_key.revoke'
   | 'audit.export'
+  | 'session.open'
+  | 'session.close'
+  | 'session.end'
+  | 'session.confirm'
+  | 'session.link'
+  | 'session.accept_invitation'
+  | 'session.change_password'
+  | 'operator.add'
+  | 'operator.change'
+  | 'operator.invite'
+  | 'operator.delete'
   | 'component.clear_quota'
   | 'authorizer.clear_quota';
 
 /** Everything that is in a record but for how it ended. */
 interface Act {
   id: string;
-  actor: string;
+  caller: Caller;
   action: AuditAction;
   target: string;
   sourceAddress: string;
@@ -57,11 +73,13 @@ interface Act {
 }
 
 /** Who asks for what. */
-export type AuditedRequest = Pick<Act, 'actor' | 'action' | 'target' | 'sourceAddress'> & {
+export type AuditedRequest = Pick<Act, 'caller' | 'action' | 'target' | 'sourceAddress'> & {
   /** Whether the answer shows what is secret: what can't be recorded is not shown. */
   shows: boolean;
   /** Whether it changes nothing, so that there is nothing to record of one that was refused. */
   isRead: boolean;
+  /** Whether anybody may try: what is refused is counted, see {@link AuditBrake}. */
+  isOpen: boolean;
 };
 
 /** Length of the column. */
@@ -69,9 +87,11 @@ const TARGET_LENGTH = 191;
 
 /** Writes the audit trail: one record of each act, with how it ended. */
 @Injectable()
-export class AuditService {
+export class AuditService implements BeforeApplicationShutdown {
   private readonly logger = new Logger(AuditService.name);
   private readonly acts = new WeakMap<RequestContext, Act>();
+  private readonly brake = new AuditBrake((act, count) => this.recordRefused(act, count));
+  private readonly recording = new WorkUnderWay();
 
   constructor(
     private readonly database: Database,
@@ -84,10 +104,10 @@ export class AuditService {
    * @throws what `work` throws; what keeps the record from being written, where `shows`.
    */
   async during<T>(request: AuditedRequest, work: () => Promise<T>): Promise<T> {
-    const { shows, isRead, ...facts } = request;
+    const { shows, isRead, isOpen, ...facts } = request;
     const context = currentRequest();
     const requestId = context?.id ?? null;
-    const act = { ...facts, id: uuidv7(), requestId, isWritten: false };
+    const act: Act = { ...facts, id: uuidv7(), requestId, isWritten: false };
     if (context) this.acts.set(context, act);
     try {
       const result = await work();
@@ -95,7 +115,9 @@ export class AuditService {
       else await this.writeIfPossible(act, 'ok');
       return result;
     } catch (error) {
-      if (!isRead) await this.writeIfPossible(act, toHubError(error).code);
+      const outcome = toHubError(error).code;
+      if (isOpen) this.refused({ ...act, outcome });
+      else if (!isRead) await this.writeIfPossible(act, outcome);
       throw error;
     } finally {
       if (context) this.acts.delete(context);
@@ -106,6 +128,29 @@ export class AuditService {
   about(target: string): void {
     const act = this.current();
     if (act) act.target = target;
+  }
+
+  /** Says who does the act under way, where that shows only in doing it. */
+  by(caller: Caller): void {
+    const act = this.current();
+    if (act) act.caller = caller;
+  }
+
+  /** Records a refusal, or counts it; in the background, so that no answer waits for it. */
+  refused(act: Omit<RefusedAct, 'requestId'>): void {
+    this.brake.note({ ...act, requestId: currentRequest()?.id ?? null });
+  }
+
+  /** Records the refusals that were counted since the last time. */
+  @Interval('audit-refusals', MINUTE_MS)
+  async flush(): Promise<void> {
+    this.brake.flush();
+    await this.recording.idle();
+  }
+
+  /** While there is a database. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.flush();
   }
 
   /** Records the act under way together with the change that it is: both, or neither. */
@@ -125,8 +170,9 @@ export class AuditService {
     const record = this.recordOf(act, outcome);
     if (!act.isWritten) await this.database.write((manager) => manager.insert(AuditRecord, record));
     else if (outcome !== 'ok') await this.writeUnlessThere(record);
-    const { actor, action, target, sourceAddress } = record;
-    this.logger.log('Audited action', { actor, action, target, outcome, sourceAddress });
+    const { actor, actorName, action, target, sourceAddress } = record;
+    const fields = { actor, actorName, action, target, outcome, sourceAddress };
+    this.logger.log('Audited action', fields);
   }
 
   /** The act is done, or was refused: that it can't be recorded is no reason to hide how it went. */
@@ -147,9 +193,27 @@ export class AuditService {
     );
   }
 
-  private recordOf(act: Act, outcome: string): AuditRecord {
-    const { id, actor, action, requestId, sourceAddress } = act;
+  private recordRefused(act: RefusedAct, count: number): void {
+    const record = { ...this.recordOf({ ...act, id: uuidv7() }, act.outcome), count };
+    const written = this.database
+      .write((manager) => manager.insert(AuditRecord, record))
+      .catch((error: unknown) => {
+        const { action, target, outcome } = record;
+        const fields = { action, target, outcome, count };
+        this.logger.warn('A refusal could not be recorded in the audit trail', error, fields);
+      });
+    this.recording.add(written);
+  }
+
+  private recordOf(
+    act: Omit<RefusedAct, 'outcome'> & { id: string },
+    outcome: string,
+  ): AuditRecord {
+    const { id, caller, action, requestId, sourceAddress } = act;
+    const { actor, kind: actorKind, name: actorName } = caller;
     const target = act.target.slice(0, TARGET_LENGTH);
-    return { id, at: this.clock.now(), actor, action, target, outcome, requestId, sourceAddress };
+    const who = { actor, actorKind, actorName };
+    const how = { action, target, outcome, count: 1, requestId, sourceAddress };
+    return { id, at: this.clock.now(), ...who, ...how };
   }
 }

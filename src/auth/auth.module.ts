@@ -13,13 +13,27 @@ import { AuditInterceptor } from './audit.interceptor.js';
 import { AuditLog } from './audit.log.js';
 import { AuditRetention } from './audit.retention.js';
 import { AuditService } from './audit.service.js';
+import { OperatorController } from './operator.controller.js';
+import { OperatorRow } from './operator.entity.js';
+import { OperatorService } from './operator.service.js';
+import { OperatorStore } from './operator.store.js';
+import { SessionController, SessionListController } from './session.controller.js';
+import { SessionRow } from './session.entity.js';
+import { SessionService } from './session.service.js';
+import { SessionStore } from './session.store.js';
 import { Setting } from './setting.entity.js';
 
 /** Who may call what, and the trail of what was done. */
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([Setting, AuditRecord, ApiKeyRow])],
-  controllers: [AuditController, ApiKeyController],
+  imports: [TypeOrmModule.forFeature([Setting, AuditRecord, ApiKeyRow, SessionRow, OperatorRow])],
+  controllers: [
+    AuditController,
+    ApiKeyController,
+    SessionController,
+    SessionListController,
+    OperatorController,
+  ],
   providers: [
     AdminTokenService,
     AccessGuard,
@@ -28,6 +42,10 @@ import { Setting } from './setting.entity.js';
     AuditService,
     AuditLog,
     AuditRetention,
+    SessionService,
+    SessionStore,
+    OperatorService,
+    OperatorStore,
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
   exports: [AccessGuard, AuditService],

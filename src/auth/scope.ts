@@ -2,13 +2,17 @@ import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExtension } from '@nestjs/swagger';
 
-/** What an API key may be allowed to do. `admin` is everything. */
+/**
+ * What a caller may be allowed to do, an API key or a role of the console. `admin` is everything;
+ * no other scope contains another.
+ */
 export const SCOPES = [
   'token:read',
   'token:refresh',
   'proxy',
   'events:read',
   'admin:read',
+  'admin:operate',
   'admin',
 ] as const;
 export type ScopeName = (typeof SCOPES)[number];
@@ -17,19 +21,33 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Scopes that open the route, any one of them; see {@link Scope}. */
     scopes?: ScopeName[];
+    /** Whether it is open to everybody. */
+    open?: boolean;
+    /** Whether a person must have given their token or password within the last minutes. */
+    confirmed?: boolean;
     /** A call of WeChat: its query, headers and body are handed on, the body as a stream. */
     forwards?: boolean;
   }
 }
 
 /**
- * The scope that an API key needs for a route; `none` for a route that is open to everybody. A
+ * The scope that a caller needs for a route; `none` for a route that is open to everybody. A
  * limited key gets only to routes that name an allowed platform as `:componentAppId` and an allowed
  * account as `:authorizerAppId` in their address, so these names are not for anything else.
  * @param or another scope that is enough.
+ * @param confirmed whether a session of the console must have confirmed who it is, see
+ * `POST /admin/session/confirm`.
  */
-export function Scope(scope: ScopeName | 'none', { or }: { or?: ScopeName } = {}): MethodDecorator {
+export function Scope(
+  scope: ScopeName | 'none',
+  { or, confirmed = false }: { or?: ScopeName; confirmed?: boolean } = {},
+): MethodDecorator {
   const extension = ApiExtension('x-scope', scope);
-  if (scope === 'none') return extension;
-  return applyDecorators(RouteConfig({ scopes: or ? [scope, or] : [scope] }), extension);
+  if (scope === 'none') return applyDecorators(RouteConfig({ open: true }), extension);
+  const scopes = or ? [scope, or] : [scope];
+  return applyDecorators(
+    RouteConfig({ scopes, confirmed }),
+    extension,
+    ...(confirmed ? [ApiExtension('x-confirmed', true)] : []),
+  );
 }

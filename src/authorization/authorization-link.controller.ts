@@ -20,7 +20,7 @@ export class AuthorizationLinkController {
   ) {}
 
   @Post('links')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('authorization.link')
   @ApiOperation({

@@ -148,7 +148,7 @@ export class AuthorizerAdminController {
 
   @Post(':componentAppId/:authorizerAppId/options/:name')
   @ApiUnknownAuthorizer()
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('authorizer.set_option')
   @ApiOperation({ summary: 'Set an option at WeChat' })

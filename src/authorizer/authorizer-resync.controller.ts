@@ -34,7 +34,7 @@ export class AuthorizerResyncController {
   constructor(private readonly resyncs: AuthorizerResyncService) {}
 
   @Post()
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(202)
   @Audited('authorizer.resync')
   @ApiOperation({

@@ -48,7 +48,7 @@ export class ComponentController {
   }
 
   @Post()
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('component.add')
   @ApiOperation({ summary: 'Register a third-party platform; secrets can be written, not read' })
   @ApiHubError(400, 'bad_request', 'A field is missing or malformed')
@@ -63,7 +63,7 @@ export class ComponentController {
   }
 
   @Patch(':componentAppId')
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('component.change')
   @ApiOperation({
     summary: 'Change or disable a third-party platform',
@@ -84,7 +84,7 @@ export class ComponentController {
   }
 
   @Delete(':componentAppId/previous-credentials')
-  @Scope('admin')
+  @Scope('admin', { confirmed: true })
   @Audited('component.end_previous')
   @ApiOperation({
     operationId: 'endPreviousCredentials',

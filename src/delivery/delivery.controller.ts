@@ -84,7 +84,7 @@ export class DeliveryController {
   }
 
   @Post('replay')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('delivery.replay')
   @ApiOperation({
@@ -104,7 +104,7 @@ export class DeliveryController {
   }
 
   @Post(':id/cancel')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('delivery.cancel')
   @ApiOperation({
@@ -119,7 +119,7 @@ export class DeliveryController {
   }
 
   @Post(':id/replay')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('delivery.replay')
   @ApiOperation({

@@ -74,7 +74,7 @@ export class SubscriptionController {
   }
 
   @Post()
-  @Scope('admin')
+  @Scope('admin:operate')
   @Audited('subscription.add', { shows: 'always' })
   @ApiOperation({ summary: 'Add a subscription; its secret is shown this once' })
   @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
@@ -88,7 +88,7 @@ export class SubscriptionController {
 
   @Patch(':id')
   @ApiUnknownSubscription()
-  @Scope('admin')
+  @Scope('admin:operate')
   @Audited('subscription.change')
   @ApiOperation({
     summary: 'Change, disable or enable a subscription',
@@ -105,7 +105,7 @@ export class SubscriptionController {
 
   @Delete(':id')
   @ApiUnknownSubscription()
-  @Scope('admin')
+  @Scope('admin:operate')
   @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
   @ApiJson(subscriptionView, subscriptionViewExample)
@@ -117,7 +117,7 @@ export class SubscriptionController {
 
   @Post(':id/rotate-secret')
   @ApiUnknownSubscription()
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
   @ApiOperation({
@@ -133,7 +133,7 @@ export class SubscriptionController {
 
   @Post(':id/test')
   @ApiUnknownSubscription()
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.test')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
@@ -149,7 +149,7 @@ export class SubscriptionController {
   }
 
   @Post('test')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.test')
   @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
@@ -169,7 +169,7 @@ export class SubscriptionController {
   }
 
   @Post('preview')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
   @ApiOperation({
@@ -191,7 +191,7 @@ export class SubscriptionController {
 
   @Post(':id/replay')
   @ApiUnknownSubscription()
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.replay')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')

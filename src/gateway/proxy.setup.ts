@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { PLATFORM_HEADER } from '../auth/access.guard.js';
 import { HubError } from '../common/hub-error.js';
-import type { HubErrorFilter, KnownRequest } from '../http/hub-error.filter.js';
+import type { KnownRequest } from '../http/caller.js';
+import type { HubErrorFilter } from '../http/hub-error.filter.js';
 import { HUB_MARK, type GatewayAnswer, type GatewayCall } from './gateway.client.js';
 import type { GatewayOwner, GatewayService } from './gateway.service.js';
 import {
@@ -77,8 +78,8 @@ export function callOf(
   request: KnownRequest,
   { raw: waiting }: FastifyReply,
 ): Pick<GatewayCall, 'actor' | 'method' | 'headers' | 'body' | 'waiting'> {
-  const { actor = 'admin', method, headers, body } = request;
-  return { actor, method, headers, body: body as Readable | undefined, waiting };
+  const { caller, method, headers, body } = request;
+  return { actor: caller?.actor ?? 'admin', method, headers, body: body as Readable | undefined, waiting };
 }
 
 /** Hands on what WeChat answered. */

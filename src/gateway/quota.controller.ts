@@ -62,7 +62,7 @@ export class QuotaController {
   }
 
   @Post('components/:componentAppId/clear-quota')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('component.clear_quota')
   @ApiOperation({
@@ -77,7 +77,7 @@ export class QuotaController {
   }
 
   @Post('authorizers/:componentAppId/:authorizerAppId/clear-quota')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('authorizer.clear_quota')
   @ApiOperation({ summary: 'Have WeChat count the account’s calls from nothing; 10 times a month' })

@@ -11,9 +11,7 @@ import { errorBody, HubError } from '../common/hub-error.js';
 import type { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
 import { senderOf } from '../common/source-address.js';
-
-/** A request, and who asks, once that is known: lines about it are not held back. */
-export type KnownRequest = FastifyRequest & { actor?: string };
+import type { KnownRequest } from './caller.js';
 
 /**
  * Takes notice of a refusal. Where an operator should see it at `info` it answers what belongs
@@ -69,7 +67,7 @@ export class HubErrorFilter implements ExceptionFilter {
     const message = unknown
       ? 'Request failed for a reason that the hub does not know'
       : `Request refused: ${error.message}`;
-    if (!request.actor) {
+    if (!request.caller) {
       const line = { level, message, fields, error: unknown ? thrown : undefined };
       this.brake.log(`${more ? 'push' : 'request'} ${code}`, senderOf(request.ip), line);
     } else if (unknown) this.logger.error(message, thrown, fields);

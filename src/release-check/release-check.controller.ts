@@ -21,7 +21,7 @@ export class ReleaseCheckController {
   constructor(private readonly check: ReleaseSelfCheck) {}
 
   @Post()
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('component.release_check')
   @ApiOperation({

@@ -95,7 +95,7 @@ export class TicketController {
   }
 
   @Post(':componentAppId/start-push')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('ticket.start_push')
   @ApiOperation({
