@@ -19,7 +19,7 @@ import { WxService } from './gateway/wx.service.js';
 import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
-import { nameErrors } from './http/api-docs.js';
+import { DOCUMENT_OPTIONS, nameErrors } from './http/api-docs.js';
 import type { Caller, KnownRequest } from './http/caller.js';
 import { HubErrorFilter } from './http/hub-error.filter.js';
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
@@ -335,7 +335,7 @@ function useApiDocs(app: NestFastifyApplication, fastify: FastifyInstance): void
   let made: OpenAPIObject | undefined;
   const make = (): OpenAPIObject => {
     if (made) return made;
-    made = SwaggerModule.createDocument(app, document);
+    made = SwaggerModule.createDocument(app, document, DOCUMENT_OPTIONS);
     documentProxy(made);
     nameErrors(made);
     return made;

@@ -59,12 +59,12 @@ export const newApiKeyBody = z
     requestsPerMinute: fields.requestsPerMinute.default(null),
     expiresAt: timeQuery.nullable().default(null),
   })
-  .meta({ example: { name: 'Orders', scopes: ['token:read', 'token:refresh'] } });
+  .meta({ id: 'NewApiKey', example: { name: 'Orders', scopes: ['token:read', 'token:refresh'] } });
 
 export const apiKeyChangeBody = z
   .strictObject({ ...fields, expiresAt: timeQuery.nullable() })
   .partial()
-  .meta({ example: { networks: ['10.0.0.0/8'] } });
+  .meta({ id: 'ApiKeyChange', example: { networks: ['10.0.0.0/8'] } });
 
 export const rotateBody = z
   .strictObject({
@@ -75,28 +75,37 @@ export const rotateBody = z
       .default(86_400)
       .describe('For so long the key so far is accepted, too'),
   })
-  .default({ overlapSeconds: 86_400 });
+  .default({ overlapSeconds: 86_400 })
+  .meta({ id: 'ApiKeyRotation' });
 
 export const apiKeyListQuery = z.object(pageQuery({ most: 200, usual: 50 }));
 
 /** A key as `/admin/api-keys` shows it: without what would let anybody in. */
-export const apiKeyView = z.object({
-  id: z.string().describe('The part of the key by which it is looked up'),
-  ...fields,
-  expiresAt: timeView.nullable(),
-  previousUntil: timeView.nullable().describe('Until then the key before the rotation is accepted'),
-  revokedAt: timeView.nullable(),
-  lastUsedAt: timeView.nullable().describe('To the minute'),
-  createdAt: timeView,
-});
+export const apiKeyView = z
+  .object({
+    id: z.string().describe('The part of the key by which it is looked up'),
+    ...fields,
+    expiresAt: timeView.nullable(),
+    previousUntil: timeView
+      .nullable()
+      .describe('Until then the key before the rotation is accepted'),
+    revokedAt: timeView.nullable(),
+    lastUsedAt: timeView.nullable().describe('To the minute'),
+    createdAt: timeView,
+  })
+  .meta({ id: 'ApiKey' });
 export type ApiKeyView = z.infer<typeof apiKeyView>;
-export const apiKeySecretView = apiKeyView.extend({
-  key: z.string().describe('The bearer token, shown this once'),
-});
-export const apiKeyListView = z.object({
-  keys: z.array(apiKeyView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const apiKeySecretView = apiKeyView
+  .extend({
+    key: z.string().describe('The bearer token, shown this once'),
+  })
+  .meta({ id: 'ApiKeyWithSecret' });
+export const apiKeyListView = z
+  .object({
+    keys: z.array(apiKeyView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'ApiKeyPage' });
 
 export const apiKeyExample: ApiKeyView = {
   id: '01a2035a4b1b9c1d1f2e',

@@ -12,41 +12,45 @@ import { csvHead, csvLine } from '../http/csv.js';
 import { Audited } from './audit.interceptor.js';
 import { Scope } from './scope.js';
 
-const recordView = z.object({
-  id: z.string(),
-  at: z.iso.datetime(),
-  actor: z
-    .string()
-    .describe(
-      '`admin`: the admin token; `operator:…`, `key:…`: an operator or API key, by its id; ' +
-        '`unknown`: somebody who tried to sign in',
-    ),
-  actorKind: z.enum(CALLER_KINDS),
-  actorName: z
-    .string()
-    .nullable()
-    .describe(
-      'Name of the operator or key, or what a person with the admin token calls themselves; null ' +
-        'where there is none, and in records of earlier versions',
-    ),
-  action: z.string(),
-  target: z.string(),
-  outcome: z
-    .string()
-    .nullable()
-    .describe('`ok`, or the code of the error; null in records of earlier versions'),
-  count: z
-    .int()
-    .min(1)
-    .describe('How often: more than 1 where refusals of a minute are counted together'),
-  requestId: z.string().nullable(),
-  sourceAddress: z.string().nullable(),
-});
+const recordView = z
+  .object({
+    id: z.string(),
+    at: z.iso.datetime(),
+    actor: z
+      .string()
+      .describe(
+        '`admin`: the admin token; `operator:…`, `key:…`: an operator or API key, by its id; ' +
+          '`unknown`: somebody who tried to sign in',
+      ),
+    actorKind: z.enum(CALLER_KINDS),
+    actorName: z
+      .string()
+      .nullable()
+      .describe(
+        'Name of the operator or key, or what a person with the admin token calls themselves; null ' +
+          'where there is none, and in records of earlier versions',
+      ),
+    action: z.string(),
+    target: z.string(),
+    outcome: z
+      .string()
+      .nullable()
+      .describe('`ok`, or the code of the error; null in records of earlier versions'),
+    count: z
+      .int()
+      .min(1)
+      .describe('How often: more than 1 where refusals of a minute are counted together'),
+    requestId: z.string().nullable(),
+    sourceAddress: z.string().nullable(),
+  })
+  .meta({ id: 'AuditRecord' });
 type RecordView = z.infer<typeof recordView>;
-const listView = z.object({
-  records: z.array(recordView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+const listView = z
+  .object({
+    records: z.array(recordView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'AuditRecordPage' });
 const example: RecordView = {
   id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
   at: '2026-11-22T08:00:00.000Z',

@@ -99,26 +99,30 @@ function oneOrMore<S extends z.ZodType>(entry: S) {
 /** Fields that stand on the event itself, not among its own. */
 const ENVELOPE = ['AppId', 'CreateTime', 'InfoType'];
 
-export const authorizationEventView = z.object({
-  id: z.string(),
-  componentAppId: z.string(),
-  infoType: z.string(),
-  createTime: z.iso.datetime().nullable().describe("WeChat's CreateTime"),
-  receivedAt: z.iso.datetime(),
-  authorizerAppId: z
-    .string()
-    .nullable()
-    .describe('The account that it is about, where it names one'),
-  typed: z.boolean().describe('Whether the fields are those that the documentation has'),
-  fields: z.record(z.string(), z.unknown()).describe("In WeChat's spelling, without codes"),
-  error: problemView.optional().describe('Why it cannot be decrypted; it has no fields then'),
-});
+export const authorizationEventView = z
+  .object({
+    id: z.string(),
+    componentAppId: z.string(),
+    infoType: z.string(),
+    createTime: z.iso.datetime().nullable().describe("WeChat's CreateTime"),
+    receivedAt: z.iso.datetime(),
+    authorizerAppId: z
+      .string()
+      .nullable()
+      .describe('The account that it is about, where it names one'),
+    typed: z.boolean().describe('Whether the fields are those that the documentation has'),
+    fields: z.record(z.string(), z.unknown()).describe("In WeChat's spelling, without codes"),
+    error: problemView.optional().describe('Why it cannot be decrypted; it has no fields then'),
+  })
+  .meta({ id: 'AuthorizationEvent' });
 export type AuthorizationEventView = z.infer<typeof authorizationEventView>;
 
-export const authorizationEventListView = z.object({
-  events: z.array(authorizationEventView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const authorizationEventListView = z
+  .object({
+    events: z.array(authorizationEventView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'AuthorizationEventPage' });
 
 export const authorizationEventQuery = z.object({
   component: z.string().min(1).max(64).optional(),

@@ -16,8 +16,12 @@ export const linkFields = {
   returnTo: z.url().max(2048).optional(),
 };
 
-export const linksBody = z.strictObject({
-  componentAppId: z.string().min(1).max(64),
-  ...linkFields,
-});
-export const linksView = z.object({ pc: z.url(), h5: z.url(), expiresAt: timeView });
+export const linksBody = z
+  .strictObject({
+    componentAppId: z.string().min(1).max(64),
+    ...linkFields,
+  })
+  .meta({ id: 'AuthorizationLinkWish' });
+export const linksView = z
+  .object({ pc: z.url(), h5: z.url(), expiresAt: timeView })
+  .meta({ id: 'AuthorizationLinks' });

@@ -8,13 +8,15 @@ import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { AuthorizationResultService, RESULT_OUTCOMES } from './authorization-result.service.js';
 
 const idParam = z.string().min(1).max(100);
-const resultView = z.object({
-  outcome: z.enum(RESULT_OUTCOMES),
-  componentAppId: z.string(),
-  authorizerAppId: z.string().nullable().describe('The account, where it has authorized'),
-  state: z.string().nullable().describe('As it was given with the link'),
-  error: z.string().nullable().describe('Code of the error, where it failed'),
-});
+const resultView = z
+  .object({
+    outcome: z.enum(RESULT_OUTCOMES),
+    componentAppId: z.string(),
+    authorizerAppId: z.string().nullable().describe('The account, where it has authorized'),
+    state: z.string().nullable().describe('As it was given with the link'),
+    error: z.string().nullable().describe('Code of the error, where it failed'),
+  })
+  .meta({ id: 'AuthorizationResult' });
 type ResultView = z.infer<typeof resultView>;
 const example: ResultView = {
   outcome: 'authorized',

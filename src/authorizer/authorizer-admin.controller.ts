@@ -31,8 +31,12 @@ import {
 
 const appidParam = z.string().min(1).max(64);
 const optionName = z.string().regex(/^[a-z_]{1,64}$/);
-const optionBody = z.strictObject({ value: z.string().max(64) });
-const optionView = z.object({ name: z.string(), value: z.string() });
+const optionBody = z
+  .strictObject({ value: z.string().max(64) })
+  .meta({ id: 'AuthorizerOptionValue' });
+const optionView = z
+  .object({ name: z.string(), value: z.string() })
+  .meta({ id: 'AuthorizerOption' });
 const optionExample = { name: 'voice_recognize', value: '1' };
 
 /** `/admin/authorizers`: the accounts that authorized a third-party platform. */

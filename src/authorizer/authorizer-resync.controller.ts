@@ -10,12 +10,14 @@ import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncService } from './authorizer-resync.service.js';
 import { isoTime } from '../common/times.js';
 
-const resyncView = z.object({
-  done: z.int().describe("Accounts of WeChat's list that were compared"),
-  total: z.int(),
-  startedAt: z.iso.datetime(),
-  finishedAt: z.iso.datetime().nullable(),
-});
+const resyncView = z
+  .object({
+    done: z.int().describe("Accounts of WeChat's list that were compared"),
+    total: z.int(),
+    startedAt: z.iso.datetime(),
+    finishedAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'AuthorizerResync' });
 type ResyncView = z.infer<typeof resyncView>;
 const example: ResyncView = {
   done: 500,

@@ -11,10 +11,12 @@ import { AuthorizerTokenService } from './authorizer-token.service.js';
 
 const appidParam = z.string().min(1).max(64);
 const componentQuery = z.object({ component: z.string().min(1).max(64).optional() });
-const view = z.object({
-  authorizer_access_token: z.string(),
-  expires_in: z.int().describe('Seconds left'),
-});
+const view = z
+  .object({
+    authorizer_access_token: z.string(),
+    expires_in: z.int().describe('Seconds left'),
+  })
+  .meta({ id: 'AuthorizerAccessToken' });
 type View = z.infer<typeof view>;
 const example: View = { authorizer_access_token: 'fake_authorizer_access_token', expires_in: 7100 };
 

@@ -7,40 +7,46 @@ import type { AuthorizerChange } from './authorizer-change.entity.js';
 import type { Authorizer } from './authorizer.entity.js';
 
 /** An account as `/admin/authorizers` shows it; its tokens are not part of it. */
-export const authorizerView = z.object({
-  componentAppId: z.string(),
-  authorizerAppId: z.string(),
-  status: z.enum(AUTHORIZER_STATUSES),
-  type: z.enum(['official_account', 'mini_program', 'unknown']),
-  nickName: z.string().nullable(),
-  userName: z.string().nullable(),
-  principalName: z.string().nullable(),
-  headImg: z.string().nullable(),
-  verifyType: z.int().nullable(),
-  funcInfo: z.array(z.int()).describe('Ids of the granted permission sets'),
-  firstAuthorizedAt: timeView.nullable(),
-  lastAuthorizedAt: timeView.nullable(),
-  revokedAt: timeView.nullable(),
-  token: z.object({
-    expiresAt: timeView.nullable(),
-    refreshAt: timeView.nullable(),
-    generation: z.int(),
-    attempts: z.int(),
-    nextAttemptAt: timeView.nullable(),
-    lastError: z.string().nullable(),
-  }),
-});
+export const authorizerView = z
+  .object({
+    componentAppId: z.string(),
+    authorizerAppId: z.string(),
+    status: z.enum(AUTHORIZER_STATUSES),
+    type: z.enum(['official_account', 'mini_program', 'unknown']),
+    nickName: z.string().nullable(),
+    userName: z.string().nullable(),
+    principalName: z.string().nullable(),
+    headImg: z.string().nullable(),
+    verifyType: z.int().nullable(),
+    funcInfo: z.array(z.int()).describe('Ids of the granted permission sets'),
+    firstAuthorizedAt: timeView.nullable(),
+    lastAuthorizedAt: timeView.nullable(),
+    revokedAt: timeView.nullable(),
+    token: z.object({
+      expiresAt: timeView.nullable(),
+      refreshAt: timeView.nullable(),
+      generation: z.int(),
+      attempts: z.int(),
+      nextAttemptAt: timeView.nullable(),
+      lastError: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'Authorizer' });
 export type AuthorizerView = z.infer<typeof authorizerView>;
 
-export const authorizerListView = z.object({
-  authorizers: z.array(authorizerView),
-  next: z.string().nullable().describe('Value of `after` for the next page'),
-});
+export const authorizerListView = z
+  .object({
+    authorizers: z.array(authorizerView),
+    next: z.string().nullable().describe('Value of `after` for the next page'),
+  })
+  .meta({ id: 'AuthorizerPage' });
 
-export const authorizerDetailView = authorizerView.extend({
-  info: z.record(z.string(), z.unknown()).nullable().describe("WeChat's own answer"),
-  history: z.array(z.object({ at: timeView, what: z.string(), detail: z.unknown().nullable() })),
-});
+export const authorizerDetailView = authorizerView
+  .extend({
+    info: z.record(z.string(), z.unknown()).nullable().describe("WeChat's own answer"),
+    history: z.array(z.object({ at: timeView, what: z.string(), detail: z.unknown().nullable() })),
+  })
+  .meta({ id: 'AuthorizerDetail' });
 
 export const authorizerListQuery = z.object({
   component: z.string().max(64).optional(),

@@ -4,24 +4,28 @@ import { REFUSED_URLS, type RefusedPush } from './refused-push.entity.js';
 import { isoTime } from '../common/times.js';
 
 /** Refused pushes of one kind as `/admin/refused-pushes` lists them. */
-export const refusedPushView = z.object({
-  id: z.string(),
-  url: z.enum(REFUSED_URLS).describe('other: a path under /callback that is neither of the two'),
-  componentAppId: z.string().nullable().describe('null: the URL names no registered platform'),
-  code: z.string().describe('Code of the error that was answered'),
-  sourceAddress: z
-    .string()
-    .describe('IPv4 address or /64 of the sender; other: more senders than are counted apart'),
-  count: z.int().describe('How many; the last minute may be missing'),
-  firstAt: timeView,
-  lastAt: timeView,
-});
+export const refusedPushView = z
+  .object({
+    id: z.string(),
+    url: z.enum(REFUSED_URLS).describe('other: a path under /callback that is neither of the two'),
+    componentAppId: z.string().nullable().describe('null: the URL names no registered platform'),
+    code: z.string().describe('Code of the error that was answered'),
+    sourceAddress: z
+      .string()
+      .describe('IPv4 address or /64 of the sender; other: more senders than are counted apart'),
+    count: z.int().describe('How many; the last minute may be missing'),
+    firstAt: timeView,
+    lastAt: timeView,
+  })
+  .meta({ id: 'RefusedPush' });
 export type RefusedPushView = z.infer<typeof refusedPushView>;
 
-export const refusedPushListView = z.object({
-  refusedPushes: z.array(refusedPushView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const refusedPushListView = z
+  .object({
+    refusedPushes: z.array(refusedPushView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'RefusedPushPage' });
 
 export const refusedPushListQuery = z.object({
   component: z.string().min(1).max(64).optional(),

@@ -8,32 +8,36 @@ import { isoTime } from '../common/times.js';
 const lastUse = timeView
   .nullable()
   .describe('When WeChat has last used it, to the minute; null where it has not been seen');
-const rotatingView = z.object({
-  changedAt: timeView,
-  lastUsedAt: lastUse,
-  previousAccepted: z.boolean(),
-  previous: z
-    .array(z.object({ replacedAt: timeView, lastUsedAt: lastUse }))
-    .describe('The values before that are still accepted, newest first'),
-});
+const rotatingView = z
+  .object({
+    changedAt: timeView,
+    lastUsedAt: lastUse,
+    previousAccepted: z.boolean(),
+    previous: z
+      .array(z.object({ replacedAt: timeView, lastUsedAt: lastUse }))
+      .describe('The values before that are still accepted, newest first'),
+  })
+  .meta({ id: 'RotatingCredential' });
 
 /** Of which credential the previous values are ended: of all three where it is not said. */
 export const endPreviousQuery = z.strictObject({ field: z.enum(ROTATING_FIELDS).optional() });
 
 /** A third-party platform as `/admin/components` shows it: its secrets are write-only. */
-export const componentView = z.object({
-  componentAppId: z.string(),
-  name: z.string(),
-  enabled: z.boolean(),
-  createdAt: timeView,
-  updatedAt: timeView,
-  appSecret: rotatingView,
-  token: rotatingView,
-  encodingAesKey: rotatingView,
-  error: problemView
-    .optional()
-    .describe('Why the secrets of this platform cannot be read; absent where they can'),
-});
+export const componentView = z
+  .object({
+    componentAppId: z.string(),
+    name: z.string(),
+    enabled: z.boolean(),
+    createdAt: timeView,
+    updatedAt: timeView,
+    appSecret: rotatingView,
+    token: rotatingView,
+    encodingAesKey: rotatingView,
+    error: problemView
+      .optional()
+      .describe('Why the secrets of this platform cannot be read; absent where they can'),
+  })
+  .meta({ id: 'Component' });
 export type ComponentView = z.infer<typeof componentView>;
 type RotatingView = z.infer<typeof rotatingView>;
 
@@ -59,6 +63,7 @@ export const newComponentBody = z
     ...credentials,
   })
   .meta({
+    id: 'NewComponent',
     example: {
       componentAppId: 'wx0123456789abcdef',
       name: 'Main platform',
@@ -75,7 +80,7 @@ export const componentChangeBody = z
     ...credentials,
   })
   .partial()
-  .meta({ example: { name: 'Main platform' } });
+  .meta({ id: 'ComponentChange', example: { name: 'Main platform' } });
 
 export function toComponentView(component: Component): ComponentView {
   const { problem } = component;

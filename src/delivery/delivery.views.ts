@@ -5,36 +5,44 @@ import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import type { DeliveryRow } from './delivery.entity.js';
 import { isoTime } from '../common/times.js';
 
-export const attemptView = z.object({
-  at: timeView,
-  durationMs: z.int(),
-  cause: z.enum(['schedule', 'responder', 'manual']),
-  status: z.int().nullable().describe('HTTP status; null when no answer came'),
-  error: z.string().nullable().describe('What was wrong; null when nothing was'),
-});
+export const attemptView = z
+  .object({
+    at: timeView,
+    durationMs: z.int(),
+    cause: z.enum(['schedule', 'responder', 'manual']),
+    status: z.int().nullable().describe('HTTP status; null when no answer came'),
+    error: z.string().nullable().describe('What was wrong; null when nothing was'),
+  })
+  .meta({ id: 'DeliveryAttempt' });
 export type AttemptView = z.infer<typeof attemptView>;
 
 /** A delivery as `/admin/deliveries` shows it. */
-export const deliveryView = z.object({
-  id: z.string().describe('The `webhook-id` of every attempt'),
-  eventId: z.string(),
-  subscriptionId: z.string(),
-  status: z.enum(['pending', 'delivered', 'dead', 'cancelled']),
-  attempts: z.int().describe('Attempts of the schedule'),
-  inHand: z.boolean().describe('Whether a process has leased it now'),
-  nextAttemptAt: timeView.nullable(),
-  lastError: z.string().nullable(),
-  createdAt: timeView,
-  finishedAt: timeView.nullable(),
-});
+export const deliveryView = z
+  .object({
+    id: z.string().describe('The `webhook-id` of every attempt'),
+    eventId: z.string(),
+    subscriptionId: z.string(),
+    status: z.enum(['pending', 'delivered', 'dead', 'cancelled']),
+    attempts: z.int().describe('Attempts of the schedule'),
+    inHand: z.boolean().describe('Whether a process has leased it now'),
+    nextAttemptAt: timeView.nullable(),
+    lastError: z.string().nullable(),
+    createdAt: timeView,
+    finishedAt: timeView.nullable(),
+  })
+  .meta({ id: 'Delivery' });
 export type DeliveryView = z.infer<typeof deliveryView>;
 
-export const deliveryListView = z.object({
-  deliveries: z.array(deliveryView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const deliveryListView = z
+  .object({
+    deliveries: z.array(deliveryView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'DeliveryPage' });
 
-export const deliveryDetailView = deliveryView.extend({ history: z.array(attemptView) });
+export const deliveryDetailView = deliveryView
+  .extend({ history: z.array(attemptView) })
+  .meta({ id: 'DeliveryDetail' });
 
 export const deliveryListQuery = z.object({
   subscription: z.string().min(1).max(36).optional(),
@@ -88,13 +96,15 @@ export const attemptViewExample: AttemptView = {
 };
 
 /** How an attempt went that was asked for. */
-export const attemptOutcomeView = z.object({
-  taken: z.boolean(),
-  status: z.int().nullable().describe('HTTP status; null when no answer came'),
-  error: z.string().nullable().describe('What was wrong; null when it was taken'),
-  durationMs: z.int(),
-  reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
-});
+export const attemptOutcomeView = z
+  .object({
+    taken: z.boolean(),
+    status: z.int().nullable().describe('HTTP status; null when no answer came'),
+    error: z.string().nullable().describe('What was wrong; null when it was taken'),
+    durationMs: z.int(),
+    reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
+  })
+  .meta({ id: 'AttemptOutcome' });
 
 export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeView> {
   const { taken, status, error, durationMs, reply } = attempt;

@@ -12,64 +12,72 @@ import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 const KINDS = ['authorization', 'message', 'event'] as const;
 
 /** How many deliveries of a push there are, by status. */
-export const deliveryCountsView = z.object({
-  pending: z.int(),
-  delivered: z.int(),
-  dead: z.int(),
-  cancelled: z.int(),
-}) satisfies z.ZodType<DeliveryCounts>;
+export const deliveryCountsView = z
+  .object({
+    pending: z.int(),
+    delivered: z.int(),
+    dead: z.int(),
+    cancelled: z.int(),
+  })
+  .meta({ id: 'DeliveryCounts' }) satisfies z.ZodType<DeliveryCounts>;
 
 /** A recorded push as `/admin/events` lists it: nothing of its content. */
-export const eventView = z.object({
-  id: z.string(),
-  kind: z.enum(KINDS),
-  componentAppId: z.string(),
-  authorizerAppId: z
-    .string()
-    .nullable()
-    .describe('The account that it is for, or that an authorization event is about'),
-  unknownAccount: z
-    .boolean()
-    .describe('Whether it came for an account that the hub does not know on this platform'),
-  infoType: z.string().nullable(),
-  msgType: z.string().nullable(),
-  event: z.string().nullable(),
-  fromUser: z.string().nullable().describe("FromUserName: the user's openid"),
-  createTime: timeView.nullable().describe("WeChat's CreateTime"),
-  receivedAt: timeView,
-  problem: z
-    .string()
-    .nullable()
-    .describe('Why its fields could not all be read; null where they could'),
-  outcome: z.string().describe('What WeChat was answered: success, reply, or empty for no byte'),
-  deliveryCounts: deliveryCountsView,
-});
+export const eventView = z
+  .object({
+    id: z.string(),
+    kind: z.enum(KINDS),
+    componentAppId: z.string(),
+    authorizerAppId: z
+      .string()
+      .nullable()
+      .describe('The account that it is for, or that an authorization event is about'),
+    unknownAccount: z
+      .boolean()
+      .describe('Whether it came for an account that the hub does not know on this platform'),
+    infoType: z.string().nullable(),
+    msgType: z.string().nullable(),
+    event: z.string().nullable(),
+    fromUser: z.string().nullable().describe("FromUserName: the user's openid"),
+    createTime: timeView.nullable().describe("WeChat's CreateTime"),
+    receivedAt: timeView,
+    problem: z
+      .string()
+      .nullable()
+      .describe('Why its fields could not all be read; null where they could'),
+    outcome: z.string().describe('What WeChat was answered: success, reply, or empty for no byte'),
+    deliveryCounts: deliveryCountsView,
+  })
+  .meta({ id: 'Event' });
 export type EventView = z.infer<typeof eventView>;
 
-export const eventListView = z.object({
-  events: z.array(eventView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const eventListView = z
+  .object({
+    events: z.array(eventView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'EventPage' });
 
 /** A recorded push with its content, decrypted, and what became of it. */
-export const eventDetailView = eventView.extend({
-  sourceAddress: z
-    .string()
-    .describe('Of the sender; a reverse proxy’s, unless it is a trusted one'),
-  keyUsed: z.string().describe('Which Token and key verified and decrypted it'),
-  format: z.enum(['xml', 'json']).nullable(),
-  fields: z
-    .record(z.string(), z.unknown())
-    .nullable()
-    .describe("In WeChat's spelling; tickets and codes of authorization events are `[secret]`"),
-  raw: z.string().nullable().describe('The decrypted text as it came, without these either'),
-  reply: z.string().nullable().describe('The passive reply, before its encryption for WeChat'),
-  unreadable: z
-    .object({ code: z.string(), message: z.string() })
-    .nullable()
-    .describe('Why the content cannot be shown; null when it can'),
-  deliveries: z.array(deliveryDetailView),
-});
+export const eventDetailView = eventView
+  .extend({
+    sourceAddress: z
+      .string()
+      .describe('Of the sender; a reverse proxy’s, unless it is a trusted one'),
+    keyUsed: z.string().describe('Which Token and key verified and decrypted it'),
+    format: z.enum(['xml', 'json']).nullable(),
+    fields: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .describe("In WeChat's spelling; tickets and codes of authorization events are `[secret]`"),
+    raw: z.string().nullable().describe('The decrypted text as it came, without these either'),
+    reply: z.string().nullable().describe('The passive reply, before its encryption for WeChat'),
+    unreadable: z
+      .object({ code: z.string(), message: z.string() })
+      .nullable()
+      .describe('Why the content cannot be shown; null when it can'),
+    deliveries: z.array(deliveryDetailView),
+  })
+  .meta({ id: 'EventDetail' });
 export type EventDetailView = z.infer<typeof eventDetailView>;
 
 /** What of a push is encrypted at rest. */

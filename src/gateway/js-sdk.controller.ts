@@ -13,21 +13,27 @@ const appidParam = z.string().min(1).max(64);
 const component = z.string().min(1).max(64).optional();
 const ticketQuery = z.object({ component, type: z.enum(JS_TICKET_TYPES).default('jsapi') });
 const signatureQuery = z.object({ component });
-const signatureBody = z.object({
-  url: z
-    .url({ protocol: /^https?$/ })
-    .max(2048)
-    .describe('Of the page, as the browser has it'),
-});
+const signatureBody = z
+  .object({
+    url: z
+      .url({ protocol: /^https?$/ })
+      .max(2048)
+      .describe('Of the page, as the browser has it'),
+  })
+  .meta({ id: 'JsSdkPage' });
 
-const ticketView = z.object({ ticket: z.string(), expires_in: z.int().describe('Seconds left') });
-const signatureView = z.object({
-  appId: z.string(),
-  timestamp: z.int().describe('Unix seconds'),
-  nonceStr: z.string(),
-  signature: z.string(),
-  url: z.string().describe('As it was signed: without its fragment'),
-});
+const ticketView = z
+  .object({ ticket: z.string(), expires_in: z.int().describe('Seconds left') })
+  .meta({ id: 'JsSdkTicket' });
+const signatureView = z
+  .object({
+    appId: z.string(),
+    timestamp: z.int().describe('Unix seconds'),
+    nonceStr: z.string(),
+    signature: z.string(),
+    url: z.string().describe('As it was signed: without its fragment'),
+  })
+  .meta({ id: 'JsSdkSignature' });
 const signatureExample: JsSdkSignature = {
   appId: 'wxabcdef0123456789',
   timestamp: 1_764_000_000,

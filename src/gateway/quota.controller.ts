@@ -16,13 +16,15 @@ const quotaQuery = z.object({
 });
 type QuotaQuery = z.output<typeof quotaQuery>;
 const limits = z.looseObject({}).optional();
-const quotaView = z.object({
-  quota: limits.describe('`daily_limit`, `used` and `remain`, of today in China'),
-  rate_limit: limits.describe('`call_count` and `refresh_second`'),
-  component_rate_limit: limits.describe('The same, of the platform'),
-});
+const quotaView = z
+  .object({
+    quota: limits.describe('`daily_limit`, `used` and `remain`, of today in China'),
+    rate_limit: limits.describe('`call_count` and `refresh_second`'),
+    component_rate_limit: limits.describe('The same, of the platform'),
+  })
+  .meta({ id: 'Quota' });
 const quotaExample = { quota: { daily_limit: 5000, used: 1, remain: 4999 } };
-const clearedView = z.object({ cleared: z.literal(true) });
+const clearedView = z.object({ cleared: z.literal(true) }).meta({ id: 'QuotaCleared' });
 type Cleared = z.infer<typeof clearedView>;
 
 /** `…/quota`, `…/clear-quota` of platforms and accounts: the calls that WeChat still takes today. */

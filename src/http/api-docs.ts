@@ -1,5 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiResponse, type OpenAPIObject } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiResponse,
+  type ApiResponseOptions,
+  type OpenAPIObject,
+  type SwaggerDocumentOptions,
+} from '@nestjs/swagger';
 import { z } from 'zod';
 
 /** Documents a JSON answer by the schema that the code uses, with an example of it. */
@@ -8,12 +14,13 @@ export function ApiJson<S extends z.ZodType>(
   example: z.input<S>,
   { status = 200, description = '' }: { status?: number; description?: string } = {},
 ): MethodDecorator {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' });
+  // The example as its own text: the types of the framework know objects and texts only.
   return ApiResponse({
     status,
     description,
-    content: { 'application/json': { schema: json as object, example } },
-  });
+    standardSchema: schema,
+    example,
+  } as ApiResponseOptions);
 }
 
 /** Documents an error answer: its status, code and when it comes. */
@@ -47,13 +54,14 @@ export function ApiBearer(): ClassDecorator & MethodDecorator {
     ApiHubError(
       401,
       'unauthorized',
-      'The bearer token is missing or wrong. Also key_expired and key_revoked',
+      'The bearer token is missing or wrong. Also key_expired, key_revoked and session_ended',
     ),
     ApiHubError(
       403,
       'missing_scope',
-      'The API key lacks the scope that the answer names. Also not_allowed: `missing` says whether ' +
-        'it is limited to other platforms, accounts or networks',
+      'The API key or the role lacks the scope that the answer names. Also not_allowed: `missing` ' +
+        'says whether the key is limited to other platforms, accounts or networks; cross_origin and ' +
+        'confirmation_required of sessions',
     ),
     ApiHubError(
       429,
@@ -62,6 +70,31 @@ export function ApiBearer(): ClassDecorator & MethodDecorator {
         'rate_limited: the API key has spent its requests of this minute',
     ),
   );
+}
+
+/**
+ * How the framework makes the document. A schema with `meta({ id })` is there once, under that name:
+ * what programs generate from the document then has a type of it.
+ */
+export const DOCUMENT_OPTIONS: SwaggerDocumentOptions = {
+  standardSchemaConverter: (schema) => {
+    const {
+      $schema: _,
+      $defs,
+      ...json
+    } = z.toJSONSchema(schema as z.ZodType, {
+      io: 'input',
+      override: ({ jsonSchema }) => leaveOutTheObvious(jsonSchema),
+    });
+    return { schema: json as object, components: $defs as Record<string, object> };
+  },
+};
+
+/** Drops what a whole number or a time is anyway. */
+function leaveOutTheObvious(json: z.core.JSONSchema.BaseSchema): void {
+  if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
+  if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;
+  if (json.format === 'date-time') delete json.pattern;
 }
 
 /** The schema that all errors have, once in the document. */

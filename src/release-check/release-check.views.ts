@@ -17,38 +17,44 @@ export const releaseCheckBody = z
       .describe('A user whom the accounts of the codes may send a message'),
   })
   .default({ authCodes: {} })
-  .meta({ example: {} });
+  .meta({ id: 'ReleaseCheckWish', example: {} });
 export type ReleaseCheckBody = z.output<typeof releaseCheckBody>;
 
-const customerMessageView = z.object({
-  ok: z.boolean().nullable().describe('null: not checked'),
-  got: z.string(),
-});
+const customerMessageView = z
+  .object({
+    ok: z.boolean().nullable().describe('null: not checked'),
+    got: z.string(),
+  })
+  .meta({ id: 'CustomerMessage' });
 
 /** One case of the check. */
-export const releaseCaseView = z.object({
-  name: z.enum([
-    'ticket',
-    'official_account_text',
-    'official_account_event',
-    'official_account_code',
-    'mini_program_code',
-  ]),
-  ok: z.boolean().nullable().describe('null: skipped, for the reason that `got` says'),
-  expected: z.string(),
-  got: z.string(),
-  milliseconds: z.int().describe('Until the whole answer was there'),
-  customerMessage: customerMessageView.optional().describe('What follows a code'),
-});
+export const releaseCaseView = z
+  .object({
+    name: z.enum([
+      'ticket',
+      'official_account_text',
+      'official_account_event',
+      'official_account_code',
+      'mini_program_code',
+    ]),
+    ok: z.boolean().nullable().describe('null: skipped, for the reason that `got` says'),
+    expected: z.string(),
+    got: z.string(),
+    milliseconds: z.int().describe('Until the whole answer was there'),
+    customerMessage: customerMessageView.optional().describe('What follows a code'),
+  })
+  .meta({ id: 'ReleaseCase' });
 export type ReleaseCaseView = z.infer<typeof releaseCaseView>;
 export type CustomerMessageView = z.infer<typeof customerMessageView>;
 
-export const releaseCheckView = z.object({
-  componentAppId: z.string(),
-  publicUrl: z.string().describe('What the check went through'),
-  ok: z.boolean().describe('No case failed'),
-  cases: z.array(releaseCaseView),
-});
+export const releaseCheckView = z
+  .object({
+    componentAppId: z.string(),
+    publicUrl: z.string().describe('What the check went through'),
+    ok: z.boolean().describe('No case failed'),
+    cases: z.array(releaseCaseView),
+  })
+  .meta({ id: 'ReleaseCheck' });
 export type ReleaseCheckView = z.infer<typeof releaseCheckView>;
 
 export const releaseCheckExample: ReleaseCheckView = {

@@ -44,22 +44,24 @@ const usageQuery = z.object({
     .describe(`Separated by commas: ${USAGE_GROUPS.join(', ')}. A day begins at midnight in China`),
   limit: z.coerce.number().int().min(1).max(MOST_ROWS).default(100),
 });
-const usageView = z.object({
-  from: timeView,
-  to: timeView,
-  rows: z.array(
-    z.object({
-      actor: z.string().optional(),
-      componentAppId: z.string().optional(),
-      authorizerAppId: z.string().optional().describe('Empty for calls of the platform itself'),
-      path: z.string().optional().describe('`other`: more than 200 paths were called in an hour'),
-      errcode: z.string().optional().describe("WeChat's, 0 for none; or the hub's code"),
-      hour: timeView.optional(),
-      day: timeView.optional(),
-      calls: z.int(),
-    }),
-  ),
-});
+const usageView = z
+  .object({
+    from: timeView,
+    to: timeView,
+    rows: z.array(
+      z.object({
+        actor: z.string().optional(),
+        componentAppId: z.string().optional(),
+        authorizerAppId: z.string().optional().describe('Empty for calls of the platform itself'),
+        path: z.string().optional().describe('`other`: more than 200 paths were called in an hour'),
+        errcode: z.string().optional().describe("WeChat's, 0 for none; or the hub's code"),
+        hour: timeView.optional(),
+        day: timeView.optional(),
+        calls: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'Usage' });
 
 const statisticsQuery = z.object({
   kind: z.enum(KINDS).optional(),
@@ -68,19 +70,21 @@ const statisticsQuery = z.object({
   from: timeQuery.optional().describe('A day ago for hours, 30 days for days'),
   to: timeQuery.optional(),
 });
-const statisticsView = z.object({
-  from: timeView,
-  to: timeView,
-  series: z.array(
-    z.object({
-      kind: z.enum(KINDS),
-      outcome: z.string().describe("WeChat's errcode, or a word"),
-      points: z
-        .array(z.object({ at: timeView, count: z.int() }))
-        .describe('By time; without those of count 0'),
-    }),
-  ),
-});
+const statisticsView = z
+  .object({
+    from: timeView,
+    to: timeView,
+    series: z.array(
+      z.object({
+        kind: z.enum(KINDS),
+        outcome: z.string().describe("WeChat's errcode, or a word"),
+        points: z
+          .array(z.object({ at: timeView, count: z.int() }))
+          .describe('By time; without those of count 0'),
+      }),
+    ),
+  })
+  .meta({ id: 'Statistics' });
 
 const FROM = '2026-11-22T08:00:00.000Z';
 const TO = '2026-11-23T08:00:00.000Z';

@@ -61,6 +61,7 @@ export const newSubscriptionBody = z
     enabled: fields.enabled.default(true),
   })
   .meta({
+    id: 'NewSubscription',
     example: {
       name: 'Orders',
       url: 'https://orders.example.com/wechat',
@@ -71,34 +72,38 @@ export const newSubscriptionBody = z
 export const subscriptionChangeBody = z
   .strictObject(fields)
   .partial()
-  .meta({ example: { enabled: true } });
+  .meta({ id: 'SubscriptionChange', example: { enabled: true } });
 
 /** A subscription as `/admin/subscriptions` shows it: without its secret. */
-export const subscriptionView = z.object({
-  id: z.string(),
-  ...fields,
-  secretChangedAt: timeView,
-  previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
-  failingSince: timeView.nullable().describe('First failure since the last success'),
-  disabledAt: timeView.nullable(),
-  disabledReason: z.string().nullable().describe('Why the hub disabled it'),
-  createdAt: timeView,
-  updatedAt: timeView,
-  error: problemView
-    .optional()
-    .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
-});
+export const subscriptionView = z
+  .object({
+    id: z.string(),
+    ...fields,
+    secretChangedAt: timeView,
+    previousSecretUntil: timeView.nullable().describe('Until then both secrets sign'),
+    failingSince: timeView.nullable().describe('First failure since the last success'),
+    disabledAt: timeView.nullable(),
+    disabledReason: z.string().nullable().describe('Why the hub disabled it'),
+    createdAt: timeView,
+    updatedAt: timeView,
+    error: problemView
+      .optional()
+      .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
+  })
+  .meta({ id: 'Subscription' });
 export type SubscriptionView = z.infer<typeof subscriptionView>;
 
 /** The one time that the secret is shown. */
-export const subscriptionSecretView = subscriptionView.extend({
-  secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
-});
+export const subscriptionSecretView = subscriptionView
+  .extend({
+    secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
+  })
+  .meta({ id: 'SubscriptionWithSecret' });
 
 export const testBody = z
   .strictObject({ kind: kind.optional() })
   .optional()
-  .meta({ example: { kind: 'message' } });
+  .meta({ id: 'SubscriptionTest', example: { kind: 'message' } });
 
 export const replayBody = z
   .strictObject({
@@ -106,11 +111,16 @@ export const replayBody = z
     to: timeQuery,
     status: z.enum(['dead', 'delivered', 'all']).default('all'),
   })
-  .meta({ example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' } });
+  .meta({
+    id: 'SubscriptionReplay',
+    example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },
+  });
 
-export const replayedView = z.object({
-  replayed: z.int().describe('Deliveries that were begun again'),
-});
+export const replayedView = z
+  .object({
+    replayed: z.int().describe('Deliveries that were begun again'),
+  })
+  .meta({ id: 'Replayed' });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {
   const { secret: _, previousSecret: __, problem, ...shown } = subscription;

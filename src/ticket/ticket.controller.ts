@@ -30,7 +30,7 @@ import {
 import { lastOfFullPage } from '../http/list-query.js';
 
 const historyQuery = z.object(pageQuery({ most: 500, usual: 100 }));
-const startPushView = z.object({ errmsg: z.string() });
+const startPushView = z.object({ errmsg: z.string() }).meta({ id: 'StartedPush' });
 
 /** `/admin/tickets`: inspection of the tickets, and the request for new ones. */
 @ApiTags('tickets')

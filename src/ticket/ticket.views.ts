@@ -5,39 +5,45 @@ import { TICKET_LIFE_MS, TICKET_STALE_MS, type Ticket } from './ticket.js';
 import { isoTime } from '../common/times.js';
 
 /** A ticket as `/admin/tickets` shows it. */
-export const ticketView = z.object({
-  appId: z.string(),
-  createTime: z.int().describe("WeChat's CreateTime in Unix seconds"),
-  infoType: z.string(),
-  receivedAt: z.iso.datetime(),
-  ageSeconds: z.int().describe('Seconds since CreateTime'),
-  expiresAt: z.iso.datetime().describe('12 hours after CreateTime'),
-  stale: z.boolean().describe('No newer ticket for more than 35 minutes'),
-  componentVerifyTicket: z
-    .string()
-    .nullable()
-    .describe('Masked unless reveal=true; null where it cannot be read'),
-  error: problemView
-    .optional()
-    .describe('Why the ticket cannot be read; the next push replaces it'),
-});
+export const ticketView = z
+  .object({
+    appId: z.string(),
+    createTime: z.int().describe("WeChat's CreateTime in Unix seconds"),
+    infoType: z.string(),
+    receivedAt: z.iso.datetime(),
+    ageSeconds: z.int().describe('Seconds since CreateTime'),
+    expiresAt: z.iso.datetime().describe('12 hours after CreateTime'),
+    stale: z.boolean().describe('No newer ticket for more than 35 minutes'),
+    componentVerifyTicket: z
+      .string()
+      .nullable()
+      .describe('Masked unless reveal=true; null where it cannot be read'),
+    error: problemView
+      .optional()
+      .describe('Why the ticket cannot be read; the next push replaces it'),
+  })
+  .meta({ id: 'Ticket' });
 export type TicketView = z.infer<typeof ticketView>;
 
 /** One line of the ticket ledger. */
-export const ticketPushView = z.object({
-  id: z.string(),
-  createTime: z.int().nullable(),
-  receivedAt: z.iso.datetime(),
-  ageAtArrivalSeconds: z.number().nullable().describe('From CreateTime to arrival'),
-  keyUsed: z.enum(['current', 'previous']).describe('Generation of Token and EncodingAESKey'),
-  sourceAddress: z.string(),
-});
+export const ticketPushView = z
+  .object({
+    id: z.string(),
+    createTime: z.int().nullable(),
+    receivedAt: z.iso.datetime(),
+    ageAtArrivalSeconds: z.number().nullable().describe('From CreateTime to arrival'),
+    keyUsed: z.enum(['current', 'previous']).describe('Generation of Token and EncodingAESKey'),
+    sourceAddress: z.string(),
+  })
+  .meta({ id: 'TicketPush' });
 export type TicketPushView = z.infer<typeof ticketPushView>;
 
-export const ticketHistoryView = z.object({
-  pushes: z.array(ticketPushView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const ticketHistoryView = z
+  .object({
+    pushes: z.array(ticketPushView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'TicketPushPage' });
 export type TicketHistoryView = z.infer<typeof ticketHistoryView>;
 
 export function toTicketView(

@@ -3,44 +3,52 @@ import { timeView } from '../http/list-query.js';
 import type { ServableState, TokenState } from '../token-engine/token-state.js';
 import { isoTime } from '../common/times.js';
 
-const lastErrorView = z.object({
-  code: z.string(),
-  message: z.string(),
-  kind: z.string().describe('Class of the failure policy: busy, quota, ticket, secret, ip, …'),
-  errcode: z.int().optional().describe("WeChat's errcode"),
-  rid: z.string().optional().describe("WeChat's request id"),
-  clientIp: z.string().optional().describe('The address that WeChat saw, where it names one'),
-  operator: z.boolean().describe('Whether a person must act'),
-  advice: z.string(),
-  at: timeView,
-});
+const lastErrorView = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    kind: z.string().describe('Class of the failure policy: busy, quota, ticket, secret, ip, …'),
+    errcode: z.int().optional().describe("WeChat's errcode"),
+    rid: z.string().optional().describe("WeChat's request id"),
+    clientIp: z.string().optional().describe('The address that WeChat saw, where it names one'),
+    operator: z.boolean().describe('Whether a person must act'),
+    advice: z.string(),
+    at: timeView,
+  })
+  .meta({ id: 'TokenError' });
 
 /** A component_access_token as `/admin/tokens` shows it. */
-export const tokenView = z.object({
-  componentAppId: z.string(),
-  componentAccessToken: z.string().nullable().describe('Masked unless reveal=true'),
-  obtainedAt: timeView.nullable(),
-  expiresAt: timeView.nullable(),
-  refreshAt: timeView.nullable(),
-  remainingSeconds: z.int().describe('0 when there is no valid token'),
-  generation: z.int(),
-  invalidatedAt: timeView.nullable().describe('Since when WeChat is known to refuse the token'),
-  attempts: z.int().describe('Failures in a row'),
-  nextAttemptAt: timeView
-    .nullable()
-    .describe('Nothing is tried before: after a failure, or 5 s after a token of a tiny life'),
-  lastError: lastErrorView.nullable(),
-});
+export const tokenView = z
+  .object({
+    componentAppId: z.string(),
+    componentAccessToken: z.string().nullable().describe('Masked unless reveal=true'),
+    obtainedAt: timeView.nullable(),
+    expiresAt: timeView.nullable(),
+    refreshAt: timeView.nullable(),
+    remainingSeconds: z.int().describe('0 when there is no valid token'),
+    generation: z.int(),
+    invalidatedAt: timeView.nullable().describe('Since when WeChat is known to refuse the token'),
+    attempts: z.int().describe('Failures in a row'),
+    nextAttemptAt: timeView
+      .nullable()
+      .describe('Nothing is tried before: after a failure, or 5 s after a token of a tiny life'),
+    lastError: lastErrorView.nullable(),
+  })
+  .meta({ id: 'Token' });
 export type TokenView = z.infer<typeof tokenView>;
 
 /** The answer for services, in WeChat's own field names. */
-export const accessTokenView = z.object({
-  component_access_token: z.string(),
-  expires_in: z.int().describe('Seconds left'),
-});
+export const accessTokenView = z
+  .object({
+    component_access_token: z.string(),
+    expires_in: z.int().describe('Seconds left'),
+  })
+  .meta({ id: 'ComponentAccessToken' });
 export type AccessTokenView = z.infer<typeof accessTokenView>;
 
-export const invalidateBody = z.object({ token: z.string().min(1).max(4096) });
+export const invalidateBody = z
+  .object({ token: z.string().min(1).max(4096) })
+  .meta({ id: 'RefusedToken' });
 
 export function toTokenView(
   componentAppId: string,
