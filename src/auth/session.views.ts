@@ -53,12 +53,10 @@ export const proofBody = z
   .union([z.strictObject({ token }), z.strictObject({ password: passwordText })])
   .meta({ id: 'Proof', example: { password: 'a long password of mine' } });
 
-export const passwordBody = z
-  .strictObject({ current: passwordText, password: passwordText })
-  .meta({
-    id: 'PasswordChange',
-    example: { current: 'the password so far', password: 'a long password of mine' },
-  });
+export const passwordBody = z.strictObject({ current: passwordText, password: passwordText }).meta({
+  id: 'PasswordChange',
+  example: { current: 'the password so far', password: 'a long password of mine' },
+});
 
 export const linkBody = z
   .strictObject({ name: personName.default('Sign-in link') })
