@@ -29,11 +29,28 @@ const SECRET_PAIR = new RegExp(
 /** Most secrets that are looked for in a text, each through all of it; WeChat's events have three. */
 const MAX_SOUGHT = 20;
 
+/** What comes into the place of the secret in a field of this name. */
+export type InPlaceOf = (name: string, secret: string) => string;
+
 /** An event's fields without what is secret in them. */
-export function withoutEventSecrets(fields: XmlFields): XmlFields {
+export function withoutEventSecrets(fields: XmlFields, inPlaceOf?: InPlaceOf): XmlFields {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, withoutSecrets(name, value)]),
+    Object.entries(fields).map(([name, value]) => [name, withoutSecrets(name, value, inPlaceOf)]),
   );
+}
+
+/**
+ * An event's text with something else in the place of each secret: as it came where it has none,
+ * else written again from its fields. One that could not be read whole is only rid of them.
+ */
+export function replacedTextSecrets(
+  push: PushText & { text: string },
+  inPlaceOf: InPlaceOf,
+): string {
+  const { text, format, fields, problem } = push;
+  if (problem !== null) return withoutTextSecrets(push);
+  if (eventSecretsOf(fields).length === 0) return text;
+  return rewritten(withoutEventSecrets(fields, inPlaceOf), format);
 }
 
 /**
@@ -101,11 +118,13 @@ function formsIn(text: string): string[] {
   return text.match(SECRET_FORM) ?? [];
 }
 
-function withoutSecrets(name: string, value: XmlValue): XmlValue {
-  if (SECRET_FIELDS.has(name)) return SECRET_MARK;
+function withoutSecrets(name: string, value: XmlValue, inPlaceOf?: InPlaceOf): XmlValue {
+  if (SECRET_FIELDS.has(name)) {
+    return inPlaceOf && typeof value === 'string' ? inPlaceOf(name, value) : SECRET_MARK;
+  }
   if (typeof value === 'string') return value.replace(SECRET_FORM, SECRET_MARK);
-  if (Array.isArray(value)) return value.map((entry) => withoutSecrets(name, entry));
-  return withoutEventSecrets(value);
+  if (Array.isArray(value)) return value.map((entry) => withoutSecrets(name, entry, inPlaceOf));
+  return withoutEventSecrets(value, inPlaceOf);
 }
 
 function secretsWithin(value: XmlValue): string[] {

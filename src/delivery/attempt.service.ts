@@ -12,7 +12,12 @@ import type { ResponderReply } from '../reply/responder-reply.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { signedHeaders } from '../subscription/webhook-signature.js';
 import { TargetRefusedError } from '../webhook/target-address.js';
-import { TargetCallError, TargetClient, type CalledTarget } from '../webhook/target.client.js';
+import {
+  TargetCallError,
+  TargetClient,
+  type CalledTarget,
+  type TargetCall,
+} from '../webhook/target.client.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
 import type { Attempt, DeliveryJob, Sending } from './delivery.job.js';
 import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
@@ -20,6 +25,7 @@ import { DeliveryResults, type Outcome } from './delivery.results.js';
 import { pushBody } from './push-body.js';
 import { samplePush } from './sample-push.js';
 import { SubscriptionHealth } from './subscription-health.js';
+import { WechatFormat } from './wechat-format.js';
 
 /** What WeChat needs to show a reply before it gets the next message, in milliseconds. */
 const BEHIND_REPLY_MS = 300;
@@ -60,6 +66,7 @@ export class AttemptService {
     private readonly pushes: PushStore,
     private readonly results: DeliveryResults,
     private readonly health: SubscriptionHealth,
+    private readonly wechat: WechatFormat,
     private readonly clock: Clock,
     private readonly time: TrustedTime,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
@@ -127,20 +134,28 @@ export class AttemptService {
     }
   }
 
-  private call({ deliveryId, push, subscription, signal }: Sending, at: number) {
-    const { contentType, body, headers } = pushBody(push, subscription.format);
+  private call(sending: Sending, at: number): Promise<CalledTarget> {
+    const { subscription, signal } = sending;
     return this.client.post({
-      url: subscription.url,
-      headers: {
-        'content-type': contentType,
-        ...headers,
-        ...signedHeaders(subscription, deliveryId, at, body),
-      },
-      body,
+      ...this.build(sending, at),
       timeoutMs: this.timeoutMs,
       readBody: subscription.mode === 'responder',
       signal,
     });
+  }
+
+  private build(
+    { deliveryId, push, subscription }: Sending,
+    at: number,
+  ): Pick<TargetCall, 'url' | 'headers' | 'body'> {
+    const { format, url } = subscription;
+    if (format === 'wechat') {
+      const post = this.wechat.post(push, subscription, at);
+      return { ...post, headers: { ...post.headers, 'webhook-id': deliveryId } };
+    }
+    const { contentType, body, headers } = pushBody(push, format);
+    const signed = signedHeaders(subscription, deliveryId, at, body);
+    return { url, headers: { 'content-type': contentType, ...headers, ...signed }, body };
   }
 
   private judge({ push, subscription }: Sending, answer: CalledTarget, at: number): Judged {
@@ -152,9 +167,17 @@ export class AttemptService {
     }
     if (subscription.mode !== 'responder') return { status, error: null, taken: true, gone: false };
     const { unreadable } = answer;
-    const read = unreadable ? { error: unreadable } : this.answers.read(push, answer.body);
+    const read = unreadable
+      ? { error: unreadable }
+      : this.answers.read(push, () => this.replyIn(answer.body, push, subscription));
     const { reply, error } = read;
     return { status, error: error ?? null, taken: error === undefined, gone: false, reply };
+  }
+
+  private replyIn(answer: string, push: Push, subscription: Subscription): string {
+    return subscription.format === 'wechat'
+      ? this.wechat.reply(answer, push, subscription)
+      : answer;
   }
 
   /**

@@ -4,6 +4,7 @@ import { CallbackModule } from '../callback/callback.module.js';
 import { ReplyModule } from '../reply/reply.module.js';
 import { SubscriptionModule } from '../subscription/subscription.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
+import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryController } from './delivery.controller.js';
@@ -18,6 +19,7 @@ import { PushRetention } from './push.retention.js';
 import { ResponderService } from './responder.service.js';
 import { SubscriptionController } from './subscription.controller.js';
 import { SubscriptionHealth } from './subscription-health.js';
+import { WechatFormat } from './wechat-format.js';
 
 /** Tells the platform's own services of pushes: signed, at least once, whatever one of them does. */
 @Module({
@@ -27,6 +29,7 @@ import { SubscriptionHealth } from './subscription-health.js';
     ReplyModule,
     SubscriptionModule,
     WebhookModule,
+    WechatCryptoModule,
   ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
@@ -34,6 +37,7 @@ import { SubscriptionHealth } from './subscription-health.js';
     DeliveryStore,
     DeliveryResults,
     AttemptService,
+    WechatFormat,
     DeliveryWorker,
     DeliveryRecorder,
     DeliveryReplay,

@@ -22,7 +22,7 @@ export function pushType(push: Pick<Push, 'kind' | 'infoType' | 'msgType' | 'eve
 }
 
 /** A push as its subscriber wants it. */
-export function pushBody(arrived: Push, format: SubscriptionFormat): PushBody {
+export function pushBody(arrived: Push, format: Exclude<SubscriptionFormat, 'wechat'>): PushBody {
   const push = withoutCodes(arrived);
   return format === 'json' ? jsonBody(push) : rawBody(push);
 }
@@ -75,8 +75,12 @@ function headerText(text: string): string {
 
 /** A push as anybody may see it: tickets, and codes that the hub has used, are no one else's. */
 export function withoutCodes(push: Push): Push {
-  const isEvent = push.kind === 'authorization' || 'InfoType' in push.fields;
-  // What could not be read whole may be an event that does not look like one.
-  if (!isEvent && push.problem === null) return push;
+  if (!mayHoldCodes(push)) return push;
   return { ...push, text: withoutTextSecrets(push), fields: withoutEventSecrets(push.fields) };
+}
+
+/** Whether there may be tickets and codes in it: it is an event of an authorization, or may be one. */
+export function mayHoldCodes({ kind, fields, problem }: Push): boolean {
+  // What could not be read whole may be an event that does not look like one.
+  return kind === 'authorization' || 'InfoType' in fields || problem !== null;
 }

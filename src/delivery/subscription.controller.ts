@@ -5,13 +5,12 @@ import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
-import type { Secret } from '../common/secret.js';
+import { Secret } from '../common/secret.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryStore } from './delivery.store.js';
 import { attemptOutcomeView, outcomeExample, toOutcomeView } from './delivery.views.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
-import type { Subscription } from '../subscription/subscription.js';
 import {
   newSubscriptionBody,
   replayBody,
@@ -21,6 +20,7 @@ import {
   subscriptionView,
   subscriptionViewExample,
   testBody,
+  toSubscriptionSecretView,
   toSubscriptionView,
   type SubscriptionView,
 } from '../subscription/subscription.views.js';
@@ -68,7 +68,8 @@ export class SubscriptionController {
     @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
     this.audit.about(body.name);
-    return toSecretView(await this.subscriptions.add(body));
+    const values = { token: null, encodingAesKey: null, ...withKeys(body) };
+    return toSubscriptionSecretView(await this.subscriptions.add(values));
   }
 
   @Patch(':id')
@@ -84,7 +85,7 @@ export class SubscriptionController {
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
   ): Promise<SubscriptionView> {
-    return toSubscriptionView(await this.subscriptions.change(id, body));
+    return toSubscriptionView(await this.subscriptions.change(id, withKeys(body)));
   }
 
   @Delete(':id')
@@ -102,12 +103,15 @@ export class SubscriptionController {
   @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
-  @ApiOperation({ summary: 'Make a new secret, shown this once; for 24 h both sign' })
+  @ApiOperation({
+    summary: 'Make a new secret, shown this once; for 24 h both sign',
+    description: 'In the format wechat a new Token and key too, which count at once.',
+  })
   @ApiJson(subscriptionSecretView, secretExample)
   async rotateSecret(
     @Param('id', { schema: idParam }) id: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
-    return toSecretView(await this.subscriptions.rotateSecret(id));
+    return toSubscriptionSecretView(await this.subscriptions.rotateSecret(id));
   }
 
   @Post(':id/test')
@@ -148,6 +152,12 @@ export class SubscriptionController {
   }
 }
 
-function toSecretView({ subscription, secret }: { subscription: Subscription; secret: Secret }) {
-  return { ...toSubscriptionView(subscription), secret: secret.reveal() };
+/** What was sent, its Token and key as secrets where they are there. */
+function withKeys<B extends { token?: string; encodingAesKey?: string }>(body: B) {
+  const { token, encodingAesKey, ...values } = body;
+  return {
+    ...values,
+    ...(token !== undefined && { token: new Secret(token) }),
+    ...(encodingAesKey !== undefined && { encodingAesKey: new Secret(encodingAesKey) }),
+  };
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HubError } from '../common/hub-error.js';
 import { Secret } from '../common/secret.js';
 import { SecretBox } from '../secrets/secret-box.js';
-import { openStandIn, sealStandIn, type StandIn } from './stand-in.js';
+import { openCode, openStandIn, sealCode, sealStandIn, type StandIn } from './stand-in.js';
 
 const K1 = { id: 'k1', key: Buffer.alloc(32, 1) };
 const K2 = { id: 'k2', key: Buffer.alloc(32, 2) };
@@ -99,5 +99,27 @@ describe('a stand-in', () => {
     ['a token for another purpose', box.sealToken('a b c d e f g', 'another')],
   ])('is not %s', (_, text) => {
     expect(codeOf(text)).toBe('stand_in_forged');
+  });
+});
+
+describe('the stand-in for a code', () => {
+  const { componentAppId } = BASE;
+  const code = 'queryauthcode@@@fake code+/=';
+  const text = sealCode(componentAppId, code, new SecretBox([K1]));
+
+  it('is the same each time, in a form that needs no escaping', () => {
+    expect(text).toMatch(/^[\w-]{33,512}$/);
+    expect(sealCode(componentAppId, code, new SecretBox([K1]))).toBe(text);
+  });
+
+  it('is opened for its platform, under any of the keys, and for nobody else', () => {
+    const openedBy = (box: SecretBox, given = text, platform = componentAppId) =>
+      openCode(given, platform, box)?.reveal();
+    expect(openedBy(new SecretBox([K2, K1]))).toBe(code);
+    expect(openedBy(new SecretBox([K2]))).toBeUndefined();
+    expect(openedBy(new SecretBox([K1]), text, 'wx0000000000000000')).toBeUndefined();
+    expect(openedBy(new SecretBox([K1]), code)).toBeUndefined();
+    const account = sealStandIn({ ...ACCOUNT, kind: 'refresh' }, new SecretBox([K1]));
+    expect(openedBy(new SecretBox([K1]), account)).toBeUndefined();
   });
 });

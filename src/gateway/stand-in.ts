@@ -20,6 +20,7 @@ const LETTERS = {
 export type StandInKind = keyof typeof LETTERS;
 
 const PURPOSE = 'stand-in';
+const CODE_PURPOSE = 'code';
 const FORM = /^[\w-]{33,1024}$/;
 
 /** What is sealed in a stand-in: any host reads it without a look-up. */
@@ -75,6 +76,24 @@ export function openStandIn(given: string, box: SecretBox, now: number): StandIn
     ...(token !== '' && { token: new Secret(token) }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
+}
+
+/**
+ * An authorization code as an SDK gets it with its event: `api_query_auth` of this hub alone knows
+ * what to do with it. The same each time, so that an event that comes again is the same.
+ */
+export function sealCode(componentAppId: string, code: string, box: SecretBox): string {
+  return box.sealToken(`${componentAppId} ${code}`, CODE_PURPOSE, { stable: true });
+}
+
+/** The code that {@link sealCode} was given for this platform; undefined for anything else. */
+export function openCode(
+  given: string,
+  componentAppId: string,
+  box: SecretBox,
+): Secret | undefined {
+  const [platform, ...code] = box.openToken(given, CODE_PURPOSE)?.split(' ') ?? [];
+  return platform === componentAppId ? new Secret(code.join(' ')) : undefined;
 }
 
 function refusal(code: string, message: string): HubError {

@@ -3,11 +3,12 @@ import { AuthorizationCodeService } from '../authorization/authorization-code.se
 import { AuthorizerUnknownError } from '../authorizer/authorizer.js';
 import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Secret } from '../common/secret.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { TicketPushService } from '../ticket/ticket-push.service.js';
 import { TokenService } from '../token/token.service.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { GatewayService } from './gateway.service.js';
-import { STAND_IN_SECONDS } from './stand-in.js';
+import { openCode, STAND_IN_SECONDS } from './stand-in.js';
 import {
   askAsPlatform,
   requireAccount,
@@ -35,6 +36,7 @@ export class WxPlatformService {
     private readonly accounts: AuthorizerStore,
     private readonly codes: AuthorizationCodeService,
     private readonly pushes: TicketPushService,
+    private readonly box: SecretBox,
   ) {}
 
   /** `api_component_token`: from memory, however often. */
@@ -54,12 +56,16 @@ export class WxPlatformService {
     return { json: { errcode: 0, errmsg: await this.pushes.startPush(caller.componentAppId) } };
   }
 
-  /** `api_query_auth`, also of a code that the hub has exchanged, from the event or the page. */
+  /**
+   * `api_query_auth`, also of a code that the hub has exchanged, from the event or the page, and of
+   * the stand-in for one.
+   */
   async queryAuth(call: WxCall): Promise<WxAnswer> {
     const { caller, body } = await this.read(call);
     const { componentAppId } = caller;
-    const code = new Secret(textOf(body.authorization_code));
-    if (code.reveal() === '') throw wxRefusal('authorization_code_refused', 'code is invalid');
+    const given = textOf(body.authorization_code);
+    const code = openCode(given, componentAppId, this.box) ?? new Secret(given);
+    if (given === '') throw wxRefusal('authorization_code_refused', 'code is invalid');
     const id = await this.codes.consumeAgain({ componentAppId, code, source: 'redirect' });
     requireAccount(caller, id.authorizerAppId);
     const row = await this.accounts.find(id);

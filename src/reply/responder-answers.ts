@@ -38,11 +38,14 @@ export class ResponderAnswers {
     private readonly clock: Clock,
   ) {}
 
-  /** Reads the body of an answer of 2xx. */
-  read(push: Push, body: string): ReadAnswer {
-    const text = body.trim();
-    if (text === '' || text === 'success') return {};
+  /**
+   * Reads an answer of 2xx.
+   * @param body gives what it says; may throw a {@link HubError}, as for one that does not decrypt.
+   */
+  read(push: Push, body: () => string): ReadAnswer {
     try {
+      const text = body().trim();
+      if (text === '' || text === 'success') return {};
       const { format, kind, msgType } = push;
       const fromUser = kind === 'message' && Boolean(msgType);
       const head = () => replyHead(push, this.clock.now());

@@ -65,6 +65,12 @@ export const encryptedColumns = {
     column: 'previous_secret',
     identity: ['id'],
   },
+  subscriptionToken: { table: 'subscription', column: 'token', identity: ['id'] },
+  subscriptionEncodingAesKey: {
+    table: 'subscription',
+    column: 'encoding_aes_key',
+    identity: ['id'],
+  },
 } as const satisfies Record<string, EncryptedColumn>;
 
 /** The place of a value: authenticated with it, so that it decrypts nowhere else. */

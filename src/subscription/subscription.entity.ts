@@ -24,11 +24,19 @@ export class SubscriptionRow {
   @BigIntColumn({ name: 'secret_changed_at' })
   secretChangedAt!: number;
 
+  /** The Token that signs in WeChat's format, encrypted; null where there was never one. */
+  @Column({ type: 'text', nullable: true })
+  token!: string | null;
+
+  /** The EncodingAESKey of that format, encrypted. */
+  @Column({ name: 'encoding_aes_key', type: 'text', nullable: true })
+  encodingAesKey!: string | null;
+
   /** `responder`: its answer becomes the passive reply. `subscriber`: notified afterwards. */
   @Column({ type: 'varchar', length: 16 })
   mode!: string;
 
-  /** `json`: a JSON view with the raw text in it. `raw`: the text as it came. */
+  /** `json`: a JSON view with the raw text in it. `raw`: the text. `wechat`: as WeChat posts it. */
   @Column({ type: 'varchar', length: 16 })
   format!: string;
 

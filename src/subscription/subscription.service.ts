@@ -2,8 +2,11 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
-import type { Secret } from '../common/secret.js';
-import { SubscriptionStore, type SubscriptionValues } from './subscription.store.js';
+import {
+  SubscriptionStore,
+  type NewSecrets,
+  type SubscriptionValues,
+} from './subscription.store.js';
 import {
   FilterUnreadableError,
   SubscriptionUnknownError,
@@ -11,6 +14,7 @@ import {
   type Subscription,
 } from './subscription.js';
 import { TargetLookup } from '../webhook/target-lookup.js';
+import { newCallbackToken, newEncodingAesKey } from './callback-keys.js';
 import { newWebhookSecret } from './webhook-signature.js';
 
 /** A change on another host is live here within this time, in milliseconds. */
@@ -78,29 +82,37 @@ export class SubscriptionService implements OnModuleInit {
     return this.copy.reload();
   }
 
-  /** @throws {HubError} 400 `target_refused` or `subscription_invalid` */
-  async add(values: SubscriptionValues): Promise<{ subscription: Subscription; secret: Secret }> {
-    this.check(values);
-    const secret = newWebhookSecret();
-    const id = await this.store.add(values, secret);
+  /**
+   * A Token and a key that WeChat's format needs and `values` lacks are made.
+   * @throws {HubError} 400 `target_refused` or `subscription_invalid`
+   */
+  async add(values: SubscriptionValues): Promise<Subscription> {
+    const { secret, ...made } = newSecrets();
+    const { token, encodingAesKey } = values.format === 'wechat' ? made : NO_KEYS;
+    const whole = {
+      ...values,
+      token: values.token ?? token,
+      encodingAesKey: values.encodingAesKey ?? encodingAesKey,
+    };
+    this.check(whole, values);
+    const id = await this.store.add(whole, secret);
     await this.copy.reload();
-    return { subscription: await this.get(id), secret };
+    return this.get(id);
   }
 
   /** @throws {HubError} 404 `subscription_unknown`, 400 `target_refused` or `subscription_invalid` */
   async change(id: string, change: Partial<SubscriptionValues>): Promise<Subscription> {
-    const changed = await this.store.change(id, change, (after) => this.check(after));
+    const changed = await this.store.change(id, change, (after) => this.check(after, change));
     if (!changed) throw new SubscriptionUnknownError(id);
     await this.copy.reload();
     return this.get(id);
   }
 
   /** @throws {SubscriptionUnknownError} */
-  async rotateSecret(id: string): Promise<{ subscription: Subscription; secret: Secret }> {
-    const secret = newWebhookSecret();
-    if (!(await this.store.rotateSecret(id, secret))) throw new SubscriptionUnknownError(id);
+  async rotateSecret(id: string): Promise<Subscription> {
+    if (!(await this.store.rotateSecret(id, newSecrets()))) throw new SubscriptionUnknownError(id);
     await this.copy.reload();
-    return { subscription: await this.get(id), secret };
+    return this.get(id);
   }
 
   /** @returns what it was. @throws {SubscriptionUnknownError} */
@@ -124,14 +136,40 @@ export class SubscriptionService implements OnModuleInit {
     return all;
   }
 
-  private check({ url, mode, ordered, kinds }: SubscriptionValues): void {
+  /** @param given what the caller has said of it now. */
+  private check(after: SubscriptionValues, given: Partial<SubscriptionValues>): void {
+    const { url, mode, ordered, kinds } = after;
     this.targets.parse(url);
+    checkKeys(after, given);
     if (mode !== 'responder') return;
     if (ordered) throw invalid('A responder is called at once: it cannot be ordered');
     if (kinds?.includes('authorization')) {
       throw invalid('Authorization events have no reply: a responder cannot have them');
     }
   }
+}
+
+/** WeChat's format has a Token and a key, and one platform: an SDK's server knows no other. */
+function checkKeys(after: SubscriptionValues, given: Partial<SubscriptionValues>): void {
+  if (after.format !== 'wechat') {
+    if (!given.token && !given.encodingAesKey) return;
+    throw invalid('token and encodingAesKey are for the format wechat');
+  }
+  if (after.componentAppId === null) {
+    throw invalid('The format wechat is for one platform: componentAppId must name it');
+  }
+  if (after.token && after.encodingAesKey) return;
+  throw invalid('The format wechat needs token and encodingAesKey: they must come with it');
+}
+
+const NO_KEYS = { token: null, encodingAesKey: null };
+
+function newSecrets(): NewSecrets {
+  return {
+    secret: newWebhookSecret(),
+    token: newCallbackToken(),
+    encodingAesKey: newEncodingAesKey(),
+  };
 }
 
 function invalid(message: string): HubError {

@@ -6,11 +6,17 @@ import {
   recipientsOf,
   responderOf,
   type FilteredPush,
-  type PushFilter,
+  type FormattedFilter,
   type Subscription,
 } from './subscription.js';
 
-const ALL: PushFilter = { componentAppId: null, authorizerAppId: null, kinds: null, types: null };
+const ALL: FormattedFilter = {
+  componentAppId: null,
+  authorizerAppId: null,
+  kinds: null,
+  types: null,
+  format: 'json',
+};
 const MESSAGE: FilteredPush = {
   kind: 'message',
   componentAppId: 'wxplatform',
@@ -35,7 +41,6 @@ function subscription(values: Partial<Subscription>): Subscription {
     name: 'any',
     url: 'https://service.example.com',
     mode: 'subscriber',
-    format: 'json',
     ordered: false,
     lateReply: false,
     splitText: true,
@@ -43,6 +48,8 @@ function subscription(values: Partial<Subscription>): Subscription {
     enabled: true,
     secret: new Secret('whsec_fake'),
     previousSecret: null,
+    token: null,
+    encodingAesKey: null,
     secretChangedAt: 0,
     failingSince: null,
     failedAt: null,
@@ -61,7 +68,7 @@ function responder(id: string, values: Partial<Subscription> = {}): Subscription
 }
 
 describe('a filter', () => {
-  it.each<[string, Partial<PushFilter>, FilteredPush, boolean]>([
+  it.each<[string, Partial<FormattedFilter>, FilteredPush, boolean]>([
     ['without conditions means messages', {}, MESSAGE, true],
     ['without conditions means events', {}, EVENT, true],
     ['without conditions means authorization events', {}, AUTHORIZATION, true],
@@ -89,8 +96,11 @@ describe('a filter', () => {
     expect(matches({ ...ALL, ...filter }, push)).toBe(expected);
   });
 
-  it('never means tickets', () => {
+  it('means tickets in the format of WeChat only', () => {
     const ticket = { ...AUTHORIZATION, infoType: 'component_verify_ticket' };
+    expect(matches({ ...ALL, format: 'wechat' }, ticket)).toBe(true);
+    expect(matches({ ...ALL, format: 'wechat', kinds: ['message'] }, ticket)).toBe(false);
+    expect(matches({ ...ALL, format: 'raw' }, ticket)).toBe(false);
     expect(matches(ALL, ticket)).toBe(false);
     expect(matches({ ...ALL, types: ['component_verify_ticket'] }, ticket)).toBe(false);
   });

@@ -23,7 +23,12 @@ import {
   type SubscriptionMode,
 } from './subscription.js';
 
-const { subscriptionSecret, subscriptionPreviousSecret } = encryptedColumns;
+const {
+  subscriptionSecret,
+  subscriptionPreviousSecret,
+  subscriptionToken,
+  subscriptionEncodingAesKey,
+} = encryptedColumns;
 /** What a row says of a target that is well. */
 const WELL = { failingSince: null, failedAt: null, failingMs: 0 };
 
@@ -43,7 +48,12 @@ export type SubscriptionValues = Pick<
   | 'splitText'
   | 'budgetMs'
   | 'enabled'
+  | 'token'
+  | 'encodingAesKey'
 >;
+
+/** What {@link SubscriptionStore.rotateSecret} puts in the place of what was there. */
+export type NewSecrets = Record<'secret' | 'token' | 'encodingAesKey', Secret>;
 
 /** Rows of `subscription`. */
 @Injectable()
@@ -69,8 +79,8 @@ export class SubscriptionStore {
     const now = this.clock.now();
     const row = {
       id,
-      ...columnsOf(values),
-      secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
+      ...this.columnsOf(values, id),
+      secret: this.seal(secret, subscriptionSecret, id),
       previousSecret: null,
       secretChangedAt: now,
       ...WELL,
@@ -104,25 +114,28 @@ export class SubscriptionStore {
       // What was disabled for its failures starts afresh when it is enabled.
       const afresh = { ...WELL, disabledAt: null, disabledReason: null };
       const enabled = change.enabled && !before.enabled ? afresh : {};
-      const columns = { ...columnsOf(change), ...enabled, updatedAt: this.clock.now() };
+      const columns = { ...this.columnsOf(change, id), ...enabled, updatedAt: this.clock.now() };
       await manager.update(SubscriptionRow, { id }, columns);
       await this.audit.within(manager);
       return true;
     });
   }
 
-  /** A secret that cannot be read is forgotten. @returns whether there is such a row. */
-  async rotateSecret(id: string, secret: Secret): Promise<boolean> {
+  /**
+   * A secret that cannot be read is forgotten. Token and key are replaced where the format has them.
+   * @returns whether there is such a row.
+   */
+  async rotateSecret(id: string, secrets: NewSecrets): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const row = await this.lock(id, manager);
       if (!row) return false;
       const before = this.open(row.secret, subscriptionSecret, id);
       const now = this.clock.now();
+      const { secret, token, encodingAesKey } = secrets;
       const change = {
-        secret: this.box.seal(secret.reveal(), secretLocation(subscriptionSecret, id)),
-        previousSecret: before.problem
-          ? null
-          : this.box.seal(before.reveal(), secretLocation(subscriptionPreviousSecret, id)),
+        secret: this.seal(secret, subscriptionSecret, id),
+        previousSecret: before.problem ? null : this.seal(before, subscriptionPreviousSecret, id),
+        ...(row.format === 'wechat' && this.columnsOf({ token, encodingAesKey }, id)),
         secretChangedAt: now,
         updatedAt: now,
       };
@@ -188,9 +201,13 @@ export class SubscriptionStore {
   }
 
   private toSubscription(row: SubscriptionRow): Subscription {
-    const { id, previousSecret } = row;
+    const { id } = row;
     const [kinds, types] = [listIn(row, 'kinds'), listIn(row, 'types')];
     const secret = this.open(row.secret, subscriptionSecret, id);
+    const token = this.open(row.token, subscriptionToken, id);
+    const encodingAesKey = this.open(row.encodingAesKey, subscriptionEncodingAesKey, id);
+    const used =
+      row.format === 'wechat' ? (token?.problem ?? encodingAesKey?.problem) : secret.problem;
     return {
       ...row,
       mode: row.mode as SubscriptionMode,
@@ -202,25 +219,37 @@ export class SubscriptionStore {
       splitText: Boolean(row.splitText),
       enabled: Boolean(row.enabled),
       secret,
-      previousSecret:
-        previousSecret === null ? null : this.open(previousSecret, subscriptionPreviousSecret, id),
-      problem: kinds.problem ?? types.problem ?? secret.problem,
+      previousSecret: this.open(row.previousSecret, subscriptionPreviousSecret, id),
+      token,
+      encodingAesKey,
+      problem: kinds.problem ?? types.problem ?? used,
     };
   }
 
-  private open(stored: string, column: EncryptedColumn, id: string): Secret {
-    return this.box.open(stored, secretLocation(column, id));
+  /** The columns of the given values. */
+  private columnsOf<V extends Partial<SubscriptionValues>>(values: V, id: string) {
+    const { kinds, types, token, encodingAesKey } = values;
+    return {
+      ...values,
+      kinds: kinds && JSON.stringify(kinds),
+      types: types && JSON.stringify(types),
+      token: token && this.seal(token, subscriptionToken, id),
+      encodingAesKey: encodingAesKey && this.seal(encodingAesKey, subscriptionEncodingAesKey, id),
+    };
   }
-}
 
-/** The columns of the given values. */
-function columnsOf<V extends Partial<SubscriptionValues>>(values: V) {
-  const { kinds, types } = values;
-  return {
-    ...values,
-    kinds: kinds && JSON.stringify(kinds),
-    types: types && JSON.stringify(types),
-  };
+  private seal(secret: Secret, column: EncryptedColumn, id: string): string {
+    return this.box.seal(secret.reveal(), secretLocation(column, id));
+  }
+
+  private open<S extends string | null>(
+    stored: S,
+    column: EncryptedColumn,
+    id: string,
+  ): S extends string ? Secret : null;
+  private open(stored: string | null, column: EncryptedColumn, id: string): Secret | null {
+    return stored === null ? null : this.box.open(stored, secretLocation(column, id));
+  }
 }
 
 /** A list of the filter; one that cannot be read means no push. */

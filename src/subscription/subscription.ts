@@ -12,8 +12,11 @@ export const MAX_BUDGET_MS = PUSH_BUDGET.replyFoundBy;
 export const SUBSCRIPTION_MODES = ['responder', 'subscriber'] as const;
 export type SubscriptionMode = (typeof SUBSCRIPTION_MODES)[number];
 
-/** `json`: a JSON view with the raw text in it. `raw`: the text as it came. */
-export const SUBSCRIPTION_FORMATS = ['json', 'raw'] as const;
+/**
+ * `json`: a JSON view with the raw text in it. `raw`: the text as it came. `wechat`: as WeChat posts
+ * it, encrypted again with a Token and key of the subscription's own, for the server of an SDK.
+ */
+export const SUBSCRIPTION_FORMATS = ['json', 'raw', 'wechat'] as const;
 export type SubscriptionFormat = (typeof SUBSCRIPTION_FORMATS)[number];
 
 /** Which pushes are meant; null stands for all. */
@@ -46,6 +49,10 @@ export interface Subscription extends PushFilter, Failing {
   /** The secret before the last change; null where there was none. */
   previousSecret: Secret | null;
   secretChangedAt: number;
+  /** What signs and encrypts in WeChat's format; null where there was never one. */
+  token: Secret | null;
+  /** 43 characters, as WeChat has it. */
+  encodingAesKey: Secret | null;
   disabledAt: number | null;
   disabledReason: string | null;
   createdAt: number;
@@ -90,10 +97,16 @@ export class SubscriptionUnreadableError extends HubError {
   }
 }
 
-/** Whether a push is among those that a filter means. Tickets never are: they are the hub's own. */
-export function matches(filter: PushFilter, push: FilteredPush): boolean {
+/** A filter, and the format that tickets go by. */
+export type FormattedFilter = PushFilter & Pick<Subscription, 'format'>;
+
+/**
+ * Whether a push is among those that a filter means. Tickets are the hub's own: only WeChat's format
+ * has them, with a stand-in for the ticket, since an SDK calls nothing before it has one.
+ */
+export function matches(filter: FormattedFilter, push: FilteredPush): boolean {
   const { componentAppId, authorizerAppId, kinds, types } = filter;
-  if (push.infoType === TICKET_INFO_TYPE) return false;
+  if (push.infoType === TICKET_INFO_TYPE && filter.format !== 'wechat') return false;
   if (componentAppId !== null && componentAppId !== push.componentAppId) return false;
   if (authorizerAppId !== null && authorizerAppId !== push.authorizerAppId) return false;
   if (kinds !== null && !kinds.includes(push.kind)) return false;

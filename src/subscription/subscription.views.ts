@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { componentFields } from '../config/variables.js';
 import { timeQuery, timeView } from '../http/list-query.js';
 import { errorOf, problemView } from '../http/problem-view.js';
 import {
@@ -22,7 +23,10 @@ const fields = {
     .describe('responder: its answer becomes the passive reply; subscriber: notified afterwards'),
   format: z
     .enum(SUBSCRIPTION_FORMATS)
-    .describe('json: a JSON view with the raw text in it; raw: the text as it came'),
+    .describe(
+      'json: a JSON view with the raw text in it; raw: the text as it came; wechat: as WeChat ' +
+        'posts it, encrypted again for the server of an SDK',
+    ),
   componentAppId: appid.nullable().describe('Only pushes of this platform; null for all'),
   authorizerAppId: appid.nullable().describe('Only pushes of this account; null for all'),
   kinds: z.array(kind).min(1).max(3).nullable().describe('null for all'),
@@ -45,9 +49,17 @@ const fields = {
   enabled: z.boolean(),
 };
 
+/** Of the format wechat; write-only. */
+const keys = {
+  token: componentFields.token.describe('Token of the format wechat'),
+  encodingAesKey: componentFields.encodingAesKey.describe('EncodingAESKey of the format wechat'),
+};
+
 export const newSubscriptionBody = z
   .strictObject({
     ...fields,
+    token: keys.token.optional(),
+    encodingAesKey: keys.encodingAesKey.optional(),
     mode: fields.mode.default('subscriber'),
     format: fields.format.default('json'),
     componentAppId: fields.componentAppId.default(null),
@@ -70,7 +82,7 @@ export const newSubscriptionBody = z
   });
 
 export const subscriptionChangeBody = z
-  .strictObject(fields)
+  .strictObject({ ...fields, ...keys })
   .partial()
   .meta({ id: 'SubscriptionChange', example: { enabled: true } });
 
@@ -93,12 +105,15 @@ export const subscriptionView = z
   .meta({ id: 'Subscription' });
 export type SubscriptionView = z.infer<typeof subscriptionView>;
 
-/** The one time that the secret is shown. */
+/** The one time that its secrets are shown. */
 export const subscriptionSecretView = subscriptionView
   .extend({
     secret: z.string().describe('Shown this once; `whsec_` of Standard Webhooks'),
+    token: z.string().optional().describe('Of the format wechat; shown this once'),
+    encodingAesKey: z.string().optional().describe('Of the format wechat; shown this once'),
   })
   .meta({ id: 'SubscriptionWithSecret' });
+type SubscriptionSecretView = z.infer<typeof subscriptionSecretView>;
 
 export const testBody = z
   .strictObject({ kind: kind.optional() })
@@ -123,16 +138,31 @@ export const replayedView = z
   .meta({ id: 'Replayed' });
 
 export function toSubscriptionView(subscription: Subscription): SubscriptionView {
-  const { secret: _, previousSecret: __, problem, ...shown } = subscription;
+  const { secret: _, previousSecret: _previous, token: _token, ...rest } = subscription;
+  const { encodingAesKey: _key, problem, ...shown } = rest;
+  const isWechat = shown.format === 'wechat';
   return {
     ...shown,
     secretChangedAt: isoTime(shown.secretChangedAt),
-    previousSecretUntil: isoTime(previousSecretUntil(subscription)),
+    previousSecretUntil: isWechat ? null : isoTime(previousSecretUntil(subscription)),
     failingSince: isoTime(shown.failingSince),
     disabledAt: isoTime(shown.disabledAt),
     createdAt: isoTime(shown.createdAt),
     updatedAt: isoTime(shown.updatedAt),
     ...errorOf(problem),
+  };
+}
+
+/** With its secrets, which the caller has just made. */
+export function toSubscriptionSecretView(subscription: Subscription): SubscriptionSecretView {
+  const { format, secret, token, encodingAesKey } = subscription;
+  return {
+    ...toSubscriptionView(subscription),
+    secret: secret.reveal(),
+    ...(format === 'wechat' && {
+      token: token?.reveal(),
+      encodingAesKey: encodingAesKey?.reveal(),
+    }),
   };
 }
 

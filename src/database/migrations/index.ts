@@ -10,6 +10,7 @@ import { BindAuthorizationResults1764160000000 } from './1764160000000-bind-auth
 import { CreateApiKeys1764170000000 } from './1764170000000-create-api-keys.js';
 import { CreateStatistics1764180000000 } from './1764180000000-create-statistics.js';
 import { CreateJsTickets1764190000000 } from './1764190000000-create-js-tickets.js';
+import { AddWechatFormat1764200000000 } from './1764200000000-add-wechat-format.js';
 import { CreateSessions1764220000000 } from './1764220000000-create-sessions.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
@@ -26,5 +27,6 @@ export const migrations = [
   CreateApiKeys1764170000000,
   CreateStatistics1764180000000,
   CreateJsTickets1764190000000,
+  AddWechatFormat1764200000000,
   CreateSessions1764220000000,
 ];
