@@ -14,6 +14,7 @@ import { DeliveryModule } from './delivery/delivery.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
 import { EventLogModule } from './event-log/event-log.module.js';
+import { InstanceModule } from './instance/instance.module.js';
 import { MessageModule } from './message/message.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -50,6 +51,7 @@ export class AppModule implements OnModuleDestroy {
         HealthModule,
         MetricsModule,
         StatisticsModule,
+        InstanceModule,
       ],
     };
   }

@@ -30,6 +30,7 @@ const ORDER = [
   'message',
   'health',
   'metrics',
+  'instance',
 ];
 /** Folders that know of less than those before them. */
 const ONLY: Record<string, string[]> = {
@@ -38,7 +39,7 @@ const ONLY: Record<string, string[]> = {
   'wechat-api': ['common', 'config'],
 };
 /** Features report through `common/telemetry.ts` and do not know who counts. */
-const NOBODY_IMPORTS = ['health', 'metrics'];
+const NOBODY_IMPORTS = ['health', 'metrics', 'instance'];
 
 function mayImport(folder: string): string[] {
   const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));

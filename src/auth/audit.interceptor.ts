@@ -21,7 +21,8 @@ interface AuditedRoute {
   shows?: 'asked' | 'unless_declined' | 'always';
 }
 
-const SYSTEM: Caller = { actor: 'system', kind: 'system', name: null };
+/** Who asks for what is open to everybody, until that shows. */
+const UNKNOWN: Caller = { actor: 'unknown', kind: 'system', name: null };
 
 const Route = Reflector.createDecorator<AuditedRoute>();
 
@@ -48,7 +49,7 @@ export class AuditInterceptor implements NestInterceptor {
     const route = this.reflector.get(Route, context.getHandler());
     if (!route) return next.handle();
     const request = context.switchToHttp().getRequest<KnownRequest>();
-    const { method, ip, params, query, caller = SYSTEM, routeOptions } = request;
+    const { method, ip, params, query, caller = UNKNOWN, routeOptions } = request;
     const { action, shows } = route;
     if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
       return next.handle();

@@ -115,9 +115,10 @@ export class AuditService implements BeforeApplicationShutdown {
       else await this.writeIfPossible(act, 'ok');
       return result;
     } catch (error) {
-      const outcome = toHubError(error).code;
-      if (isOpen) this.refused({ ...act, outcome });
-      else if (!isRead) await this.writeIfPossible(act, outcome);
+      const { code: outcome, status } = toHubError(error);
+      // Nobody has tried to get in by what is malformed.
+      if (isOpen && status !== 400) this.refused({ ...act, outcome });
+      else if (!isOpen && !isRead) await this.writeIfPossible(act, outcome);
       throw error;
     } finally {
       if (context) this.acts.delete(context);

@@ -9,7 +9,7 @@ import { AuditService } from './audit.service.js';
 import { ROLES, type Operator } from './operator.js';
 import { OperatorService, type Invited } from './operator.service.js';
 import { Scope } from './scope.js';
-import { personName } from './session.views.js';
+import { DONE, doneView, personName } from './session.views.js';
 
 const idParam = z.string().min(1).max(36);
 const listQuery = z.object(pageQuery({ most: 200, usual: 50 }));
@@ -25,32 +25,36 @@ const newBody = z
     enabled: fields.enabled.default(true),
     readsContent: fields.readsContent.default(false),
   })
-  .meta({ example: { name: 'Li Wei', role: 'operator' } });
+  .meta({ id: 'NewOperator', example: { name: 'Li Wei', role: 'operator' } });
 const changeBody = z
   .strictObject(fields)
   .partial()
-  .meta({ example: { role: 'viewer' } });
+  .meta({ id: 'OperatorChange', example: { role: 'viewer' } });
 
-const operatorView = z.object({
-  id: z.string(),
-  ...fields,
-  hasPassword: z.boolean(),
-  invitedUntil: timeView.nullable().describe('Until then an invitation can be used; null: none'),
-  signedInAt: timeView.nullable(),
-  createdAt: timeView,
-});
+const operatorView = z
+  .object({
+    id: z.string(),
+    ...fields,
+    hasPassword: z.boolean(),
+    invitedUntil: timeView.nullable().describe('Until then an invitation can be used; null: none'),
+    signedInAt: timeView.nullable(),
+    createdAt: timeView,
+  })
+  .meta({ id: 'Operator' });
 type OperatorView = z.infer<typeof operatorView>;
-const invitedView = operatorView.extend({
-  invitation: z
-    .string()
-    .describe('Path and fragment at the console, to be handed over; works once, shown this once'),
-});
-const listView = z.object({
-  operators: z.array(operatorView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
-const doneView = z.object({ ok: z.literal(true) });
-const DONE = { ok: true } as const;
+const invitedView = operatorView
+  .extend({
+    invitation: z
+      .string()
+      .describe('Path and fragment at the console, to be handed over; works once, shown this once'),
+  })
+  .meta({ id: 'InvitedOperator' });
+const listView = z
+  .object({
+    operators: z.array(operatorView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'OperatorPage' });
 
 const example: OperatorView = {
   id: '01a2035a4b1b9c1d1f2e',

@@ -29,6 +29,8 @@ import {
 } from './session.js';
 import { SessionService, type From, type Opened } from './session.service.js';
 import {
+  DONE,
+  doneView,
   invitationBody,
   linkBody,
   linkExample,
@@ -47,8 +49,6 @@ import {
 } from './session.views.js';
 
 const idParam = z.string().min(1).max(36);
-const doneView = z.object({ ok: z.literal(true) });
-const DONE = { ok: true } as const;
 
 /** What all ways to sign in have in common. */
 const TRIES = 'More than 10 tries from this address within a minute, or 60 of all';

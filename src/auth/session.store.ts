@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LessThan, MoreThan, Not } from 'typeorm';
+import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
 import { DAY_MS } from '../common/times.js';
 import { AuditService } from './audit.service.js';
@@ -83,12 +84,14 @@ export class SessionStore {
     );
   }
 
-  /** @returns whether there was one. */
-  async remove(id: string): Promise<boolean> {
-    return this.database.transaction(async (manager) => {
+  /** @throws {HubError} 404 `session_unknown` */
+  async remove(id: string): Promise<void> {
+    await this.database.transaction(async (manager) => {
       const { affected } = await manager.delete(SessionRow, { id });
+      if (affected !== 1) {
+        throw new HubError('session_unknown', 'There is no such session', { status: 404 });
+      }
       await this.audit.within(manager);
-      return affected === 1;
     });
   }
 }

@@ -6,6 +6,10 @@ import { ROLES } from './operator.js';
 import { SCOPES } from './scope.js';
 import { CONFIRMED_MS, IDLE_MS, OPENED_BY, rightsOf, type KnownSession } from './session.js';
 
+/** The answer to what has no other. */
+export const doneView = z.object({ ok: z.literal(true) }).meta({ id: 'Done' });
+export const DONE = { ok: true } as const;
+
 /** Times of answers of which an example is shown. */
 const CREATED = '2026-11-22T08:00:00.000Z';
 
@@ -33,49 +37,57 @@ const linkSignIn = z.strictObject({
 });
 export const signInBody = z
   .union([tokenSignIn, passwordSignIn, linkSignIn])
-  .meta({ example: { operator: 'Li Wei', password: 'a long password of mine' } });
+  .meta({ id: 'SignIn', example: { operator: 'Li Wei', password: 'a long password of mine' } });
 
 export const invitationBody = z
   .strictObject({
     invitation: oneTime.describe('The value of the link that an owner handed over'),
     password: passwordText.describe('At least 12 characters, and not the name'),
   })
-  .meta({ example: { invitation: 'value of the link', password: 'a long password of mine' } });
+  .meta({
+    id: 'AcceptInvitation',
+    example: { invitation: 'value of the link', password: 'a long password of mine' },
+  });
 
 export const proofBody = z
   .union([z.strictObject({ token }), z.strictObject({ password: passwordText })])
-  .meta({ example: { password: 'a long password of mine' } });
+  .meta({ id: 'Proof', example: { password: 'a long password of mine' } });
 
-export const passwordBody = z
-  .strictObject({ current: passwordText, password: passwordText })
-  .meta({ example: { current: 'the password so far', password: 'a long password of mine' } });
+export const passwordBody = z.strictObject({ current: passwordText, password: passwordText }).meta({
+  id: 'PasswordChange',
+  example: { current: 'the password so far', password: 'a long password of mine' },
+});
 
 export const linkBody = z
   .strictObject({ name: personName.default('Sign-in link') })
   .default({ name: 'Sign-in link' })
-  .meta({ example: { name: 'Li Wei' } });
+  .meta({ id: 'NewSignInLink', example: { name: 'Li Wei' } });
 
-export const linkView = z.object({
-  link: z.string().describe('Path and fragment at the console; works once'),
-  expiresAt: timeView,
-});
+export const linkView = z
+  .object({
+    link: z.string().describe('Path and fragment at the console; works once'),
+    expiresAt: timeView,
+  })
+  .meta({ id: 'SignInLink' });
 export const linkExample = { link: '/console/#/sign-in?link=…', expiresAt: CREATED };
 
 /** Who asks, as `/admin/session` shows it. */
-export const whoView = z.object({
-  kind: z.enum(CALLER_KINDS).describe('`token`: the admin token, by itself or by a session'),
-  actor: z.string().describe('As in the audit trail'),
-  name: z.string().nullable(),
-  role: z.enum(ROLES).nullable().describe('Of a session; null without one'),
-  scopes: z.array(z.enum(SCOPES)).nullable().describe('Of a session; null without one'),
-  sessionId: z.string().nullable(),
-  openedBy: z.enum(OPENED_BY).nullable(),
-  expiresAt: timeView.nullable().describe('When the session ends in any case'),
-  idleEndsAt: timeView.nullable().describe('When it ends unless it is used; to the minute'),
-  confirmedUntil: timeView
-    .nullable()
-    .describe('Until then secrets are shown and changed without another confirmation'),
-});
+export const whoView = z
+  .object({
+    kind: z.enum(CALLER_KINDS).describe('`token`: the admin token, by itself or by a session'),
+    actor: z.string().describe('As in the audit trail'),
+    name: z.string().nullable(),
+    role: z.enum(ROLES).nullable().describe('Of a session; null without one'),
+    scopes: z.array(z.enum(SCOPES)).nullable().describe('Of a session; null without one'),
+    sessionId: z.string().nullable(),
+    openedBy: z.enum(OPENED_BY).nullable(),
+    expiresAt: timeView.nullable().describe('When the session ends in any case'),
+    idleEndsAt: timeView.nullable().describe('When it ends unless it is used; to the minute'),
+    confirmedUntil: timeView
+      .nullable()
+      .describe('Until then secrets are shown and changed without another confirmation'),
+  })
+  .meta({ id: 'Caller' });
 export type WhoView = z.infer<typeof whoView>;
 export const whoExample: WhoView = {
   kind: 'operator',
@@ -93,24 +105,28 @@ export const whoExample: WhoView = {
 export const sessionListQuery = z.object(pageQuery({ most: 200, usual: 50 }));
 
 /** A session as `/admin/sessions` shows it. */
-export const sessionView = z.object({
-  id: z.string(),
-  name: z.string(),
-  role: z.enum(ROLES),
-  operatorId: z.string().nullable().describe('Null: opened by the admin token'),
-  openedBy: z.enum(OPENED_BY),
-  createdAt: timeView,
-  lastSeenAt: timeView.describe('To the minute'),
-  expiresAt: timeView,
-  sourceAddress: z.string(),
-  userAgent: z.string(),
-  current: z.boolean().describe('Whether it is the one that asks'),
-});
+export const sessionView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role: z.enum(ROLES),
+    operatorId: z.string().nullable().describe('Null: opened by the admin token'),
+    openedBy: z.enum(OPENED_BY),
+    createdAt: timeView,
+    lastSeenAt: timeView.describe('To the minute'),
+    expiresAt: timeView,
+    sourceAddress: z.string(),
+    userAgent: z.string(),
+    current: z.boolean().describe('Whether it is the one that asks'),
+  })
+  .meta({ id: 'Session' });
 export type SessionView = z.infer<typeof sessionView>;
-export const sessionListView = z.object({
-  sessions: z.array(sessionView),
-  next: z.string().nullable().describe('Value of `before` for the next page'),
-});
+export const sessionListView = z
+  .object({
+    sessions: z.array(sessionView),
+    next: z.string().nullable().describe('Value of `before` for the next page'),
+  })
+  .meta({ id: 'SessionPage' });
 export const sessionExample: SessionView = {
   id: '01a2035a4b1b9c1d1f2f',
   name: 'Li Wei',

@@ -332,12 +332,18 @@ export class ComponentStore {
   private rotating(row: ComponentRow, field: RotatingField): Rotating {
     const { changedAt, usedAt } = ROTATING[field];
     const { list } = this.previousValues(row, field);
+    const { previousKeyHours } = this.config;
+    const usedTo = (row[usedAt] ?? row[changedAt]) + previousKeyHours * HOUR_MS;
     return {
       current: this.currentOf(row, field),
       previous: list.map(({ value }) => new Secret(value)),
       changedAt: row[changedAt],
       lastUsedAt: row[usedAt],
-      previousUses: list.map(({ replacedAt, lastUsedAt }) => ({ replacedAt, lastUsedAt })),
+      previousUses: list.map(({ replacedAt, lastUsedAt, unusedMs }) => ({
+        replacedAt,
+        lastUsedAt,
+        endsAt: previousKeyHours === 0 ? null : usedTo - unusedMs,
+      })),
     };
   }
 

@@ -21,6 +21,11 @@ export interface PreviousUse {
   replacedAt: number;
   /** Null where WeChat has not used it since uses are noted. */
   lastUsedAt: number | null;
+  /**
+   * It is no longer accepted from the first use of the current one after this time, provided that it
+   * is not used itself until then; null where only an operator ends it.
+   */
+  endsAt: number | null;
 }
 
 /** The credentials that rotate. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
 import { errorOf, problemView } from '../http/problem-view.js';
 import { componentFields } from '../config/variables.js';
-import { ROTATING_FIELDS, type Component, type Rotating } from './component.js';
+import { ROTATING_FIELDS, type Component, type PreviousUse, type Rotating } from './component.js';
 import { isoTime } from '../common/times.js';
 
 const lastUse = timeView
@@ -13,8 +13,22 @@ const rotatingView = z
     changedAt: timeView,
     lastUsedAt: lastUse,
     previousAccepted: z.boolean(),
+    previousAcceptedUntil: timeView
+      .nullable()
+      .describe('The latest `endsAt` of `previous`; null where there is no such time'),
     previous: z
-      .array(z.object({ replacedAt: timeView, lastUsedAt: lastUse }))
+      .array(
+        z.object({
+          replacedAt: timeView,
+          lastUsedAt: lastUse,
+          endsAt: timeView
+            .nullable()
+            .describe(
+              'The first use of the current one after this time ends it, unless it is used itself ' +
+                'until then; null where only an operator ends it',
+            ),
+        }),
+      )
       .describe('The values before that are still accepted, newest first'),
   })
   .meta({ id: 'RotatingCredential' });
@@ -105,17 +119,25 @@ function toRotatingView({ changedAt, lastUsedAt, previousUses }: Rotating): Rota
     changedAt: isoTime(changedAt),
     lastUsedAt: isoTime(lastUsedAt),
     previousAccepted: previousUses.length > 0,
+    previousAcceptedUntil: isoTime(latestEnd(previousUses)),
     previous: previousUses.map((use) => ({
       replacedAt: isoTime(use.replacedAt),
       lastUsedAt: isoTime(use.lastUsedAt),
+      endsAt: isoTime(use.endsAt),
     })),
   };
+}
+
+function latestEnd(uses: PreviousUse[]): number | null {
+  const ends = uses.map(({ endsAt }) => endsAt).filter((end) => end !== null);
+  return ends.length > 0 ? Math.max(...ends) : null;
 }
 
 const unchanged: RotatingView = {
   changedAt: '2026-11-22T08:00:00.000Z',
   lastUsedAt: '2026-11-29T08:00:00.000Z',
   previousAccepted: false,
+  previousAcceptedUntil: null,
   previous: [],
 };
 
@@ -129,7 +151,14 @@ export const componentViewExample: ComponentView = {
   token: {
     ...unchanged,
     previousAccepted: true,
-    previous: [{ replacedAt: '2026-11-22T08:00:00.000Z', lastUsedAt: '2026-11-29T07:55:00.000Z' }],
+    previousAcceptedUntil: '2026-12-06T07:55:00.000Z',
+    previous: [
+      {
+        replacedAt: '2026-11-22T08:00:00.000Z',
+        lastUsedAt: '2026-11-29T07:55:00.000Z',
+        endsAt: '2026-12-06T07:55:00.000Z',
+      },
+    ],
   },
   encodingAesKey: unchanged,
 };

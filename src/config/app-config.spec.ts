@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../common/secret.js';
 import { ConfigError, parseConfig, type AppConfig } from './app-config.js';
-import { variables, type VariableName } from './variables.js';
+import { variables, type Variable, type VariableName } from './variables.js';
 
 const COMPONENT = {
   WECHAT_COMPONENT_APPID: 'wx0123456789abcdef',
@@ -69,6 +69,7 @@ describe('parseConfig of an empty environment', () => {
       stopDelaySeconds: 0,
       allowInsecure: [],
       warnings: [],
+      settings: expect.any(Array),
     });
   });
 
@@ -404,5 +405,46 @@ describe('what is served without the token', () => {
     [{ METRICS_TOKEN: 'fake-metrics-token-of-the-tests', OPEN_ENDPOINTS: 'metrics' }, []],
   ])('with %j is %j', (env, open) => {
     expect(openAt(env)).toEqual(open);
+  });
+});
+
+describe('the settings as they are shown', () => {
+  const secret = Object.entries<Variable>(variables).filter(([, variable]) => variable.secret);
+
+  it('say where each comes from', () => {
+    const given = { PORT: '3001', LOG_LEVEL: 'debug' };
+    const { settings } = parseConfig(given, { sources: new Map([['PORT', '.env']]) });
+    const shown = settings.map(({ name, source, value }) => [name, source, value]);
+    expect(shown.length).toBe(Object.keys(variables).length);
+    expect(shown).toEqual(
+      expect.arrayContaining([
+        ['PORT', '.env', '3001'],
+        ['LOG_LEVEL', 'environment', 'debug'],
+        ['EVENT_RETENTION_DAYS', 'default', '7'],
+        ['PUBLIC_URL', 'default', null],
+      ]),
+    );
+  });
+
+  it('hide what is a secret', () => {
+    const names = secret.map(([name]) => name);
+    const secretLike = /SECRET|TOKEN$|_KEY$|KEYS$|^DATABASE_URL$|^(?!NO_|DELIVERY_USE_).*PROXY$/;
+    expect(names.toSorted()).toEqual(
+      Object.keys(variables)
+        .filter((name) => secretLike.test(name))
+        .toSorted(),
+    );
+    const given = Object.fromEntries(secret.map(([name, { example }]) => [name, example]));
+    const { settings } = parseConfig({
+      ...given,
+      WECHAT_COMPONENT_APPID: 'wx0123456789abcdef',
+      // The samples are refused.
+      ADMIN_TOKEN: 'a-token-that-is-no-sample-1',
+      METRICS_TOKEN: 'a-token-that-is-no-sample-2',
+      MASTER_KEYS: `k1:${KEY_A}`,
+    });
+    for (const name of names) {
+      expect(settings.find((one) => one.name === name)).toMatchObject({ value: 'set' });
+    }
   });
 });

@@ -87,6 +87,21 @@ export interface AppConfig {
   allowInsecure: readonly InsecureName[];
   /** What is to be said at every start, one line each. */
   warnings: readonly string[];
+  /** Every variable, for people to see. */
+  settings: readonly ShownSetting[];
+}
+
+/** Where a setting comes from: `file` is one that `…_FILE` names. */
+export const SETTING_SOURCES = ['environment', '.env', 'file', 'default'] as const;
+export type SettingSource = (typeof SETTING_SOURCES)[number];
+
+/** A variable as it is shown. */
+export interface ShownSetting {
+  name: VariableName;
+  source: SettingSource;
+  /** As it was given, or the default; `set` in the place of a secret; null where there is none. */
+  value: string | null;
+  meaning: string;
 }
 
 /** What was found about the settings before they are parsed. */
@@ -94,6 +109,8 @@ export interface Findings {
   /** Variables that have no value because of a problem, and the problem's line. */
   unreadable?: ReadonlyMap<string, string>;
   warnings?: readonly string[];
+  /** Where what is set comes from; `environment` where it is not said. */
+  sources?: ReadonlyMap<string, SettingSource>;
 }
 
 /** The process can't start: the message names each variable, what is wrong and an example. */
@@ -145,7 +162,7 @@ export function listenProblem(error: unknown): ConfigError | undefined {
  */
 export function parseConfig(
   given: Record<string, string | undefined>,
-  { unreadable = new Map(), warnings = [] }: Findings = {},
+  { unreadable = new Map(), warnings = [], sources = new Map() }: Findings = {},
 ): AppConfig {
   const problems = [...unreadable.values()];
   const env: Record<string, string | undefined> = { ...given };
@@ -171,7 +188,9 @@ export function parseConfig(
   const { refused, warnings: doubts } = findUnprotected(checked, given);
   if (refused.length > 0)
     throw new ConfigError(refused.map(({ name, what }) => `  ${name}: ${what}`));
-  return Object.freeze(toConfig(checked, [...warnings, ...doubts]));
+  const settings = shownSettings(env, values, sources);
+  const said = { warnings: [...warnings, ...doubts], settings };
+  return Object.freeze({ ...toConfig(checked), ...said });
 }
 
 /** Lines about what is needed because of something else that is set. */
@@ -194,7 +213,25 @@ function missingTogether(
   return problems;
 }
 
-function toConfig(v: VariableValues, warnings: string[]): AppConfig {
+function shownSettings(
+  env: Record<string, string | undefined>,
+  values: Record<string, unknown>,
+  sources: ReadonlyMap<string, SettingSource>,
+): ShownSetting[] {
+  return Object.entries<Variable>(variables).map(([key, { meaning, secret }]) => {
+    const name = key as VariableName;
+    const given = env[name] ?? '';
+    const source = given === '' ? 'default' : (sources.get(name) ?? 'environment');
+    const text = given === '' ? defaultText(values[name]) : given;
+    return { name, source, value: secret && given !== '' ? 'set' : text, meaning };
+  });
+}
+
+function defaultText(value: unknown): string | null {
+  return value === undefined ? null : String(value);
+}
+
+function toConfig(v: VariableValues): Omit<AppConfig, 'warnings' | 'settings'> {
   const openEndpoints = v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []);
   return {
     host: v.HOST,
@@ -231,7 +268,6 @@ function toConfig(v: VariableValues, warnings: string[]): AppConfig {
     openEndpoints: openEndpoints.filter((name) => name !== 'metrics' || !v.METRICS_TOKEN),
     stopDelaySeconds: v.STOP_DELAY_SECONDS,
     allowInsecure: v.ALLOW_INSECURE ?? [],
-    warnings,
   };
 }
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { fileErrorCode } from '../common/file-problem.js';
-import { ConfigError, parseConfig, type AppConfig } from './app-config.js';
+import { ConfigError, parseConfig, type AppConfig, type SettingSource } from './app-config.js';
 import { readTextFile, TextFileError } from './text-file.js';
 import { readValueFiles } from './value-files.js';
 import { PROXY_NAMES } from './variables.js';
@@ -21,7 +21,23 @@ export function loadConfig(): AppConfig {
   const file = text === undefined ? {} : parseEnv(text);
   const given = { ...inCapitals(file), ...inCapitals(process.env) };
   const { env, unreadable } = readValueFiles(given);
-  return parseConfig(env, { unreadable, warnings: text ? modeWarnings() : [] });
+  const sources = sourcesOf(env, given, file);
+  return parseConfig(env, { unreadable, warnings: text ? modeWarnings() : [], sources });
+}
+
+/** Where each value comes from. */
+function sourcesOf(
+  env: Environment,
+  given: Environment,
+  file: Environment,
+): Map<string, SettingSource> {
+  const own = inCapitals(process.env);
+  return new Map(
+    Object.keys(env).map((name) => {
+      if (env[name] !== given[name]) return [name, 'file'];
+      return [name, own[name] === undefined && file[name] !== undefined ? '.env' : 'environment'];
+    }),
+  );
 }
 
 type Environment = Record<string, string | undefined>;

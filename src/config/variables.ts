@@ -14,6 +14,8 @@ export interface Variable {
   example: string;
   /** Invisible characters that are cut off at the ends before the check; `any` by default. */
   ends?: Ends;
+  /** Whether its value, or a part of it, is shown to nobody. */
+  secret?: true;
 }
 
 /** Protections that an operator may do without, and has to name for it. */
@@ -262,6 +264,7 @@ export const variables = {
     example: '3000',
   },
   DATABASE_URL: {
+    secret: true,
     schema: databaseUrl.default('sqlite:./data/hub.sqlite'),
     meaning: 'sqlite:PATH, or mysql://user:password@host:3306/database, with TLS ?tls=true',
     example: 'mysql://hub:fake-password@127.0.0.1:3306/hub',
@@ -284,27 +287,32 @@ export const variables = {
     example: 'wx0123456789abcdef',
   },
   WECHAT_COMPONENT_APPSECRET: {
+    secret: true,
     schema: componentFields.appSecret.optional(),
     meaning: 'Its AppSecret',
     example: '0123456789abcdef0123456789abcdef',
     ends: 'lines',
   },
   WECHAT_COMPONENT_TOKEN: {
+    secret: true,
     schema: callbackToken.optional(),
     meaning: 'Its message verification token (消息校验Token)',
     example: 'myCallbackToken1',
   },
   WECHAT_COMPONENT_ENCODING_AES_KEY: {
+    secret: true,
     schema: encodingAesKey.optional(),
     meaning: 'Its message encryption key (消息加解密Key), 43 characters',
     example: FAKE_AES_KEY,
   },
   WECHAT_COMPONENT_PREVIOUS_TOKEN: {
+    secret: true,
     schema: callbackToken.optional(),
     meaning: 'The Token before the last change, while pushes under it still arrive',
     example: 'myCallbackToken0',
   },
   WECHAT_COMPONENT_PREVIOUS_ENCODING_AES_KEY: {
+    secret: true,
     schema: encodingAesKey.optional(),
     meaning: 'The key before the last change, while pushes under it still arrive',
     example: FAKE_AES_KEY,
@@ -328,17 +336,20 @@ export const variables = {
     example: '5000',
   },
   HTTPS_PROXY: {
+    secret: true,
     schema: proxyUrl.optional(),
     meaning:
       'Proxy by which https addresses of WeChat are called, by CONNECT; in small letters, too',
     example: 'http://user:fake-password@proxy.internal:3128',
   },
   HTTP_PROXY: {
+    secret: true,
     schema: proxyUrl.optional(),
     meaning: 'The same for http addresses',
     example: 'http://proxy.internal:3128',
   },
   ALL_PROXY: {
+    secret: true,
     schema: proxyUrl.optional(),
     meaning: 'The same for both, where the one above is not set',
     example: 'http://proxy.internal:3128',
@@ -355,6 +366,7 @@ export const variables = {
     example: '600',
   },
   ADMIN_TOKEN: {
+    secret: true,
     schema: bearer.optional(),
     meaning:
       'Bearer token of /admin and /api, 24 characters at the least. Unset: one is made at first ' +
@@ -362,12 +374,14 @@ export const variables = {
     example: 'fake-admin-token-please-change',
   },
   METRICS_TOKEN: {
+    secret: true,
     schema: bearer.optional(),
     meaning:
       'Bearer token of /metrics, for Prometheus alone. Set: /metrics is not open, whatever OPEN_ENDPOINTS says',
     example: 'fake-metrics-token-please-change',
   },
   MASTER_KEYS: {
+    secret: true,
     schema: masterKeys.optional(),
     meaning:
       'Keys for secrets at rest, id:base64(32 bytes),…; the first encrypts, all decrypt. ' +

@@ -22,7 +22,8 @@ describe.each(databaseKinds())('the REST interface on %s', (kind) => {
   });
   afterAll(() => test.close());
 
-  const guarded = (): Operation[] => all.filter(({ path }) => /^\/(admin|api)\//.test(path));
+  const guarded = (): Operation[] =>
+    all.filter(({ path, 'x-scope': scope }) => /^\/(admin|api)\//.test(path) && scope !== 'none');
 
   it.each([
     ['no token', undefined],
@@ -102,6 +103,16 @@ describe.each(databaseKinds())('the REST interface on %s', (kind) => {
       ({ method, path }) => `${method}${path}` === 'POST/admin/components',
     );
     expect(Object.keys(documented?.responses ?? {})).toContain(String(added.status));
+  });
+
+  it('says how the hub is set up, and of secrets only that they are set', async () => {
+    const { status, json, text } = await test.hub.get('/admin/instance');
+    expect([status, json.database, json.version]).toEqual([200, kind, '0.1.0']);
+    expect(json.urls.events).toBe(`${json.publicUrl}/callback/{componentAppId}/events`);
+    expect(json.settings).toContainEqual(
+      expect.objectContaining({ name: 'ADMIN_TOKEN', source: 'environment', value: 'set' }),
+    );
+    for (const secret of [...SECRETS, ADMIN_TOKEN]) expect(text).not.toContain(secret);
   });
 
   it('shows its documentation', async () => {

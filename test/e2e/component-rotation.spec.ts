@@ -220,7 +220,14 @@ describe.each(databaseKinds())('a previous credential on %s', (kind) => {
       changedAt: iso(changedAt),
       lastUsedAt: null,
       previousAccepted: true,
-      previous: [{ replacedAt: iso(changedAt), lastUsedAt: iso(usedAt) }],
+      previousAcceptedUntil: iso(changedAt + HOURS * HOUR),
+      previous: [
+        {
+          replacedAt: iso(changedAt),
+          lastUsedAt: iso(usedAt),
+          endsAt: iso(changedAt + HOURS * HOUR),
+        },
+      ],
     });
     await push('old');
     const lastOld = test.clock.now();

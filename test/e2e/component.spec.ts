@@ -37,7 +37,13 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
 
   it('lists the platform of the environment, and those that were added', async () => {
     const now = new Date(test.clock.now()).toISOString();
-    const unchanged = { changedAt: now, lastUsedAt: null, previousAccepted: false, previous: [] };
+    const unchanged = {
+      changedAt: now,
+      lastUsedAt: null,
+      previousAccepted: false,
+      previousAcceptedUntil: null,
+      previous: [],
+    };
     const view = {
       enabled: true,
       createdAt: now,

@@ -14,6 +14,8 @@ export interface Operation {
   parameters?: { name: string }[];
   /** The action under which the route is recorded. */
   'x-audit'?: string;
+  /** The scope that opens it; `none` where everybody may try. */
+  'x-scope'?: string;
 }
 
 /** Every route that the documentation has. */
