@@ -19,7 +19,7 @@ if (!process.env.TMPDIR && memoryHasRoom()) process.env.TMPDIR = MEMORY;
 export default defineConfig({
   test: {
     include: ['src/**/*.spec.ts', 'simulator/**/*.spec.ts', 'test/**/*.spec.ts'],
-    exclude: ['test/after/**', 'node_modules/**', 'dist/**'],
+    exclude: ['test/after/**', 'test/sdk/**', 'node_modules/**', 'dist/**'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup-file.ts'],
     testTimeout: 30_000,

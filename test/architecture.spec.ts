@@ -10,6 +10,7 @@ const ORDER = [
   'database',
   'secrets',
   'auth',
+  'statistics',
   'wechat-crypto',
   'wechat-api',
   'component',
@@ -29,7 +30,6 @@ const ORDER = [
   'message',
   'health',
   'metrics',
-  'statistics',
   'instance',
 ];
 /** Folders that know of less than those before them. */
@@ -39,7 +39,7 @@ const ONLY: Record<string, string[]> = {
   'wechat-api': ['common', 'config'],
 };
 /** Features report through `common/telemetry.ts` and do not know who counts. */
-const NOBODY_IMPORTS = ['health', 'metrics', 'statistics', 'instance'];
+const NOBODY_IMPORTS = ['health', 'metrics', 'instance'];
 
 function mayImport(folder: string): string[] {
   const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));

@@ -28,10 +28,12 @@ type ApiKeySecretView = z.infer<typeof apiKeySecretView>;
 
 const idParam = z.string().min(1).max(36);
 
+const ApiUnknownKey = (): MethodDecorator =>
+  ApiHubError(404, 'api_key_unknown', 'There is no such API key');
+
 /** `/admin/api-keys`: who may call what, beside the bearer of the admin token. */
 @ApiTags('api-keys')
 @ApiBearer()
-@ApiHubError(404, 'api_key_unknown', 'There is no such API key')
 @Controller('admin/api-keys')
 export class ApiKeyController {
   constructor(
@@ -51,6 +53,7 @@ export class ApiKeyController {
   }
 
   @Get(':id')
+  @ApiUnknownKey()
   @Scope('admin:read')
   @ApiOperation({ summary: 'Show one API key, without its secret' })
   @ApiJson(apiKeyView, apiKeyExample)
@@ -71,6 +74,7 @@ export class ApiKeyController {
   }
 
   @Patch(':id')
+  @ApiUnknownKey()
   @Scope('admin', { confirmed: true })
   @Audited('api_key.change')
   @ApiOperation({ summary: 'Change what an API key may do; on other hosts within 5 s' })
@@ -84,6 +88,7 @@ export class ApiKeyController {
   }
 
   @Post(':id/rotate')
+  @ApiUnknownKey()
   @HttpCode(200)
   @Scope('admin', { confirmed: true })
   @Audited('api_key.rotate', { shows: 'always' })
@@ -102,6 +107,7 @@ export class ApiKeyController {
   }
 
   @Delete(':id')
+  @ApiUnknownKey()
   @Scope('admin', { confirmed: true })
   @Audited('api_key.revoke')
   @ApiOperation({ summary: 'Revoke an API key: here at once, on other hosts within 5 s' })

@@ -89,6 +89,7 @@ export class AuditController {
   @Get()
   @Scope('admin:read')
   @ApiOperation({
+    operationId: 'listAuditRecords',
     summary: 'The audit trail, newest first',
     description:
       'Every act that is not a read, every export and every secret shown; sign-ins, and what known ' +
@@ -105,7 +106,10 @@ export class AuditController {
   @Get('export')
   @Scope('admin')
   @Audited('audit.export', { shows: 'always' })
-  @ApiOperation({ summary: 'The audit trail of a filter as CSV, newest first' })
+  @ApiOperation({
+    operationId: 'exportAuditRecords',
+    summary: 'The audit trail of a filter as CSV, newest first',
+  })
   @ApiProduces('text/csv')
   @ApiResponse({
     status: 200,

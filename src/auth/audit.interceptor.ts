@@ -14,8 +14,11 @@ import { AuditService, type AuditAction } from './audit.service.js';
 /** What of a route is recorded. */
 interface AuditedRoute {
   action: AuditAction;
-  /** Whether its answer shows what is secret, where it is asked for (`?reveal=true`) or always. */
-  shows?: 'asked' | 'always';
+  /**
+   * Whether its answer shows what is secret: where it is asked for (`?reveal=true`), unless it is
+   * declined (`?content=false`), or always.
+   */
+  shows?: 'asked' | 'unless_declined' | 'always';
 }
 
 /** Who asks for what is open to everybody, until that shows. */
@@ -49,6 +52,9 @@ export class AuditInterceptor implements NestInterceptor {
     const { method, ip, params, query, caller = UNKNOWN, routeOptions } = request;
     const { action, shows } = route;
     if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
+      return next.handle();
+    }
+    if (shows === 'unless_declined' && (query as { content?: unknown }).content === 'false') {
       return next.handle();
     }
     const target = Object.values(params as Record<string, string>).join('/') || '*';

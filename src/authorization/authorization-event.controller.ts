@@ -34,8 +34,8 @@ export class AuthorizationEventController {
   async list(
     @Query({ schema: authorizationEventQuery }) query: AuthorizationEventQuery,
   ): Promise<z.infer<typeof authorizationEventListView>> {
-    const { component: componentAppId, infoType, before, limit } = query;
-    const search = { ...EVENTS, componentAppId, infoType, before };
+    const { component: componentAppId, account: authorizerAppId, infoType, before, limit } = query;
+    const search = { ...EVENTS, componentAppId, authorizerAppId, infoType, before };
     const page = await this.pushes.page(search, limit);
     const pushes = await this.pushes.read(page.map(({ id }) => id));
     const events = page.flatMap((listed) => {

@@ -126,6 +126,7 @@ export const authorizationEventListView = z
 
 export const authorizationEventQuery = z.object({
   component: z.string().min(1).max(64).optional(),
+  account: z.string().min(1).max(64).optional().describe('The account that it is about'),
   infoType: z.string().min(1).max(64).optional(),
   ...pageQuery({ most: 200, usual: 50 }),
 });

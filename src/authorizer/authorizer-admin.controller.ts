@@ -39,10 +39,12 @@ const optionView = z
   .meta({ id: 'AuthorizerOption' });
 const optionExample = { name: 'voice_recognize', value: '1' };
 
+const ApiUnknownAuthorizer = (): MethodDecorator =>
+  ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here');
+
 /** `/admin/authorizers`: the accounts that authorized a third-party platform. */
 @ApiTags('authorizers')
 @ApiBearer()
-@ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here')
 @Controller('admin/authorizers')
 export class AuthorizerAdminController {
   constructor(
@@ -84,6 +86,7 @@ export class AuthorizerAdminController {
   }
 
   @Get(':componentAppId/:authorizerAppId')
+  @ApiUnknownAuthorizer()
   @Scope('admin:read')
   @ApiOperation({ summary: 'One account, with its history' })
   @ApiJson(authorizerDetailView, {
@@ -101,6 +104,7 @@ export class AuthorizerAdminController {
   }
 
   @Post(':componentAppId/:authorizerAppId/refresh')
+  @ApiUnknownAuthorizer()
   @Scope('token:refresh')
   @HttpCode(200)
   @Audited('authorizer.refresh')
@@ -125,6 +129,7 @@ export class AuthorizerAdminController {
   }
 
   @Get(':componentAppId/:authorizerAppId/options/:name')
+  @ApiUnknownAuthorizer()
   @Scope('admin:read')
   @ApiOperation({
     summary: 'Read an option at WeChat: location_report, voice_recognize, customer_service',
@@ -142,6 +147,7 @@ export class AuthorizerAdminController {
   }
 
   @Post(':componentAppId/:authorizerAppId/options/:name')
+  @ApiUnknownAuthorizer()
   @Scope('admin:operate')
   @HttpCode(200)
   @Audited('authorizer.set_option')

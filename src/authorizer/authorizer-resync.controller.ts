@@ -43,7 +43,7 @@ export class AuthorizerResyncController {
       'Adds what is missing, repairs refresh tokens, marks what is gone, deletes nothing.',
   })
   @ApiComponentAppId()
-  @ApiJson(resyncView, example)
+  @ApiJson(resyncView, example, { status: 202 })
   async begin(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
   ): Promise<ResyncView> {
@@ -58,7 +58,7 @@ export class AuthorizerResyncController {
   @ApiComponentAppId()
   @ApiHubError(404, 'resync_unknown', 'There was none yet')
   @ApiJson(resyncView, example)
-  async progress(
+  async get(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
   ): Promise<ResyncView> {
     const last = await this.resyncs.progress(appid);

@@ -46,7 +46,10 @@ export class AuthorizerTokenController {
 
   @Get()
   @Scope('token:read')
-  @ApiOperation({ summary: 'An authorizer_access_token that works' })
+  @ApiOperation({
+    operationId: 'getAuthorizerAccessToken',
+    summary: 'An authorizer_access_token that works',
+  })
   @ApiHubError(400, 'component_ambiguous', 'Authorized to several platforms: name one')
   @ApiJson(view, example)
   async get(
@@ -60,7 +63,10 @@ export class AuthorizerTokenController {
   @Scope('token:refresh')
   @HttpCode(200)
   @Audited('authorizer.invalidate')
-  @ApiOperation({ summary: 'Report a token that WeChat refused; get the current one' })
+  @ApiOperation({
+    operationId: 'invalidateAuthorizerAccessToken',
+    summary: 'Report a token that WeChat refused; get the current one',
+  })
   @ApiJson(view, example)
   async invalidate(
     @Param('authorizerAppId', { schema: appidParam }) appid: string,

@@ -85,10 +85,7 @@ export class AuthorizerTokenService implements OnModuleDestroy {
    * @throws {HubError}
    */
   async current(authorizerAppId: string, componentAppId?: string): Promise<ServableState> {
-    const key = await this.resolve(authorizerAppId, componentAppId);
-    const state = await this.engine.current(key);
-    this.noteUse(key, state as AuthorizerState);
-    return state;
+    return this.currentOf(await this.resolve(authorizerAppId, componentAppId));
   }
 
   /** Replaces a token that WeChat refused; see {@link TokenEngine.invalidate}. @throws {HubError} */
@@ -105,6 +102,15 @@ export class AuthorizerTokenService implements OnModuleDestroy {
     return {
       current: () => this.current(authorizerAppId, componentAppId),
       replace: (refused) => this.invalidate(authorizerAppId, refused, componentAppId),
+    };
+  }
+
+  /** The same for an authorization that {@link idOf} has just given. */
+  supplyOf(id: AuthorizerId): TokenSupply {
+    const key = authorizerKey(id);
+    return {
+      current: () => this.currentOf(key),
+      replace: (refused) => this.engine.invalidate(key, refused),
     };
   }
 
@@ -136,6 +142,12 @@ export class AuthorizerTokenService implements OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     await this.engine.stop();
+  }
+
+  private async currentOf(key: string): Promise<ServableState> {
+    const state = await this.engine.current(key);
+    this.noteUse(key, state as AuthorizerState);
+    return state;
   }
 
   private async resolve(authorizerAppId: string, componentAppId?: string): Promise<string> {

@@ -71,6 +71,10 @@ export interface PushSearch {
   exceptInfoType?: string | undefined;
   /** InfoType, MsgType or Event. */
   type?: string | undefined;
+  /** What WeChat was answered. */
+  outcome?: Outcome | undefined;
+  /** One of these. */
+  ids?: string[] | undefined;
   /** The user's openid. */
   fromUser?: string | undefined;
   /** Received at this time or later, in Unix milliseconds. */
@@ -358,6 +362,8 @@ const CONDITIONS: Record<keyof PushSearch, string> = {
   alike: 'push.infoType = :alike',
   exceptInfoType: 'push.infoType <> :exceptInfoType',
   type: '(push.infoType = :type OR push.msgType = :type OR push.event = :type)',
+  outcome: 'push.outcome = :outcome',
+  ids: 'push.id IN (:...ids)',
   fromUser: 'push.fromUser = :fromUser',
   from: 'push.receivedAt >= :from',
   to: 'push.receivedAt < :to',

@@ -27,7 +27,7 @@ export class HeldCopies<T> {
   /** @throws {HubError} 503 `too_busy` where too many are looked up for this sender. */
   async get(id: string, sender: string): Promise<T | undefined> {
     const held = this.copies.get(id);
-    if (held) return held.get();
+    if (held) return held.fresh ?? held.get();
     if (this.lookingUp.of(sender) >= LOOKUPS_PER_SENDER) {
       throw new HubError('too_busy', 'Too many credentials are being looked up', { status: 503 });
     }

@@ -50,6 +50,16 @@ describe('HeldCopy', () => {
     expect(source.loads).toBe(1);
   });
 
+  it('is fresh from its first load until it should be loaded again', async () => {
+    const { copy, clock } = heldCopy();
+    expect(copy.fresh).toBeUndefined();
+    await copy.get();
+    clock.advance(LIMITS.refreshAfterMs - 1);
+    expect(copy.fresh).toBe('first');
+    clock.advance(1);
+    expect(copy.fresh).toBeUndefined();
+  });
+
   it('answers with a copy of middle age at once and loads behind it', async () => {
     const { copy, source, clock } = heldCopy();
     await copy.get();

@@ -38,6 +38,13 @@ export class HeldCopy<T> {
     return this.copy?.value;
   }
 
+  /** The copy while it may be used without a reload, so that most reads cost no promise. */
+  get fresh(): T | undefined {
+    const { copy } = this;
+    const age = copy ? this.clock.elapsed() - copy.loadedAt : Infinity;
+    return age < this.limits.refreshAfterMs ? copy?.value : undefined;
+  }
+
   /** @throws what `load` throws, when there is no copy yet. */
   async get(): Promise<T> {
     const { copy } = this;

@@ -87,6 +87,7 @@ export class ComponentController {
   @Scope('admin', { confirmed: true })
   @Audited('component.end_previous')
   @ApiOperation({
+    operationId: 'endPreviousCredentials',
     summary: 'End the values before the current ones at once',
     description:
       'Pushes under a previous Token or EncodingAESKey are refused from then on: do it when WeChat ' +

@@ -82,7 +82,8 @@ export class ComponentService implements OnModuleInit {
 
   /** For inspection: the platform, readable or not. @throws {ComponentUnknownError} */
   async find(appid: string): Promise<Component> {
-    const found = (await this.copy.get()).get(appid) ?? (await this.lookAgain(appid));
+    const all = this.copy.fresh ?? (await this.copy.get());
+    const found = all.get(appid) ?? (await this.lookAgain(appid));
     if (!found) throw new ComponentUnknownError(appid);
     return found;
   }

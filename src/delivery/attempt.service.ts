@@ -19,9 +19,9 @@ import {
   type TargetCall,
 } from '../webhook/target.client.js';
 import type { AttemptCause } from './delivery-attempt.entity.js';
-import type { Attempt, DeliveryJob, Sending } from './delivery.job.js';
+import type { Attempt, DeliveryJob, Exchange, Sending } from './delivery.job.js';
 import { DELIVERY_POLICY, extraDelayMs, parseRetryAfter, retryDelayMs } from './delivery-policy.js';
-import { DeliveryResults, type Outcome } from './delivery.results.js';
+import { attemptFacts, DeliveryResults, type Outcome } from './delivery.results.js';
 import { pushBody } from './push-body.js';
 import { samplePush } from './sample-push.js';
 import { SubscriptionHealth } from './subscription-health.js';
@@ -48,6 +48,11 @@ export interface RunCause {
 type Before = Pick<DeliveryJob, 'attempts' | 'begunAt'>;
 /** An attempt but for its times. */
 type Judged = Omit<Attempt, 'at' | 'durationMs'>;
+/** What it is judged by. */
+interface Called {
+  called?: CalledTarget;
+  request?: Exchange['request'] | undefined;
+}
 
 /**
  * One attempt of a delivery, from the push to its record:
@@ -106,7 +111,7 @@ export class AttemptService {
   async send(sending: Sending): Promise<Attempt> {
     const at = this.clock.now();
     const started = performance.now();
-    const judged = await this.judged(sending, at);
+    const { called, request, ...judged } = await this.judged(sending, at);
     const durationMs = Math.round(performance.now() - started);
     emitTelemetry('delivery.attempt', {
       subscriptionId: sending.subscription.id,
@@ -114,7 +119,11 @@ export class AttemptService {
       outcome: outcomeOf(judged),
       seconds: durationMs / 1000,
     });
-    return { at, durationMs, ...judged };
+    const answer = isAskedFor(sending.cause) || !judged.taken ? await called?.beginning : undefined;
+    const attempt = { at, durationMs, ...judged, ...(answer ? { answer } : {}) };
+    if (sending.cause !== 'test' || !request) return attempt;
+    const answerHeaders = called && flat(called.headers);
+    return { ...attempt, exchange: { request, ...(answerHeaders && { answerHeaders }) } };
   }
 
   /** Sends a push such as WeChat sends to a subscription now, for trying it out; stores nothing. */
@@ -124,22 +133,30 @@ export class AttemptService {
     return this.send({ deliveryId: `test_${push.id}`, push, subscription, cause: 'test' });
   }
 
-  private async judged(sending: Sending, at: number): Promise<Judged> {
+  private async judged(sending: Sending, at: number): Promise<Judged & Called> {
+    let request: Exchange['request'] | undefined;
     try {
-      return this.judge(sending, await this.call(sending, at), at);
+      request = this.build(sending, at);
+      const called = await this.call(request, sending);
+      return { ...this.judge(sending, called, at), called, request };
     } catch (error) {
       const known = error instanceof TargetCallError || error instanceof TargetRefusedError;
       const why = known ? error.message : 'The push could not be sent';
-      return { status: null, error: why, taken: false, gone: false };
+      return { status: null, error: why, taken: false, gone: false, request };
     }
   }
 
-  private call(sending: Sending, at: number): Promise<CalledTarget> {
-    const { subscription, signal } = sending;
+  private call(
+    request: Exchange['request'],
+    { subscription, cause, signal }: Sending,
+  ): Promise<CalledTarget> {
+    const isResponder = subscription.mode === 'responder';
     return this.client.post({
-      ...this.build(sending, at),
+      ...request,
       timeoutMs: this.timeoutMs,
-      readBody: subscription.mode === 'responder',
+      readBody: isResponder,
+      // A responder's whole answer is read: it may turn out to be none.
+      keepBeginning: isResponder || isAskedFor(cause),
       signal,
     });
   }
@@ -245,8 +262,8 @@ export class AttemptService {
     const outcome: Outcome = sent.taken
       ? { status: 'delivered', at: this.clock.now() }
       : this.afterFailure(job, sent.retryAfterMs);
-    const { at, durationMs, status } = sent;
-    const attempt = { at, durationMs, cause, status, error: sent.error ?? remark ?? null };
+    const error = sent.error ?? remark ?? null;
+    const attempt = attemptFacts(sent, cause, error);
     await this.results.save({ deliveryId, outcome, attempt });
     if (outcome.status === 'dead') {
       const facts = { deliveryId, subscriptionId };
@@ -290,6 +307,17 @@ export class AttemptService {
     const outcome: Outcome = { status: 'cancelled', at: this.clock.now() };
     await this.results.save({ deliveryId, outcome, lastError });
   }
+}
+
+function flat(headers: CalledTarget['headers']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+  );
+}
+
+/** By a person, who waits for it. */
+function isAskedFor(cause: Sending['cause']): boolean {
+  return cause === 'manual' || cause === 'test';
 }
 
 function refusal(status: number): string {

@@ -32,4 +32,8 @@ export class DeliveryAttempt {
   /** What was wrong; null when nothing was. Holds nothing of the answer's content. */
   @Column({ type: 'varchar', length: 255, nullable: true })
   error!: string | null;
+
+  /** The beginning of an answer that was kept, encrypted; null for none. */
+  @Column({ type: 'text', nullable: true })
+  answer!: string | null;
 }

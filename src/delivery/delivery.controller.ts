@@ -1,9 +1,16 @@
-import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
-import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
+import { AuditService } from '../auth/audit.service.js';
+import {
+  ApiBearer,
+  ApiHubError,
+  ApiJson,
+  revealQuery,
+  type RevealQuery,
+} from '../http/api-docs.js';
 import { DeliveryLog } from './delivery.log.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import {
@@ -12,14 +19,19 @@ import {
   deliveryDetailView,
   deliveryListQuery,
   deliveryListView,
+  deliveryView,
   deliveryViewExample,
   outcomeExample,
+  replayDeliveriesBody,
+  replayedDeliveriesView,
   toAttemptView,
+  toDeliverySearch,
   toDeliveryView,
   toOutcomeView,
   type DeliveryListQuery,
+  type DeliveryView,
+  type ReplayDeliveriesBody,
 } from './delivery.views.js';
-import { lastOfFullPage } from '../http/list-query.js';
 
 const idParam = z.string().min(1).max(36);
 
@@ -31,31 +43,79 @@ export class DeliveryController {
   constructor(
     private readonly log: DeliveryLog,
     private readonly replays: DeliveryReplay,
+    private readonly audit: AuditService,
   ) {}
 
   @Get()
   @Scope('admin:read')
-  @ApiOperation({ summary: 'Deliveries, newest first' })
+  @ApiOperation({
+    summary: 'Deliveries, newest first',
+    description:
+      'Page with `before` until `next` is null: a page for several filters together may have few ' +
+      'deliveries, or none.',
+  })
   @ApiJson(deliveryListView, { deliveries: [deliveryViewExample], next: null })
   async list(
     @Query({ schema: deliveryListQuery }) query: DeliveryListQuery,
   ): Promise<z.infer<typeof deliveryListView>> {
-    const rows = await this.log.page(query);
-    const last = lastOfFullPage(rows, query.limit);
-    return { deliveries: rows.map(toDeliveryView), next: last?.id ?? null };
+    const { rows, next } = await this.log.page(toDeliverySearch(query), query.limit);
+    return { deliveries: rows.map(toDeliveryView), next };
   }
 
   @Get(':id')
   @Scope('admin:read')
-  @ApiOperation({ summary: 'One delivery, with its attempts' })
+  @Audited('delivery.reveal', { shows: 'asked' })
+  @ApiOperation({
+    summary: 'One delivery, with its attempts',
+    description: '`?reveal=true` shows what was kept of the answers of its target, and is audited.',
+  })
   @ApiHubError(404, 'delivery_unknown', 'There is no such delivery')
   @ApiJson(deliveryDetailView, { ...deliveryViewExample, history: [attemptViewExample] })
   async get(
     @Param('id', { schema: idParam }) id: string,
+    @Query({ schema: revealQuery }) { reveal }: RevealQuery,
   ): Promise<z.infer<typeof deliveryDetailView>> {
     const row = await this.log.get(id);
     const attempts = await this.log.attempts(id);
-    return { ...toDeliveryView(row), history: attempts.map(toAttemptView) };
+    const history = attempts.map((one) =>
+      toAttemptView(one, reveal ? this.log.answerOf(one) : null),
+    );
+    return { ...toDeliveryView(row), history };
+  }
+
+  @Post('replay')
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @Audited('delivery.replay')
+  @ApiOperation({
+    summary: 'Begin all deliveries of a filter again, newest first',
+    description:
+      'The dead ones unless `status` says otherwise; what is pending stays as it is. `dryRun` says ' +
+      'how many there are. Those of subscriptions that were removed or are unreadable are left out.',
+  })
+  @ApiJson(replayedDeliveriesView, { matching: 17, replayed: 17, next: null })
+  async replayAll(
+    @Body({ schema: replayDeliveriesBody }) body: ReplayDeliveriesBody,
+  ): Promise<z.infer<typeof replayedDeliveriesView>> {
+    const { limit: most, dryRun, ...filter } = body;
+    const named = Object.entries(filter).map(([name, value]) => `${name}=${String(value)}`);
+    this.audit.about([...(dryRun ? ['dry run'] : []), ...named].join(' '));
+    return this.replays.found(toDeliverySearch(filter), { most, dryRun });
+  }
+
+  @Post(':id/cancel')
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @Audited('delivery.cancel')
+  @ApiOperation({
+    summary: 'End a delivery that is pending',
+    description: 'An attempt that is under way, or about to begin, may still reach the target.',
+  })
+  @ApiHubError(404, 'delivery_unknown', 'There is no such delivery')
+  @ApiHubError(409, 'delivery_ended', 'The delivery is not pending')
+  @ApiJson(deliveryView, { ...deliveryViewExample, status: 'cancelled' })
+  async cancel(@Param('id', { schema: idParam }) id: string): Promise<DeliveryView> {
+    return toDeliveryView(await this.replays.cancel(id));
   }
 
   @Post(':id/replay')

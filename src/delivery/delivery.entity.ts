@@ -5,13 +5,20 @@ import { BigIntColumn } from '../database/column-types.js';
  * `pending` until it is `delivered`, or `dead` after the last retry, or `cancelled` because its
  * subscription or its push is gone.
  */
-export type DeliveryStatus = 'pending' | 'delivered' | 'dead' | 'cancelled';
+export const DELIVERY_STATUSES = ['pending', 'delivered', 'dead', 'cancelled'] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /** One push on its way to one subscription. Times are Unix milliseconds. */
 @Entity('delivery')
 @Index('delivery_event', ['eventId'])
 @Index('delivery_due', ['subscriptionId', 'status', 'nextAttemptAt'])
 @Index('delivery_order', ['orderKey', 'status', 'id'])
+@Index('delivery_status', ['status', 'id'])
+@Index('delivery_subscription', ['subscriptionId', 'status', 'id'])
+@Index('delivery_component', ['componentAppId', 'status', 'id'])
+@Index('delivery_account', ['authorizerAppId', 'id'])
+@Index('delivery_type', ['type', 'id'])
+@Index('delivery_created', ['createdAt', 'id'])
 export class DeliveryRow {
   /** UUID version 7: in order of arrival. */
   @PrimaryColumn({ type: 'varchar', length: 36 })
@@ -58,4 +65,16 @@ export class DeliveryRow {
   /** When the replay of a time range has begun it again: its reply goes to no user. */
   @BigIntColumn({ name: 'replayed_at', nullable: true })
   replayedAt!: number | null;
+
+  /** The platform of its push; like the next two, null in some rows of before the column. */
+  @Column({ name: 'component_appid', type: 'varchar', length: 64, nullable: true })
+  componentAppId!: string | null;
+
+  /** The account that its push is for, or that an authorization event is about. */
+  @Column({ name: 'authorizer_appid', type: 'varchar', length: 64, nullable: true })
+  authorizerAppId!: string | null;
+
+  /** InfoType of an authorization event, Event of an event, MsgType of a message. */
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  type!: string | null;
 }

@@ -27,6 +27,12 @@ export interface Sending extends Pick<DeliveryJob, 'deliveryId' | 'push'> {
   signal?: AbortSignal;
 }
 
+/** A call as it went out, and the headers that came back. */
+export interface Exchange {
+  request: { url: string; headers: Record<string, string>; body: string };
+  answerHeaders?: Record<string, string>;
+}
+
 /** One call of a target, and how it went. */
 export interface Attempt {
   /** When it began, in Unix milliseconds. */
@@ -41,6 +47,10 @@ export interface Attempt {
   gone: boolean;
   /** What the target asked for, in milliseconds. */
   retryAfterMs?: number;
+  /** The beginning of the answer, where it was kept: of one that did not take it, or was asked for. */
+  answer?: string;
+  /** What was sent and answered, of a test. */
+  exchange?: Exchange;
   /** A responder's reply. */
   reply?: ResponderReply;
 }

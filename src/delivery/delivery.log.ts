@@ -1,13 +1,44 @@
 import { Injectable } from '@nestjs/common';
+import { In, type EntityManager } from 'typeorm';
 import { HubError } from '../common/hub-error.js';
+import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
+import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
-import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
-import type { DeliveryListQuery } from './delivery.views.js';
+import { DELIVERY_STATUSES, DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
+
+/** Deliveries that one page looks through for what no index finds: none takes long, or is cut off. */
+const SEARCHED = 10_000;
+/** By how much the order of ids may differ from that of the times beside them, in milliseconds. */
+const DISORDER_MS = MINUTE_MS;
 
 /** How many deliveries there are, by status. */
 export type DeliveryCounts = Record<DeliveryStatus, number>;
+
+/** Which deliveries; what is absent restricts nothing. */
+export interface DeliverySearch {
+  event?: string | undefined;
+  account?: string | undefined;
+  subscription?: string | undefined;
+  component?: string | undefined;
+  type?: string | undefined;
+  statuses?: DeliveryStatus[] | undefined;
+  /** Begun at this time or later, in Unix milliseconds. */
+  from?: number | undefined;
+  /** Begun before this time, in Unix milliseconds. */
+  to?: number | undefined;
+  /** Begun before the delivery of this id. */
+  before?: string | undefined;
+}
+
+/** A page of a search. */
+export interface DeliveryPage<R> {
+  rows: R[];
+  /** Where the next page begins; null where there is none. */
+  next: string | null;
+}
 
 /** No delivery of that id (404). */
 export class DeliveryUnknownError extends HubError {
@@ -22,21 +53,26 @@ export class DeliveryUnknownError extends HubError {
 /** What was delivered, what was not, and why. */
 @Injectable()
 export class DeliveryLog {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly box: SecretBox,
+  ) {}
 
-  /** A page, newest first. */
-  page({ subscription, status, event, before, limit }: DeliveryListQuery): Promise<DeliveryRow[]> {
-    return this.database.read((manager) => {
-      const select = manager
-        .createQueryBuilder(DeliveryRow, 'delivery')
-        .orderBy('delivery.id', 'DESC')
-        .limit(limit);
-      if (subscription)
-        select.andWhere('delivery.subscriptionId = :subscription', { subscription });
-      if (status) select.andWhere('delivery.status = :status', { status });
-      if (event) select.andWhere('delivery.eventId = :event', { event });
-      if (before) select.andWhere('delivery.id < :before', { before });
-      return select.getMany();
+  /** A page, newest first. One that has looked through many may end before it is full. */
+  async page(search: DeliverySearch, limit: number): Promise<DeliveryPage<DeliveryRow>> {
+    const { rows: ids, next } = await this.ids(search, limit);
+    if (ids.length === 0) return { rows: [], next };
+    const rows = await this.database.read((manager) =>
+      manager.find(DeliveryRow, { where: { id: In(ids) }, order: { id: 'DESC' } }),
+    );
+    return { rows, next };
+  }
+
+  /** The same, the ids alone. */
+  ids(search: DeliverySearch, limit: number): Promise<DeliveryPage<string>> {
+    return this.database.read(async (manager) => {
+      const range = await this.rangeOf(search, manager);
+      return range ? this.idsIn(range, search, limit, manager) : { rows: [], next: null };
     });
   }
 
@@ -59,6 +95,13 @@ export class DeliveryLog {
     return this.database.read((manager) =>
       manager.find(DeliveryAttempt, { where: { deliveryId }, order: { id: 'ASC' } }),
     );
+  }
+
+  /** The beginning of what a target answered; null where none was kept, or it cannot be read. */
+  answerOf({ id, answer }: Pick<DeliveryAttempt, 'id' | 'answer'>): string | null {
+    if (answer === null) return null;
+    const opened = this.box.open(answer, secretLocation(encryptedColumns.deliveryAnswer, id));
+    return opened.problem ? null : opened.reveal();
   }
 
   /** How many deliveries these pushes have; those of a status of which there is none are missing. */
@@ -92,4 +135,174 @@ export class DeliveryLog {
     );
     return new Map(rows.map(({ id, pending }) => [id, Number(pending)]));
   }
+
+  /** The pushes of the newest `among` dead deliveries, the newest push first. */
+  async deadEvents(among: number): Promise<string[]> {
+    const rows: { id: string }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT DISTINCT id FROM (SELECT event_id AS id FROM delivery ${this.hint('delivery_status')}
+         WHERE status = 'dead' ORDER BY delivery.id DESC LIMIT ${among}) AS dead ORDER BY id DESC`,
+      ),
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** When the newest delivery of each that was taken was taken, in Unix milliseconds. */
+  async lastDelivered(subscriptionIds: string[]): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const id of subscriptionIds) {
+      const [row]: { finished_at: number | string | null }[] = await this.database.read((manager) =>
+        manager.query(
+          `SELECT finished_at FROM delivery ${this.hint('delivery_subscription')}
+           WHERE subscription_id = ? AND status = 'delivered' ORDER BY id DESC LIMIT 1`,
+          [id],
+        ),
+      );
+      if (row) found.set(id, Number(row.finished_at));
+    }
+    return found;
+  }
+
+  /** How many deliveries of a platform are still to be made, `most` at the most. */
+  pendingOf(componentAppId: string, most: number): Promise<number> {
+    return this.countIn(
+      `SELECT id FROM delivery ${this.hint('delivery_component')}
+       WHERE component_appid = ? AND status = 'pending' LIMIT ${most}`,
+      [componentAppId],
+    );
+  }
+
+  /** How many of a platform's newest dead deliveries were given up since a time (Unix milliseconds). */
+  deadSince(componentAppId: string, time: number, among: number): Promise<number> {
+    return this.countIn(
+      `SELECT finished_at FROM delivery ${this.hint('delivery_component')}
+       WHERE component_appid = ? AND status = 'dead' ORDER BY id DESC LIMIT ${among}`,
+      [componentAppId, time],
+      'WHERE finished_at >= ?',
+    );
+  }
+
+  private async countIn(select: string, values: unknown[], where = ''): Promise<number> {
+    const [row]: { count: number | string }[] = await this.database.read((manager) =>
+      manager.query(`SELECT COUNT(*) AS count FROM (${select}) AS found ${where}`, values),
+    );
+    return Number(row?.count ?? 0);
+  }
+
+  /** The ids between which a search by time looks; undefined where there is nothing. */
+  private async rangeOf(
+    { from, to, before }: DeliverySearch,
+    manager: EntityManager,
+  ): Promise<Condition[] | undefined> {
+    const range: Condition[] = before === undefined ? [] : [['id < ?', before]];
+    const one = async (condition: string, time: number): Promise<string | undefined> => {
+      const statement = `SELECT id FROM delivery WHERE created_at ${condition} LIMIT 1`;
+      return (await manager.query<{ id: string }[]>(statement, [time]))[0]?.id;
+    };
+    if (from !== undefined) {
+      const first = await one('>= ? ORDER BY created_at, id', from - DISORDER_MS);
+      if (first === undefined) return undefined;
+      range.push(['id >= ?', first]);
+    }
+    if (to !== undefined) {
+      const last = await one('< ? ORDER BY created_at DESC, id DESC', to + DISORDER_MS);
+      if (last === undefined) return undefined;
+      range.push(['id <= ?', last]);
+    }
+    return range;
+  }
+
+  private async idsIn(
+    range: Condition[],
+    search: DeliverySearch,
+    limit: number,
+    manager: EntityManager,
+  ): Promise<DeliveryPage<string>> {
+    const { index, walks, rest } = planOf(search);
+    const table = `delivery ${this.hint(index)}`;
+    const found = async (extra: Condition[], tail: string): Promise<string[]> => {
+      const parts = walks.map((walk) => [...walk, ...range, ...extra]);
+      const selects = parts.map(
+        (conditions, part) =>
+          `SELECT * FROM (SELECT id FROM ${table}${whereOf(conditions)} ` +
+          `ORDER BY id DESC ${tail}) AS walk_${part}`,
+      );
+      const rows = await manager.query<{ id: string }[]>(
+        `${selects.join(' UNION ALL ')} ORDER BY id DESC LIMIT ${limit}`,
+        parts.flat().flatMap(([, ...values]) => values),
+      );
+      return rows.map(({ id }) => id);
+    };
+    const times = timesOf(search);
+    const [since] = rest.length > 0 ? await found([], `LIMIT 1 OFFSET ${SEARCHED - 1}`) : [];
+    const bound: Condition[] = since === undefined ? [] : [['id >= ?', since]];
+    const rows = await found([...bound, ...times, ...rest], `LIMIT ${limit}`);
+    return { rows, next: (rows.length === limit ? rows.at(-1) : since) ?? null };
+  }
+
+  /** An index is named so that statistics of the table never choose another one. */
+  private hint(index: string | undefined): string {
+    if (this.database.dialect === 'mysql') return `FORCE INDEX (${index ?? 'PRIMARY'})`;
+    return index === undefined ? '' : `INDEXED BY ${index}`;
+  }
+}
+
+/** A condition and the values for its placeholders. */
+type Condition = [sql: string, ...values: (string | number)[]];
+
+/** How a search is made: along an index, whose parts that are walked each have the order of ids. */
+interface Plan {
+  /** Undefined for the primary key. */
+  index: string | undefined;
+  walks: Condition[][];
+  /** What the index does not have. */
+  rest: Condition[];
+}
+
+/** Along the index that is expected to leave the fewest. */
+function planOf(search: DeliverySearch): Plan {
+  const { event, account, subscription, component, type, statuses } = search;
+  const all: Partial<Record<string, Condition>> = {
+    ...(event !== undefined && { event: ['event_id = ?', event] }),
+    ...(account !== undefined && { account: ['authorizer_appid = ?', account] }),
+    ...(subscription !== undefined && { subscription: ['subscription_id = ?', subscription] }),
+    ...(component !== undefined && { component: ['component_appid = ?', component] }),
+    ...(type !== undefined && { type: ['type = ?', type] }),
+    ...(statuses && { statuses: [`status IN (${marks(statuses.length)})`, ...statuses] }),
+  };
+  const plan = (index: string | undefined, led: string[], walks: Condition[][]): Plan => ({
+    index,
+    walks,
+    rest: Object.entries(all).flatMap(([name, condition]) =>
+      condition && !led.includes(name) ? [condition] : [],
+    ),
+  });
+  const byStatus = (index: string, name?: string): Plan => {
+    const lead = (name && all[name]) || undefined;
+    const walks = (statuses ?? [...DELIVERY_STATUSES]).map((status): Condition[] => [
+      ...(lead ? [lead] : []),
+      ['status = ?', status],
+    ]);
+    return plan(index, [name ?? '', 'statuses'], walks);
+  };
+  const isRare = statuses !== undefined && !statuses.includes('delivered');
+  if (all['event']) return plan('delivery_event', ['event'], [[all['event']]]);
+  if (all['account']) return plan('delivery_account', ['account'], [[all['account']]]);
+  if (all['subscription']) return byStatus('delivery_subscription', 'subscription');
+  if (all['type'] && !isRare) return plan('delivery_type', ['type'], [[all['type']]]);
+  if (all['component']) return byStatus('delivery_component', 'component');
+  if (all['statuses']) return byStatus('delivery_status');
+  return plan(undefined, [], [[]]);
+}
+
+function timesOf({ from, to }: DeliverySearch): Condition[] {
+  return [
+    ...(from === undefined ? [] : [['created_at >= ?', from] satisfies Condition]),
+    ...(to === undefined ? [] : [['created_at < ?', to] satisfies Condition]),
+  ];
+}
+
+function whereOf(conditions: Condition[]): string {
+  if (conditions.length === 0) return '';
+  return ` WHERE ${conditions.map(([sql]) => sql).join(' AND ')}`;
 }

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { CallbackModule } from '../callback/callback.module.js';
 import { ReplyModule } from '../reply/reply.module.js';
 import { SubscriptionModule } from '../subscription/subscription.module.js';
+import { StatisticsModule } from '../statistics/statistics.module.js';
 import { WebhookModule } from '../webhook/webhook.module.js';
 import { WechatCryptoModule } from '../wechat-crypto/wechat-crypto.module.js';
 import { AttemptService } from './attempt.service.js';
@@ -18,6 +19,7 @@ import { DeliveryWorker } from './delivery.worker.js';
 import { PushRetention } from './push.retention.js';
 import { ResponderService } from './responder.service.js';
 import { SubscriptionController } from './subscription.controller.js';
+import { SubscriptionActivities } from './subscription-activities.js';
 import { SubscriptionHealth } from './subscription-health.js';
 import { WechatFormat } from './wechat-format.js';
 
@@ -27,12 +29,14 @@ import { WechatFormat } from './wechat-format.js';
     TypeOrmModule.forFeature([DeliveryRow, DeliveryAttempt]),
     CallbackModule,
     ReplyModule,
+    StatisticsModule,
     SubscriptionModule,
     WebhookModule,
     WechatCryptoModule,
   ],
   controllers: [SubscriptionController, DeliveryController],
   providers: [
+    SubscriptionActivities,
     SubscriptionHealth,
     DeliveryStore,
     DeliveryResults,
@@ -45,6 +49,6 @@ import { WechatFormat } from './wechat-format.js';
     PushRetention,
     ResponderService,
   ],
-  exports: [SubscriptionModule, ResponderService, DeliveryLog],
+  exports: [SubscriptionModule, ResponderService, DeliveryLog, DeliveryReplay],
 })
 export class DeliveryModule {}

@@ -5,7 +5,7 @@ import type { Push } from '../callback/push.js';
 import { OnRecorded, type AfterCommit } from '../callback/push-handlers.js';
 import { Clock } from '../common/clock.js';
 import type { DeliveryJob } from './delivery.job.js';
-import { DeliveryStore, type NewDelivery } from './delivery.store.js';
+import { DeliveryStore, factsOf, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { ResponderService } from './responder.service.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
@@ -87,6 +87,7 @@ export class DeliveryRecorder {
       nextAttemptAt: inHand ? leaseUntil : now,
       leased: inHand,
       createdAt: now,
+      facts: factsOf(push),
     });
     const begun = { attempts: 0, begunAt: now };
     const job = { deliveryId, subscriptionId, orderKey, ...begun, leaseUntil, push };

@@ -6,14 +6,16 @@ import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
 import { PushStore, type ListedPush } from '../callback/push.store.js';
 import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
-import { DeliveryLog } from './delivery.log.js';
-import { DeliveryResults } from './delivery.results.js';
+import type { DeliveryRow } from './delivery.entity.js';
+import { DeliveryLog, type DeliverySearch } from './delivery.log.js';
+import { attemptFacts, DeliveryResults } from './delivery.results.js';
 import { AttemptService } from './attempt.service.js';
 import type { Attempt } from './delivery.job.js';
-import { DeliveryStore, type NewDelivery } from './delivery.store.js';
+import { DeliveryStore, factsOf, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { SubscriptionRow } from '../subscription/subscription.entity.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
+import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import {
   orderKeyOf,
   recipientsOf,
@@ -23,6 +25,8 @@ import {
 
 /** Pushes that one transaction looks at. */
 const BATCH = 200;
+/** Pushes that a preview looks at. */
+const MOST_PREVIEWED = 50_000;
 
 /** Which pushes of a subscription are delivered again. Times are Unix milliseconds. */
 export interface ReplayRange {
@@ -32,7 +36,7 @@ export interface ReplayRange {
   status: 'dead' | 'delivered' | 'all';
 }
 
-/** Delivers again what was delivered, or was not. */
+/** What a person does with deliveries: has them made again, or ends them. */
 @Injectable()
 export class DeliveryReplay {
   constructor(
@@ -60,8 +64,7 @@ export class DeliveryReplay {
     if (!push) throw new HubError('push_gone', 'The push is no longer stored', { status: 409 });
     if (push instanceof Error) throw push;
     const sent = await this.attempts.send({ deliveryId, push, subscription, cause: 'manual' });
-    const { at, durationMs, status, error } = sent;
-    const attempt = { at, durationMs, cause: 'manual', status, error } as const;
+    const attempt = attemptFacts(sent, 'manual', sent.error);
     const takenAt = sent.taken ? this.clock.now() : undefined;
     const orderKey = await this.results.saveManual(deliveryId, attempt, takenAt);
     if (orderKey !== null) await this.worker.next(subscription.id, orderKey);
@@ -84,6 +87,110 @@ export class DeliveryReplay {
     }
     if (begun > 0) void this.worker.wake(subscriptionId);
     return begun;
+  }
+
+  /**
+   * Begins the deliveries of one push to these subscriptions, whatever their filters mean; what is
+   * pending stays as it is.
+   * @returns how many were begun.
+   * @throws {HubError} 404 `subscription_unknown`, 409 `subscription_unreadable` or `push_for_hub`
+   */
+  async push(push: ListedPush, subscriptionIds: string[]): Promise<number> {
+    if (push.infoType === TICKET_INFO_TYPE || isForHub(push)) {
+      throw new HubError('push_for_hub', 'The push is for the hub alone', { status: 409 });
+    }
+    const subscriptions = await Promise.all(
+      [...new Set(subscriptionIds)].map((id) => this.subscriptions.getReadable(id)),
+    );
+    let begun = 0;
+    for (const subscription of subscriptions) {
+      begun += await this.begin(subscription, [push], 'all');
+      void this.worker.wake(subscription.id);
+    }
+    return begun;
+  }
+
+  /**
+   * Counts what a replay of a time range would begin, and the pushes that it would look at. Ends
+   * after so many that nobody waits for it long.
+   * @param subscription stored or not.
+   */
+  async preview(
+    subscription: Subscription,
+    { from, to, status }: ReplayRange,
+  ): Promise<{ pushes: number; replayed: number; complete: boolean }> {
+    let [seen, pushes, replayed] = [0, 0, 0];
+    for await (const page of this.pushes.byArrival({ from, to }, BATCH)) {
+      const meant = await this.meantFor(subscription, page);
+      seen += page.length;
+      pushes += meant.length;
+      replayed += await this.wouldBegin(subscription.id, meant, status);
+      if (seen >= MOST_PREVIEWED) return { pushes, replayed, complete: false };
+    }
+    return { pushes, replayed, complete: true };
+  }
+
+  private async wouldBegin(
+    subscriptionId: string,
+    pushes: ListedPush[],
+    status: ReplayRange['status'],
+  ): Promise<number> {
+    if (pushes.length === 0) return 0;
+    const known = await this.database.read((manager) =>
+      this.store.ofPushes(subscriptionId, idsOf(pushes), manager),
+    );
+    if (status !== 'all') return known.filter((row) => row.status === status).length;
+    return pushes.length - known.filter((row) => row.status === 'pending').length;
+  }
+
+  /**
+   * Begins again deliveries that have ended, found by a search. Those of a subscription that was
+   * removed, or cannot be read, are left as they are.
+   * @param most how many at the most. @param dryRun counts, and begins nothing.
+   * @returns how many were found and begun, and where a further search begins.
+   */
+  async found(
+    search: DeliverySearch,
+    { most, dryRun }: { most: number; dryRun: boolean },
+  ): Promise<{ matching: number; replayed: number; next: string | null }> {
+    const known = (await this.subscriptions.list()).filter(({ problem }) => !problem);
+    const receiving = new Set(idsOf(known));
+    const woken = new Set<string>();
+    let [matching, replayed] = [0, 0];
+    let next: string | null = search.before ?? null;
+    do {
+      const before = next ?? undefined;
+      const size = Math.min(BATCH, most - matching);
+      const page = await this.log.page({ ...search, before }, size);
+      const rows = page.rows.filter(({ subscriptionId }) => receiving.has(subscriptionId));
+      matching += rows.length;
+      if (!dryRun) {
+        replayed += await this.rearm(idsOf(rows));
+        for (const { subscriptionId } of rows) woken.add(subscriptionId);
+      }
+      ({ next } = page);
+    } while (next !== null && matching < most);
+    for (const id of woken) void this.worker.wake(id);
+    return { matching, replayed, next };
+  }
+
+  /**
+   * Ends a delivery that is pending. An attempt that is under way, or about to begin in a process
+   * that has leased it, may still reach the target.
+   * @throws {HubError} 404 `delivery_unknown`, 409 `delivery_ended`
+   */
+  async cancel(deliveryId: string): Promise<DeliveryRow> {
+    const { subscriptionId, orderKey } = await this.log.get(deliveryId);
+    const { cancelled, next } = await this.results.saveCancelled(deliveryId, this.clock.now());
+    if (!cancelled) {
+      throw new HubError('delivery_ended', 'The delivery is not pending', { status: 409 });
+    }
+    if (next && orderKey !== null) await this.worker.next(subscriptionId, orderKey);
+    return this.log.get(deliveryId);
+  }
+
+  private rearm(ids: string[]): Promise<number> {
+    return this.database.transaction((manager) => this.store.rearm(ids, this.clock.now(), manager));
   }
 
   private async meantFor(subscription: Subscription, pushes: ListedPush[]): Promise<ListedPush[]> {
@@ -130,6 +237,7 @@ export class DeliveryReplay {
       nextAttemptAt: now,
       leased: false,
       createdAt: now,
+      facts: factsOf(push),
       replayedAt: now,
     };
   }

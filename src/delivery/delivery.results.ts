@@ -5,8 +5,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
-import type { DeliveryAttempt } from './delivery-attempt.entity.js';
+import type { Attempt } from './delivery.job.js';
+import type { AttemptCause, DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow } from './delivery.entity.js';
+import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { DeliveryStore } from './delivery.store.js';
 
 /** A target has taken it, perhaps: what is not stored is delivered twice. */
@@ -18,7 +21,27 @@ const ERROR_LENGTH = 255;
 const PERIOD_MS = 20;
 
 /** An attempt, for its row. */
-type AttemptFacts = Omit<DeliveryAttempt, 'id' | 'deliveryId'>;
+type AttemptFacts = Omit<DeliveryAttempt, 'id' | 'deliveryId' | 'answer'> & {
+  /** The beginning of the target's answer; absent where it was not kept. */
+  answer?: string;
+};
+
+const CANCELLED = 'Cancelled by a person';
+/** Bytes of an answer that are stored. */
+const ANSWER_BYTES = 1024;
+
+/** An attempt as it is stored. */
+export function attemptFacts(
+  { at, durationMs, status, answer }: Attempt,
+  cause: AttemptCause,
+  error: string | null,
+): AttemptFacts {
+  if (answer === undefined) return { at, durationMs, cause, status, error };
+  // A character that is cut at the end is left out.
+  const bytes = Buffer.from(answer).subarray(0, ANSWER_BYTES);
+  const stored = new TextDecoder().decode(bytes, { stream: true });
+  return { at, durationMs, cause, status, error, answer: stored };
+}
 
 /** What becomes of a delivery. Times are Unix milliseconds. */
 export type Outcome =
@@ -46,6 +69,7 @@ export class DeliveryResults {
   constructor(
     private readonly database: Database,
     private readonly store: DeliveryStore,
+    private readonly box: SecretBox,
   ) {}
 
   /**
@@ -76,7 +100,7 @@ export class DeliveryResults {
     takenAt?: number,
   ): Promise<string | null> {
     return this.database.transaction(async (manager) => {
-      await insertAttempts([{ deliveryId, attempt }], manager);
+      await this.insertAttempts([{ deliveryId, attempt }], manager);
       if (takenAt === undefined) return null;
       const where = { id: deliveryId };
       const lock = this.database.forUpdate;
@@ -93,6 +117,27 @@ export class DeliveryResults {
     });
   }
 
+  /**
+   * Ends a delivery that a person does not want made.
+   * @returns whether it was pending, and whether the next one of its order can be claimed now.
+   */
+  async saveCancelled(id: string, at: number): Promise<{ cancelled: boolean; next: boolean }> {
+    return this.database.transaction(async (manager) => {
+      const where = { id, status: 'pending' as const };
+      const row = await manager.findOne(DeliveryRow, { where, ...this.database.forUpdate });
+      if (!row) return { cancelled: false, next: false };
+      const ended = { nextAttemptAt: null, leaseOwner: null, finishedAt: at };
+      const status = 'cancelled' as const;
+      await manager.update(DeliveryRow, { id }, { status, ...ended, lastError: CANCELLED });
+      const { orderKey } = row;
+      if (orderKey === null) return { cancelled: true, next: false };
+      return {
+        cancelled: true,
+        next: await this.store.releaseBehind({ id, orderKey }, at, manager),
+      };
+    });
+  }
+
   /** Makes those due that have waited for a delivery that has ended, for any process to claim. */
   async releaseBehind(ended: { id: string; orderKey: string }, now: number): Promise<void> {
     await this.database.transaction((manager) => this.store.releaseBehind(ended, now, manager));
@@ -104,7 +149,7 @@ export class DeliveryResults {
       for (const result of results) {
         if (result.outcome.status !== 'delivered') await this.end(result, manager);
       }
-      await insertAttempts(results, manager);
+      await this.insertAttempts(results, manager);
     });
     return results.map(() => undefined);
   }
@@ -136,32 +181,35 @@ export class DeliveryResults {
       [outcome.status, attempt ? 1 : 0, next, error, finished, deliveryId, this.store.owner],
     );
   }
+
+  private async insertAttempts(
+    results: Pick<Result, 'deliveryId' | 'attempt'>[],
+    manager: EntityManager,
+  ): Promise<void> {
+    const made = results.flatMap(({ deliveryId, attempt }) =>
+      attempt ? [{ id: uuidv7(), deliveryId, ...attempt }] : [],
+    );
+    if (made.length === 0) return;
+    await manager.query(
+      'INSERT INTO delivery_attempt (id, delivery_id, at, duration_ms, cause, status, error, ' +
+        `answer) VALUES ${made.map(() => `(${marks(8)})`).join(', ')}`,
+      made.flatMap(({ id, deliveryId, at, durationMs, cause, status, error, answer }) => [
+        id,
+        deliveryId,
+        at,
+        durationMs,
+        cause,
+        status,
+        shortened(error),
+        answer === undefined
+          ? null
+          : this.box.seal(answer, secretLocation(encryptedColumns.deliveryAnswer, id)),
+      ]),
+    );
+  }
 }
 
 /** What a column takes, in whole characters: it may hold WeChat's own words, at any length. */
 function shortened(error: string | null): string | null {
   return error && [...error].slice(0, ERROR_LENGTH).join('');
-}
-
-async function insertAttempts(
-  results: Pick<Result, 'deliveryId' | 'attempt'>[],
-  manager: EntityManager,
-): Promise<void> {
-  const made = results.flatMap(({ deliveryId, attempt }) =>
-    attempt ? [{ deliveryId, ...attempt }] : [],
-  );
-  if (made.length === 0) return;
-  await manager.query(
-    'INSERT INTO delivery_attempt (id, delivery_id, at, duration_ms, cause, status, error) ' +
-      `VALUES ${made.map(() => `(${marks(7)})`).join(', ')}`,
-    made.flatMap(({ deliveryId, at, durationMs, cause, status, error }) => [
-      uuidv7(),
-      deliveryId,
-      at,
-      durationMs,
-      cause,
-      status,
-      shortened(error),
-    ]),
-  );
 }

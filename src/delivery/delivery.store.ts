@@ -15,6 +15,7 @@ import { Database } from '../database/database.js';
 import { marks, piecesOf } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
+import type { FilteredPush } from '../subscription/subscription.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 
 /** Rows that one statement inserts. */
@@ -26,6 +27,18 @@ const REMOVED_AT_ONCE = 500;
 /** Due deliveries of ordered subscriptions that one look takes in. */
 const ORDERED_PAGE = 200;
 
+/** What of a push is copied to its deliveries. */
+export type DeliveryFacts = Pick<DeliveryRow, 'componentAppId' | 'authorizerAppId' | 'type'>;
+
+/** Length of the column for types. */
+const TYPE_LENGTH = 64;
+
+export function factsOf(push: FilteredPush): DeliveryFacts {
+  const { kind, componentAppId, authorizerAppId, infoType, msgType, event } = push;
+  const name = { authorization: infoType, message: msgType, event }[kind] || null;
+  return { componentAppId, authorizerAppId, type: name && name.slice(0, TYPE_LENGTH) };
+}
+
 /** A delivery that begins. */
 export interface NewDelivery {
   id: string;
@@ -36,6 +49,7 @@ export interface NewDelivery {
   /** Whether this process has leased it until then. */
   leased: boolean;
   createdAt: number;
+  facts: DeliveryFacts;
   /** When a replay has begun it; absent where its push has. */
   replayedAt?: number;
 }
@@ -70,8 +84,9 @@ export class DeliveryStore {
     for (const piece of piecesOf(rows, INSERT_BATCH)) {
       await manager.query(
         'INSERT INTO delivery (id, event_id, subscription_id, order_key, status, attempts, ' +
-          'next_attempt_at, lease_owner, created_at, replayed_at) VALUES ' +
-          piece.map(() => `(?, ?, ?, ?, 'pending', 0, ?, ?, ?, ?)`).join(', '),
+          'next_attempt_at, lease_owner, created_at, replayed_at, component_appid, ' +
+          'authorizer_appid, type) VALUES ' +
+          piece.map(() => `(?, ?, ?, ?, 'pending', 0, ?, ?, ?, ?, ?, ?, ?)`).join(', '),
         piece.flatMap((row) => [
           row.id,
           row.eventId,
@@ -81,6 +96,9 @@ export class DeliveryStore {
           row.leased ? this.owner : null,
           row.createdAt,
           row.replayedAt ?? null,
+          row.facts.componentAppId,
+          row.facts.authorizerAppId,
+          row.facts.type,
         ]),
       );
     }
@@ -229,15 +247,20 @@ export class DeliveryStore {
     );
   }
 
-  /** Begins again deliveries that have ended, by a replay at a time in Unix milliseconds. */
-  async rearm(ids: string[], now: number, manager: EntityManager): Promise<void> {
-    if (ids.length === 0) return;
-    await manager.query(
+  /**
+   * Begins again deliveries that have ended, by a replay at a time in Unix milliseconds.
+   * @returns how many: what is pending stays as it is.
+   */
+  async rearm(ids: string[], now: number, manager: EntityManager): Promise<number> {
+    if (ids.length === 0) return 0;
+    const result = await manager.queryRunner?.query(
       `UPDATE delivery SET status = 'pending', attempts = 0, next_attempt_at = ?,
        lease_owner = NULL, finished_at = NULL, replayed_at = ?
        WHERE status <> 'pending' AND id IN (${marks(ids.length)})`,
       [now, now, ...ids],
+      true,
     );
+    return result?.affected ?? 0;
   }
 
   /** Of these pushes those that are still to be delivered to a subscription that is there. */

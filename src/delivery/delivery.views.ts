@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Attempt } from './delivery.job.js';
-import { pageQuery, timeView } from '../http/list-query.js';
+import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
-import type { DeliveryRow } from './delivery.entity.js';
+import { DELIVERY_STATUSES, type DeliveryRow } from './delivery.entity.js';
+import type { DeliverySearch } from './delivery.log.js';
+import { Secret } from '../common/secret.js';
 import { isoTime } from '../common/times.js';
 
 export const attemptView = z
@@ -12,9 +14,21 @@ export const attemptView = z
     cause: z.enum(['schedule', 'responder', 'manual']),
     status: z.int().nullable().describe('HTTP status; null when no answer came'),
     error: z.string().nullable().describe('What was wrong; null when nothing was'),
+    hasAnswer: z
+      .boolean()
+      .describe(
+        "Whether the beginning of the target's answer is kept: of an attempt that was not taken, or " +
+          'that a person asked for',
+      ),
+    answer: z
+      .string()
+      .nullable()
+      .describe('Its first 1 KiB; null unless it is asked for, or where it cannot be decrypted'),
   })
   .meta({ id: 'DeliveryAttempt' });
 export type AttemptView = z.infer<typeof attemptView>;
+
+const statusView = z.enum(DELIVERY_STATUSES);
 
 /** A delivery as `/admin/deliveries` shows it. */
 export const deliveryView = z
@@ -22,7 +36,16 @@ export const deliveryView = z
     id: z.string().describe('The `webhook-id` of every attempt'),
     eventId: z.string(),
     subscriptionId: z.string(),
-    status: z.enum(['pending', 'delivered', 'dead', 'cancelled']),
+    componentAppId: z
+      .string()
+      .nullable()
+      .describe('The platform; like the next two, null in some deliveries of before version 0.2'),
+    authorizerAppId: z.string().nullable().describe('The account that its push is for, or about'),
+    type: z
+      .string()
+      .nullable()
+      .describe('InfoType of an authorization event, Event of an event, MsgType of a message'),
+    status: statusView,
     attempts: z.int().describe('Attempts of the schedule'),
     inHand: z.boolean().describe('Whether a process has leased it now'),
     nextAttemptAt: timeView.nullable(),
@@ -44,21 +67,87 @@ export const deliveryDetailView = deliveryView
   .extend({ history: z.array(attemptView) })
   .meta({ id: 'DeliveryDetail' });
 
+const idFilter = z.string().min(1).max(36).optional();
+const nameFilter = z.string().min(1).max(64).optional();
+const filters = {
+  subscription: idFilter,
+  event: idFilter.describe('Id of the push'),
+  component: nameFilter,
+  account: nameFilter,
+  type: nameFilter.describe('InfoType, Event or MsgType, as WeChat spells it'),
+  from: timeQuery.optional().describe('Begun at this time or later'),
+  to: timeQuery.optional().describe('Begun before this time'),
+};
+
 export const deliveryListQuery = z.object({
-  subscription: z.string().min(1).max(36).optional(),
-  status: z.enum(['pending', 'delivered', 'dead', 'cancelled']).optional(),
-  event: z.string().min(1).max(36).optional(),
+  ...filters,
+  status: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(statusView).max(DELIVERY_STATUSES.length))
+    .optional()
+    .describe(`One, or several separated by commas: ${DELIVERY_STATUSES.join(', ')}`),
   ...pageQuery({ most: 500, usual: 50 }),
 });
 export type DeliveryListQuery = z.output<typeof deliveryListQuery>;
 
+/** Most deliveries that one request begins again. */
+export const MOST_REPLAYED = 10_000;
+
+export const replayDeliveriesBody = z
+  .strictObject({
+    ...filters,
+    status: z
+      .array(statusView.exclude(['pending']))
+      .min(1)
+      .max(DELIVERY_STATUSES.length)
+      .default(['dead']),
+    before: z.string().max(36).optional().describe('`next` of the request before'),
+    limit: z.int().min(1).max(MOST_REPLAYED).default(MOST_REPLAYED),
+    dryRun: z.boolean().default(false).describe('Count, and begin nothing'),
+  })
+  .meta({
+    id: 'DeliveriesReplay',
+    example: { status: ['dead'], account: 'wxfedcba9876543210', dryRun: true },
+  });
+export type ReplayDeliveriesBody = z.output<typeof replayDeliveriesBody>;
+
+export const replayedDeliveriesView = z
+  .object({
+    matching: z.int().describe('Deliveries that the filter means, `limit` at the most'),
+    replayed: z.int().describe('Those that were begun again'),
+    next: z
+      .string()
+      .nullable()
+      .describe('Value of `before` for the request that goes on; null where that were all'),
+  })
+  .meta({ id: 'DeliveriesReplayed' });
+
+export function toDeliverySearch({
+  status: statuses,
+  from,
+  to,
+  ...query
+}: Omit<DeliveryListQuery, 'limit'>): DeliverySearch {
+  return {
+    ...query,
+    statuses: statuses && [...new Set(statuses)],
+    from: from === undefined ? undefined : Date.parse(from),
+    to: to === undefined ? undefined : Date.parse(to),
+  };
+}
+
 export function toDeliveryView(row: DeliveryRow): DeliveryView {
   const { id, eventId, subscriptionId, status, attempts, lastError } = row;
+  const { componentAppId, authorizerAppId, type } = row;
   const inHand = row.leaseOwner !== null;
   return {
     id,
     eventId,
     subscriptionId,
+    componentAppId,
+    authorizerAppId,
+    type,
     status,
     attempts,
     inHand,
@@ -69,15 +158,20 @@ export function toDeliveryView(row: DeliveryRow): DeliveryView {
   };
 }
 
-export function toAttemptView(row: Omit<DeliveryAttempt, 'id' | 'deliveryId'>): AttemptView {
+/** @param answer what was kept of the target's answer, where it is shown. */
+export function toAttemptView(row: DeliveryAttempt, answer: string | null = null): AttemptView {
   const { at, durationMs, cause, status, error } = row;
-  return { at: isoTime(at), durationMs, cause, status, error };
+  const hasAnswer = row.answer !== null;
+  return { at: isoTime(at), durationMs, cause, status, error, hasAnswer, answer };
 }
 
 export const deliveryViewExample: DeliveryView = {
   id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
   eventId: '0199a3f0-7c1d-7a54-9c1d-0a1b2c3d4e5f',
   subscriptionId: '0199a3ef-0000-7a54-9c1d-aabbccddeeff',
+  componentAppId: 'wx0123456789abcdef',
+  authorizerAppId: 'wxfedcba9876543210',
+  type: 'text',
   status: 'pending',
   attempts: 1,
   inHand: false,
@@ -93,6 +187,8 @@ export const attemptViewExample: AttemptView = {
   cause: 'schedule',
   status: 500,
   error: 'The target answered HTTP 500',
+  hasAnswer: true,
+  answer: null,
 };
 
 /** How an attempt went that was asked for. */
@@ -111,10 +207,71 @@ export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeVi
   return { taken, status, error, durationMs, reply: reply !== undefined };
 }
 
+/** How a test went, with what was sent and answered. */
+export const testOutcomeView = attemptOutcomeView
+  .extend({
+    request: z
+      .object({
+        url: z.string(),
+        headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
+        body: z.string(),
+      })
+      .nullable()
+      .describe('null where nothing could be sent'),
+    answer: z
+      .object({
+        headers: z.record(z.string(), z.string()).describe('What signs or identifies is masked'),
+        body: z.string().describe('Its first 2 KiB'),
+      })
+      .nullable()
+      .describe('null where none came'),
+  })
+  .meta({ id: 'TestOutcome' });
+export type TestOutcomeView = z.infer<typeof testOutcomeView>;
+
+export function toTestOutcomeView(attempt: Attempt): TestOutcomeView {
+  const { exchange, answer = '' } = attempt;
+  const { request, answerHeaders } = exchange ?? {};
+  return {
+    ...toOutcomeView(attempt),
+    request: request
+      ? { url: maskedUrl(request.url), headers: masked(request.headers), body: request.body }
+      : null,
+    answer: answerHeaders ? { headers: masked(answerHeaders), body: answer } : null,
+  };
+}
+
+const MASK = '****';
+const SECRET_HEADER = /signature|cookie|auth|token|secret|key/i;
+
+/** WeChat's format signs in the query. */
+function maskedUrl(url: string): string {
+  return url.replace(/([?&](?:msg_)?signature=)[^&]*/g, `$1${MASK}`);
+}
+
+function masked(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([header, value]) => [
+      header,
+      SECRET_HEADER.test(header) ? (new Secret(value).mask() ?? MASK) : value,
+    ]),
+  );
+}
+
 export const outcomeExample = {
   taken: true,
   status: 200,
   error: null,
   durationMs: 21,
   reply: false,
+};
+
+export const testOutcomeExample: TestOutcomeView = {
+  ...outcomeExample,
+  request: {
+    url: 'https://orders.example.com/wechat',
+    headers: { 'content-type': 'application/json', 'webhook-signature': '****aYPM' },
+    body: '{"type":"message.text","timestamp":"2026-11-22T08:00:00.000Z","data":{}}',
+  },
+  answer: { headers: { 'content-length': '2' }, body: 'OK' },
 };

@@ -9,10 +9,20 @@ import { Secret } from '../common/secret.js';
 import { AttemptService } from './attempt.service.js';
 import { DeliveryReplay } from './delivery.replay.js';
 import { DeliveryStore } from './delivery.store.js';
-import { attemptOutcomeView, outcomeExample, toOutcomeView } from './delivery.views.js';
-import { SubscriptionService } from '../subscription/subscription.service.js';
 import {
+  testOutcomeExample,
+  testOutcomeView,
+  toTestOutcomeView,
+  type TestOutcomeView,
+} from './delivery.views.js';
+import { SubscriptionActivities } from './subscription-activities.js';
+import { SubscriptionService } from '../subscription/subscription.service.js';
+import type { Subscription } from '../subscription/subscription.js';
+import {
+  draftTestBody,
   newSubscriptionBody,
+  previewBody,
+  previewView,
   replayBody,
   replayedView,
   subscriptionChangeBody,
@@ -22,16 +32,19 @@ import {
   testBody,
   toSubscriptionSecretView,
   toSubscriptionView,
+  type SubscriptionActivity,
   type SubscriptionView,
 } from '../subscription/subscription.views.js';
 
 const idParam = z.string().min(1).max(36);
 const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 
+const ApiUnknownSubscription = (): MethodDecorator =>
+  ApiHubError(404, 'subscription_unknown', 'There is no such subscription');
+
 /** `/admin/subscriptions`: the services that are notified of pushes. */
 @ApiTags('deliveries')
 @ApiBearer()
-@ApiHubError(404, 'subscription_unknown', 'There is no such subscription')
 @Controller('admin/subscriptions')
 export class SubscriptionController {
   constructor(
@@ -39,6 +52,7 @@ export class SubscriptionController {
     private readonly deliveries: DeliveryStore,
     private readonly replays: DeliveryReplay,
     private readonly attempts: AttemptService,
+    private readonly activities: SubscriptionActivities,
     private readonly audit: AuditService,
   ) {}
 
@@ -47,15 +61,16 @@ export class SubscriptionController {
   @ApiOperation({ summary: 'List the subscriptions' })
   @ApiJson(z.array(subscriptionView), [subscriptionViewExample])
   async list(): Promise<SubscriptionView[]> {
-    return (await this.subscriptions.list()).map(toSubscriptionView);
+    return this.views(await this.subscriptions.list());
   }
 
   @Get(':id')
+  @ApiUnknownSubscription()
   @Scope('admin:read')
   @ApiOperation({ summary: 'Show one subscription' })
   @ApiJson(subscriptionView, subscriptionViewExample)
   async get(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
-    return toSubscriptionView(await this.subscriptions.get(id));
+    return this.view(await this.subscriptions.get(id));
   }
 
   @Post()
@@ -68,11 +83,11 @@ export class SubscriptionController {
     @Body({ schema: newSubscriptionBody }) body: z.output<typeof newSubscriptionBody>,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
     this.audit.about(body.name);
-    const values = { token: null, encodingAesKey: null, ...withKeys(body) };
-    return toSubscriptionSecretView(await this.subscriptions.add(values));
+    return this.secretView(await this.subscriptions.add(draftOf(body)));
   }
 
   @Patch(':id')
+  @ApiUnknownSubscription()
   @Scope('admin:operate')
   @Audited('subscription.change')
   @ApiOperation({
@@ -85,10 +100,11 @@ export class SubscriptionController {
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: subscriptionChangeBody }) body: z.output<typeof subscriptionChangeBody>,
   ): Promise<SubscriptionView> {
-    return toSubscriptionView(await this.subscriptions.change(id, withKeys(body)));
+    return this.view(await this.subscriptions.change(id, withKeys(body)));
   }
 
   @Delete(':id')
+  @ApiUnknownSubscription()
   @Scope('admin:operate')
   @Audited('subscription.delete')
   @ApiOperation({ summary: 'Remove a subscription, shown once more; what is pending is cancelled' })
@@ -96,10 +112,11 @@ export class SubscriptionController {
   async remove(@Param('id', { schema: idParam }) id: string): Promise<SubscriptionView> {
     const removed = await this.subscriptions.remove(id);
     await this.deliveries.cancelOf(id);
-    return toSubscriptionView(removed);
+    return this.view(removed);
   }
 
   @Post(':id/rotate-secret')
+  @ApiUnknownSubscription()
   @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.rotate_secret', { shows: 'always' })
@@ -111,26 +128,69 @@ export class SubscriptionController {
   async rotateSecret(
     @Param('id', { schema: idParam }) id: string,
   ): Promise<z.infer<typeof subscriptionSecretView>> {
-    return toSubscriptionSecretView(await this.subscriptions.rotateSecret(id));
+    return this.secretView(await this.subscriptions.rotateSecret(id));
   }
 
   @Post(':id/test')
+  @ApiUnknownSubscription()
   @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.test')
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
   @ApiOperation({ summary: 'Send a sample push now and show how it went; nothing is stored' })
-  @ApiJson(attemptOutcomeView, outcomeExample)
+  @ApiJson(testOutcomeView, testOutcomeExample)
   async test(
     @Param('id', { schema: idParam }) id: string,
     @Body({ schema: testBody }) body: z.output<typeof testBody>,
-  ): Promise<z.infer<typeof attemptOutcomeView>> {
+  ): Promise<TestOutcomeView> {
     await this.subscriptions.get(id);
     const subscription = await this.subscriptions.getReadable(id);
-    return toOutcomeView(await this.attempts.sendSample(subscription, body?.kind));
+    return toTestOutcomeView(await this.attempts.sendSample(subscription, body?.kind));
+  }
+
+  @Post('test')
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @Audited('subscription.test')
+  @ApiHubError(400, 'target_refused', 'The URL is none, or its address is private')
+  @ApiOperation({
+    summary: 'Send a sample push to what is no subscription yet; nothing is stored',
+    description:
+      'It is signed with a secret that is made for this test: a target that checks it refuses it.',
+  })
+  @ApiJson(testOutcomeView, testOutcomeExample)
+  async testDraft(
+    @Body({ schema: draftTestBody }) body: z.output<typeof draftTestBody>,
+  ): Promise<TestOutcomeView> {
+    const { kind, ...values } = body;
+    this.audit.about(values.url);
+    const draft = this.subscriptions.draft(draftOf(values));
+    return toTestOutcomeView(await this.attempts.sendSample(draft, kind));
+  }
+
+  @Post('preview')
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
+  @ApiOperation({
+    summary: 'Count what a filter means in a time range, and what a replay would begin',
+    description: 'Of a subscription, or of a filter that is not stored yet. It changes nothing.',
+  })
+  @ApiJson(previewView, { pushes: 17, replayed: 16, complete: true })
+  async preview(
+    @Body({ schema: previewBody }) body: z.output<typeof previewBody>,
+  ): Promise<z.infer<typeof previewView>> {
+    const { subscription: id, from, to, status, ...filter } = body;
+    const subscription =
+      id === undefined
+        ? this.subscriptions.draftOf(filter)
+        : await this.subscriptions.getReadable(id);
+    const range = { from: Date.parse(from), to: Date.parse(to), status };
+    return this.replays.preview(subscription, range);
   }
 
   @Post(':id/replay')
+  @ApiUnknownSubscription()
   @Scope('admin:operate')
   @HttpCode(200)
   @Audited('subscription.replay')
@@ -150,6 +210,31 @@ export class SubscriptionController {
     const range = { ...body, from: Date.parse(body.from), to: Date.parse(body.to) };
     return { replayed: await this.replays.range(id, range) };
   }
+
+  private views(subscriptions: Subscription[]): Promise<SubscriptionView[]> {
+    return this.activities
+      .of(subscriptions)
+      .then((all) =>
+        all.map((one, at) => toSubscriptionView(subscriptions[at] as Subscription, one)),
+      );
+  }
+
+  private async view(subscription: Subscription): Promise<SubscriptionView> {
+    const [view] = await this.views([subscription]);
+    return view as SubscriptionView;
+  }
+
+  private async secretView(
+    subscription: Subscription,
+  ): Promise<z.infer<typeof subscriptionSecretView>> {
+    const [activity] = await this.activities.of([subscription]);
+    return toSubscriptionSecretView(subscription, activity as SubscriptionActivity);
+  }
+}
+
+/** What is not given of the format wechat is made. */
+function draftOf<B extends { token?: string; encodingAesKey?: string }>(body: B) {
+  return { token: null, encodingAesKey: null, ...withKeys(body) };
 }
 
 /** What was sent, its Token and key as secrets where they are there. */

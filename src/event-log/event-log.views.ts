@@ -94,10 +94,27 @@ export const eventListQuery = z.object({
   kind: z.enum(KINDS).optional(),
   type: name.describe('InfoType, MsgType or Event, as WeChat spells it'),
   user: name.describe("FromUserName: the user's openid"),
+  outcome: z.enum(['success', 'reply', 'empty']).optional().describe('What WeChat was answered'),
+  delivery: z.literal('dead').optional().describe('Those of the newest 10,000 dead deliveries'),
   from: timeQuery.optional().describe('Received at this time or later'),
   to: timeQuery.optional().describe('Received before this time'),
   ...pageQuery({ most: 200, usual: 50 }),
 });
+export const eventDetailQuery = z.object({
+  content: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((value) => value === 'true')
+    .describe('false: decrypt nothing, and leave no record'),
+});
+
+export const eventReplayBody = z
+  .strictObject({ subscriptions: z.array(z.string().min(1).max(36)).min(1).max(100) })
+  .meta({
+    id: 'EventReplay',
+    example: { subscriptions: ['0199a3ef-0000-7a54-9c1d-aabbccddeeff'] },
+  });
+
 export type EventListQuery = z.output<typeof eventListQuery>;
 
 export function toEventView(

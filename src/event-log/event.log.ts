@@ -5,6 +5,8 @@ import type { CallbackEvent } from '../callback/callback-event.entity.js';
 import { PushStore, type ListedPush, type PushSearch } from '../callback/push.store.js';
 import { HubError } from '../common/hub-error.js';
 import { DeliveryLog } from '../delivery/delivery.log.js';
+import { DeliveryReplay } from '../delivery/delivery.replay.js';
+import { piecesOf } from '../database/sql.js';
 import { toAttemptView, toDeliveryView } from '../delivery/delivery.views.js';
 import { withoutCodes } from '../delivery/push-body.js';
 import {
@@ -17,6 +19,9 @@ import {
 
 /** Pushes that one page looks through for what no index finds: none takes long, or is cut off. */
 const SEARCHED = 10_000;
+/** Pushes that one statement looks up. */
+const PIECE = 500;
+const NO_CONTENT = { format: null, fields: null, raw: null, reply: null, unreadable: null };
 
 /** No push of that id, or no longer (404). */
 export class EventUnknownError extends HubError {
@@ -43,11 +48,13 @@ export class EventLog {
   constructor(
     private readonly pushes: PushStore,
     private readonly deliveries: DeliveryLog,
+    private readonly replays: DeliveryReplay,
     private readonly authorizers: AuthorizerStore,
   ) {}
 
   /** A page, newest first. One that has looked through many may end before it is full. */
   async page({ limit, ...query }: EventListQuery): Promise<EventPage> {
+    if (query.delivery === 'dead') return this.dead(query, limit);
     const since = isFoundByIndex(query)
       ? undefined
       : await this.pushes.idBehind(SEARCHED, query.before);
@@ -59,9 +66,10 @@ export class EventLog {
   /**
    * All of a push, decrypted as far as it can be, without the secrets that authorization events
    * bring.
+   * @param withContent whether to decrypt it; else what is encrypted is null.
    * @throws {EventUnknownError}
    */
-  async detail(id: string): Promise<EventDetailView> {
+  async detail(id: string, withContent: boolean): Promise<EventDetailView> {
     const row = await this.pushes.find(id);
     const [view] = row ? await this.viewsOf([row]) : [];
     if (!row || !view) throw new EventUnknownError(id);
@@ -72,12 +80,39 @@ export class EventLog {
       ...view,
       sourceAddress,
       keyUsed,
-      ...this.contentOf(row),
+      ...(withContent ? this.contentOf(row) : NO_CONTENT),
       deliveries: deliveries.map((delivery, index) => ({
         ...toDeliveryView(delivery),
-        history: (history[index] ?? []).map(toAttemptView),
+        history: (history[index] ?? []).map((one) =>
+          toAttemptView(one, withContent ? this.deliveries.answerOf(one) : null),
+        ),
       })),
     };
+  }
+
+  /**
+   * Delivers a push to these subscriptions, for the first time or again.
+   * @returns how many deliveries were begun. @throws {HubError}
+   */
+  async replay(id: string, subscriptions: string[]): Promise<number> {
+    const row = await this.pushes.find(id);
+    if (!row) throw new EventUnknownError(id);
+    return this.replays.push(row, subscriptions);
+  }
+
+  /** Those of which a delivery is dead, found by these deliveries. */
+  private async dead(query: Omit<EventListQuery, 'limit'>, limit: number): Promise<EventPage> {
+    const { before } = query;
+    const dead = await this.deliveries.deadEvents(SEARCHED);
+    const ids = dead.filter((id) => before === undefined || id < before);
+    const rows: ListedPush[] = [];
+    for (const piece of piecesOf(ids, PIECE)) {
+      rows.push(...(await this.pushes.page({ ...searchOf(query), ids: piece }, limit)));
+      if (rows.length >= limit) break;
+    }
+    const shown = rows.slice(0, limit);
+    const last = shown.length === limit ? shown.at(-1)?.id : undefined;
+    return { events: await this.viewsOf(shown), next: last ?? null };
   }
 
   private async viewsOf(rows: ListedPush[]): Promise<EventView[]> {
@@ -93,14 +128,13 @@ export class EventLog {
 
   /** As a subscriber sees it. What cannot be read is null, and `unreadable` says why. */
   private contentOf(row: CallbackEvent): EventContent {
-    const nothing = { format: null, fields: null, raw: null, reply: null, unreadable: null };
     let shown: Partial<EventContent> = {};
     try {
       const { format, fields, text: raw } = withoutCodes(this.pushes.open(row));
       shown = { format, fields, raw };
-      return { ...nothing, ...shown, reply: this.pushes.openReply(row) };
+      return { ...NO_CONTENT, ...shown, reply: this.pushes.openReply(row) };
     } catch (error) {
-      return { ...nothing, ...shown, unreadable: this.reasonOf(error, row.id) };
+      return { ...NO_CONTENT, ...shown, unreadable: this.reasonOf(error, row.id) };
     }
   }
 
@@ -113,18 +147,19 @@ export class EventLog {
 
 /** Whether the index has them together, or every push is meant. */
 function isFoundByIndex(query: Omit<EventListQuery, 'limit'>): boolean {
-  const { account, user, from, to, component, kind, type } = query;
-  return Boolean(account ?? user ?? from ?? to) || !(component ?? kind ?? type);
+  const { account, user, from, to, component, kind, type, outcome } = query;
+  return Boolean(account ?? user ?? from ?? to) || !(component ?? kind ?? type ?? outcome);
 }
 
 function searchOf(query: Omit<EventListQuery, 'limit'>): PushSearch {
-  const { component, account, kind, type, user, from, to, before } = query;
+  const { component, account, kind, type, user, from, to, before, outcome } = query;
   return {
     componentAppId: component,
     authorizerAppId: account,
     kind,
     type,
     fromUser: user,
+    outcome,
     from: from === undefined ? undefined : Date.parse(from),
     to: to === undefined ? undefined : Date.parse(to),
     before,

@@ -3,6 +3,9 @@ import {
   type ClientRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestOptions,
+  type ServerResponse,
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Transform, type Readable } from 'node:stream';
@@ -24,9 +27,9 @@ export const KEPT_BYTES = 64 * 1024;
 export const HUB_MARK = 'x-component-hub';
 
 /** Headers of the caller that WeChat gets; its own signed headers besides. */
-const TO_WECHAT = ['accept', 'content-type', 'range'];
+const TO_WECHAT = new Set(['accept', 'content-type', 'range']);
 /** Headers of WeChat's that the caller gets; its own signed headers besides. */
-const FROM_WECHAT = [
+const FROM_WECHAT = new Set([
   'accept-ranges',
   'content-disposition',
   'content-encoding',
@@ -34,9 +37,9 @@ const FROM_WECHAT = [
   'content-range',
   'content-type',
   'last-modified',
-];
+]);
 /** Of signed API calls: the signature covers what they say. */
-const SIGNED = /^wechatmp-/;
+const SIGNED = 'wechatmp-';
 
 /** A call for WeChat, without its token. */
 export interface GatewayCall extends WechatUrl {
@@ -48,8 +51,8 @@ export interface GatewayCall extends WechatUrl {
   headers: IncomingHttpHeaders;
   body: Readable | undefined;
   tokens: TokenSupply;
-  /** Ends the call: nobody waits for its answer. */
-  signal: AbortSignal;
+  /** The caller's end: closed before it is finished, the caller has gone, and with it the call ends. */
+  waiting: ServerResponse;
 }
 
 /** What WeChat answered. */
@@ -77,12 +80,26 @@ type Received = Pick<GatewayAnswer, 'status' | 'headers' | 'body' | 'errcode'>;
  */
 @Injectable()
 export class GatewayClient implements OnApplicationShutdown {
-  private readonly base: URL;
+  private readonly target: Target;
   private readonly agents: WechatAgents;
 
   constructor(@Inject(APP_CONFIG) private readonly config: AppConfig) {
-    this.base = new URL(config.wechatApi.baseUrl);
-    this.agents = wechatAgents(config);
+    const { protocol, hostname, port, pathname } = new URL(config.wechatApi.baseUrl);
+    const isTls = protocol === 'https:';
+    const { timeoutMs: timeout } = config.gateway;
+    // As long as a call's, so that a connection needs no other one between two calls.
+    this.agents = wechatAgents(config, timeout);
+    this.target = {
+      open: isTls ? httpsRequest : httpRequest,
+      options: {
+        protocol,
+        hostname,
+        port,
+        agent: isTls ? this.agents.httpsAgent : this.agents.httpAgent,
+        timeout,
+      },
+      prefix: pathname.replace(/\/$/, ''),
+    };
   }
 
   /**
@@ -133,53 +150,74 @@ export class GatewayClient implements OnApplicationShutdown {
   }
 
   private async request(
-    { method, path, query, parameter, headers, signal }: GatewayCall,
+    { method, path, query, parameter, headers, waiting }: GatewayCall,
     body: Body | undefined,
     token: Secret,
   ): Promise<Received> {
-    const { protocol, hostname, port, pathname } = this.base;
-    const isTls = protocol === 'https:';
-    const prefix = pathname.replace(/\/$/, '');
+    if (hasGone(waiting)) throw clientGone(undefined);
+    const { open, options, prefix } = this.target;
+    const { timeoutMs, bodyLimit } = this.config.gateway;
     const more = query === '' ? '' : `&${query}`;
-    const outgoing = (isTls ? httpsRequest : httpRequest)({
-      protocol,
-      hostname,
-      port,
+    const outgoing = open({
+      ...options,
       method,
       path: `${prefix}/${path}?${parameter}=${encodeURIComponent(token.reveal())}${more}`,
-      agent: isTls ? this.agents.httpsAgent : this.agents.httpAgent,
-      headers: { ...headersFor(headers, body), 'accept-encoding': 'identity', [HUB_MARK]: '1' },
-      timeout: this.config.gateway.timeoutMs,
+      headers: headersFor(headers, body),
     });
-    const silence = endAtSilence(outgoing, this.config.gateway.timeoutMs);
-    const leave = (): void => void outgoing.destroy();
-    signal.addEventListener('abort', leave, { once: true });
-    outgoing.once('close', () => signal.removeEventListener('abort', leave));
+    const silence = endAtSilence(outgoing, timeoutMs);
+    const leave = (): void => {
+      if (hasGone(waiting)) outgoing.destroy();
+    };
+    waiting.on('close', leave);
+    outgoing.on('close', () => waiting.off('close', leave));
     try {
-      const answered = responseOf(outgoing);
-      // WeChat may answer before it has all.
-      const failed = write(outgoing, body, this.config.gateway.bodyLimit).then(() => answered);
-      return await read(await Promise.race([answered, failed]), token);
+      return await read(await exchange(outgoing, body, bodyLimit), token);
     } catch (error) {
       outgoing.destroy();
-      throw signal.aborted ? clientGone(error) : failure(error, silence.ended);
+      throw hasGone(waiting) ? clientGone(error) : failure(error, silence.ended);
     }
   }
 }
 
+/** Where all calls go. */
+interface Target {
+  open: typeof httpRequest;
+  options: RequestOptions;
+  /** In front of every path. */
+  prefix: string;
+}
+
+function hasGone(waiting: ServerResponse): boolean {
+  return waiting.destroyed && !waiting.writableFinished;
+}
+
 /**
- * The answer of a request. Errors that come after it are the answer's, which its reader sees; without
- * a listener they would end the process.
+ * Sends a request; its answer, which WeChat may give before it has all. Errors that come after it are
+ * the answer's, which its reader sees; without a listener they would end the process.
  */
-function responseOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+function exchange(
+  outgoing: ClientRequest,
+  body: Body | undefined,
+  limit: number,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    outgoing.once('response', resolve);
+    let answered = false;
+    outgoing.on('response', (response) => {
+      answered = true;
+      resolve(response);
+    });
     outgoing.on('error', reject);
-    outgoing.once('upgrade', (_response, socket) => {
+    outgoing.on('upgrade', (_response, socket) => {
       socket.destroy();
       reject(new Error('WeChat wants another protocol'));
     });
-    outgoing.once('close', () => reject(new Error('The connection was closed')));
+    outgoing.on('close', () => {
+      // An error is dear for its stack.
+      if (!answered) reject(new Error('The connection was closed'));
+    });
+    if (!body) outgoing.end();
+    else if ('kept' in body) outgoing.end(body.kept);
+    else write(outgoing, body.rest, limit).catch(reject);
   });
 }
 
@@ -218,7 +256,7 @@ async function beginningOf(
   let length = 0;
   const ended = await new Promise<boolean>((resolve, reject) => {
     const finish = (outcome: boolean | Error): void => {
-      stream.pause();
+      if (outcome !== true) stream.pause();
       stream.off('data', take).off('end', end).off('error', fail).off('close', close);
       if (outcome instanceof Error) reject(outcome);
       else resolve(outcome);
@@ -234,50 +272,44 @@ async function beginningOf(
     const end = (): void => finish(true);
     const fail = (error: Error): void => finish(error);
     const close = (): void => finish(new Error('The stream was cut'));
-    stream.on('data', take).once('end', end).once('error', fail).once('close', close);
+    stream.on('data', take).on('end', end).on('error', fail).on('close', close);
   });
-  return { begun: Buffer.concat(chunks), ended };
+  const [first] = chunks;
+  return { begun: first && chunks.length === 1 ? first : Buffer.concat(chunks), ended };
 }
 
-function headersFor(
-  headers: IncomingHttpHeaders,
-  body: Body | undefined,
-): Record<string, string | string[]> {
-  const going = picked(headers, TO_WECHAT);
+function headersFor(headers: IncomingHttpHeaders, body: Body | undefined): OutgoingHttpHeaders {
+  const going: OutgoingHttpHeaders = picked(headers, TO_WECHAT);
+  going['accept-encoding'] = 'identity';
+  going[HUB_MARK] = '1';
   if (!body) return going;
   // WeChat is known to refuse bodies in chunks: their length is said wherever it is known.
-  if ('kept' in body) return { ...going, 'content-length': String(body.kept.length) };
-  const length = headers['content-length'];
-  return length === undefined ? going : { ...going, 'content-length': length };
+  const length = 'kept' in body ? body.kept.length : headers['content-length'];
+  if (length !== undefined) going['content-length'] = length;
+  return going;
 }
 
+/** @param clean what becomes of each value. */
 function picked(
   headers: IncomingHttpHeaders,
-  names: readonly string[],
+  names: ReadonlySet<string>,
+  clean: (value: string) => string = (value) => value,
 ): Record<string, string | string[]> {
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      (entry): entry is [string, string | string[]] =>
-        entry[1] !== undefined && (names.includes(entry[0]) || SIGNED.test(entry[0])),
-    ),
-  );
+  const going: Record<string, string | string[]> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || !(names.has(name) || name.startsWith(SIGNED))) continue;
+    going[name] = typeof value === 'string' ? clean(value) : value.map(clean);
+  }
+  return going;
 }
 
-/** Writes the body with back-pressure. @throws {HubError} 413 `body_too_large` */
+/** Writes a body with back-pressure. @throws {HubError} 413 `body_too_large` */
 async function write(
   outgoing: NodeJS.WritableStream,
-  body: Body | undefined,
+  rest: Readable,
   limit: number,
 ): Promise<void> {
-  if (!body) {
-    outgoing.end();
-    return;
-  }
-  if ('kept' in body) {
-    outgoing.end(body.kept);
-    return;
-  }
-  const { rest } = body;
   let bytes = 0;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -313,7 +345,9 @@ async function read(response: IncomingMessage, token: Secret): Promise<Received>
       status: 502,
     });
   }
-  const headers = maskedHeaders(picked(response.headers, FROM_WECHAT), token);
+  const text = token.reveal();
+  const clean = (value: string): string => value.replaceAll(text, '***');
+  const headers = picked(response.headers, FROM_WECHAT, clean);
   if (!mayBeJson(response.headers['content-type'])) {
     return { status, headers, body: response, errcode: undefined };
   }
@@ -348,19 +382,6 @@ function maskedStream(source: Readable, token: Secret): Readable {
   source.once('error', (error) => mask.destroy(error));
   mask.once('close', () => source.destroy());
   return source.pipe(mask);
-}
-
-function maskedHeaders(
-  headers: Record<string, string | string[]>,
-  token: Secret,
-): Record<string, string | string[]> {
-  const clean = (value: string): string => value.replaceAll(token.reveal(), '***');
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.map(clean) : clean(value),
-    ]),
-  );
 }
 
 /** Whether WeChat refuses the token (40001, 40014, 42001). */

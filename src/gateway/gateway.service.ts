@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
 import { Clock } from '../common/clock.js';
@@ -34,8 +35,8 @@ export class GatewayService {
   }
 
   /**
-   * Makes a call with the owner's token; the call counts as under way until `ended`.
-   * @param ended resolves when the caller has its answer, or is gone.
+   * Makes a call with the owner's token; it counts as under way until the caller has its answer, or
+   * is gone.
    * @param tokens another supply than the owner's: of a user's token.
    * @throws {HubError} 429 `wechat_quota_spent`, 503 `too_many_calls`; see also
    * {@link GatewayClient.call} and the services of tokens.
@@ -43,17 +44,21 @@ export class GatewayService {
   async call(
     owner: GatewayOwner,
     call: Omit<GatewayCall, 'tokens'>,
-    ended: Promise<void>,
-    tokens = this.tokensOf(owner),
+    tokens?: TokenSupply,
   ): Promise<GatewayAnswer> {
     const name = owner.authorizerAppId ?? owner.componentAppId ?? '';
     this.pauses.check(name, call.path);
-    this.begin(name, ended);
-    const { authorizerAppId = '' } = owner;
-    const componentAppId = await this.platformOf(owner);
+    this.begin(name, call.waiting);
+    const { authorizerAppId } = owner;
+    const account =
+      authorizerAppId === undefined
+        ? undefined
+        : await this.authorizers.idOf(authorizerAppId, owner.componentAppId || undefined);
+    const componentAppId = account?.componentAppId ?? owner.componentAppId ?? '';
+    const supply = tokens ?? (account ? this.authorizers.supplyOf(account) : this.tokensOf(owner));
     let errcode: string | undefined = 'unknown';
     try {
-      const answer = await this.client.call({ ...call, tokens });
+      const answer = await this.client.call({ ...call, tokens: supply });
       errcode = String(answer.errcode ?? 0);
       this.pauses.note(name, call.path, answer.errcode ?? 0);
       return answer;
@@ -64,19 +69,18 @@ export class GatewayService {
     } finally {
       const { actor, path } = call;
       if (errcode !== undefined) {
-        emitTelemetry('gateway.call', { actor, componentAppId, authorizerAppId, path, errcode });
+        emitTelemetry('gateway.call', {
+          actor,
+          componentAppId,
+          authorizerAppId: authorizerAppId ?? '',
+          path,
+          errcode,
+        });
       }
     }
   }
 
-  /** The platform whose call it is. @throws {HubError} for an account that is unknown. */
-  private async platformOf({ authorizerAppId, componentAppId }: GatewayOwner): Promise<string> {
-    if (authorizerAppId === undefined) return componentAppId ?? '';
-    return (await this.authorizers.idOf(authorizerAppId, componentAppId || undefined))
-      .componentAppId;
-  }
-
-  private begin(name: string, ended: Promise<void>): void {
+  private begin(name: string, waiting: ServerResponse): void {
     if (this.underWay.of(name) >= this.config.gateway.concurrency) {
       throw new HubError(
         'too_many_calls',
@@ -88,8 +92,10 @@ export class GatewayService {
         },
       );
     }
+    // Who has gone already closes no second time.
+    if (waiting.destroyed) return;
     this.underWay.add(name, 1);
-    void ended.then(() => this.underWay.add(name, -1));
+    waiting.once('close', () => this.underWay.add(name, -1));
   }
 
   /** The owner's calls were given back: this process refuses its paths no longer. */

@@ -63,7 +63,7 @@ export class JsSdkController {
   @ApiOperation({ summary: 'A ticket for pages of an account' })
   @ApiHubError(400, 'component_ambiguous', 'Authorized to several platforms: name one')
   @ApiJson(ticketView, { ticket: 'fake_jsapi_ticket', expires_in: 7100 })
-  async ticket(
+  async getTicket(
     @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
     @Query({ schema: ticketQuery }) query: z.output<typeof ticketQuery>,
   ): Promise<z.infer<typeof ticketView>> {
@@ -82,7 +82,7 @@ export class JsSdkController {
   })
   @ApiHubError(400, 'component_ambiguous', 'Authorized to several platforms: name one')
   @ApiJson(signatureView, signatureExample)
-  async sign(
+  async signPage(
     @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
     @Query({ schema: signatureQuery }) query: z.output<typeof signatureQuery>,
     @Body({ schema: signatureBody }) { url }: z.output<typeof signatureBody>,

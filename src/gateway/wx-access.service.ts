@@ -196,13 +196,13 @@ export class WxAccessService {
 /** Calls WeChat for a caller with the platform's token. @throws {HubError} as {@link GatewayService.call} */
 export async function askAsPlatform(
   gateway: GatewayService,
-  { headers, signal, ended }: WxCall,
+  { headers, waiting }: WxCall,
   { key, componentAppId }: WxCaller,
   what: Pick<GatewayCall, 'method' | 'path' | 'query' | 'body'>,
 ): Promise<GatewayAnswer> {
   const parameter = 'component_access_token';
-  const call = { ...what, actor: `key:${key.id}`, headers, signal, parameter } as const;
-  return withoutTokenRefusal(await gateway.call({ componentAppId }, call, ended));
+  const call = { ...what, actor: `key:${key.id}`, headers, waiting, parameter } as const;
+  return withoutTokenRefusal(await gateway.call({ componentAppId }, call));
 }
 
 /** @throws {HubError} 403 `account_not_allowed` where the key is limited to other accounts. */

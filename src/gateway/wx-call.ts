@@ -13,13 +13,12 @@ const READ_MS = 10_000;
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** A request to the drop-in address. */
-export interface WxCall extends Pick<GatewayCall, 'method' | 'headers' | 'signal'> {
+export interface WxCall extends Pick<GatewayCall, 'method' | 'headers' | 'waiting'> {
   url: WechatUrl;
   query: TokenQuery;
   /** The sender's. */
   address: string;
   body: Readable | undefined;
-  ended: Promise<void>;
 }
 
 /** JSON of the hub's own, a page that a browser is sent to, or what WeChat answered. */

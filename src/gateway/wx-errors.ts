@@ -2,11 +2,43 @@ import { HubError } from '../common/hub-error.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { mayHaveArrived } from './gateway.client.js';
 
+/** What the `errcode`s of the hub's own mean. */
+const MEANINGS = [
+  [-1, 'there is no token now, or WeChat was not reached; another try may help'],
+  [40001, 'the token is no stand-in of this hub, or its key has ended'],
+  [
+    40013,
+    'the account or platform is unknown, not the key’s, or which platform is meant is not clear',
+  ],
+  [40030, 'the refresh token is none'],
+  [40066, 'the path is none of WeChat’s'],
+  [40097, 'the type is neither jsapi nor wx_card'],
+  [40125, 'the secret is no API key, or one that has ended'],
+  [40164, 'the key is not for this network'],
+  [41001, 'there is no token'],
+  [41004, 'there is no secret'],
+  [42001, 'the stand-in has ended'],
+  [45002, 'the body is too long'],
+  [
+    45011,
+    'the key has spent its requests of this minute, or WeChat’s limit is known to be reached',
+  ],
+  [47001, 'the query or the body cannot be read'],
+  [48001, 'the key may not call this path, or nobody may'],
+  [50002, 'the account is suspended'],
+  [61003, 'the account has withdrawn, or is not among those of the key'],
+  [61010, 'the authorization code is none that WeChat takes'],
+  [61014, 'the path wants the platform’s token'],
+  [61023, 'the account has to authorize again'],
+] as const;
+export type WxErrcode = (typeof MEANINGS)[number][0];
+export const ERRCODE_MEANINGS: ReadonlyMap<WxErrcode, string> = new Map(MEANINGS);
+
 /**
  * What an SDK is answered for an error of the hub. A wrong key is 40125, and what a key may not do
  * 48001: with 40001 SDKs fetch another token and call again, some of them without end.
  */
-const ERRCODES: Record<string, number> = {
+const ERRCODES: Record<string, WxErrcode> = {
   unauthorized: 40125,
   key_revoked: 40125,
   key_expired: 40125,
@@ -36,9 +68,9 @@ const ERRCODES: Record<string, number> = {
   body_too_large: 45002,
 };
 /** Of `not_allowed`, by what is missing. */
-const BY_LIMIT: Record<string, number> = { platform: 40013, account: 40013, network: 40164 };
-const BUSY = -1;
-const BAD_DATA = 47001;
+const BY_LIMIT: Record<string, WxErrcode> = { platform: 40013, account: 40013, network: 40164 };
+const BUSY: WxErrcode = -1;
+const BAD_DATA: WxErrcode = 47001;
 /** Errors of WeChat's that are about what the caller has: those about what the hub has are -1. */
 const OWN_TROUBLE = ['token', 'secret', 'ticket', 'ip'];
 

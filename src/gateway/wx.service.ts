@@ -81,23 +81,23 @@ export class WxService {
 
   /** Calls WeChat with what a stand-in stands for. */
   private async call(
-    { method, headers, body, signal, ended, query }: WxCall,
+    { method, headers, body, waiting, query }: WxCall,
     { keyId, kind, token, componentAppId, authorizerAppId }: StandIn,
     url: WechatUrl,
   ): Promise<GatewayAnswer> {
     const parameter = query.token?.parameter ?? 'access_token';
     const actor = `key:${keyId}`;
-    const call = { actor, method, headers, body, signal, parameter, ...url };
+    const call = { actor, method, headers, body, waiting, parameter, ...url };
     const owner = { componentAppId, authorizerAppId };
     if (kind === 'user' && token) {
       // The user's own: the hub has no other one.
       const tokens = { current: async () => ({ token }), replace: async () => ({ token }) };
-      return this.gateway.call(owner, call, ended, tokens);
+      return this.gateway.call(owner, call, tokens);
     }
     if (kind !== 'component' && kind !== 'account') {
       throw wxRefusal('stand_in_forged', 'invalid credential, it is no access token', 401);
     }
-    return withoutTokenRefusal(await this.gateway.call(owner, call, ended));
+    return withoutTokenRefusal(await this.gateway.call(owner, call));
   }
 
   /** `GET cgi-bin/token` and `POST cgi-bin/stable_token`; a forced refresh would only end others' tokens. */

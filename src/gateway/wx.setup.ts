@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { HubErrorFilter } from '../http/hub-error.filter.js';
 import {
-  callFor,
+  callOf,
   FORWARDED_METHODS,
   passBodiesOn,
   refuseOwnCalls,
@@ -57,9 +57,7 @@ async function answer(
   refuseOwnCalls(request);
   const [prefix = ''] = PREFIX.exec(request.raw.url ?? '') ?? [];
   const url = readWechatUrl((request.raw.url ?? '').slice(prefix.length));
-  const given = await callFor(request, reply, (call) =>
-    wx.answer({ ...call, url, address: request.ip }),
-  );
+  const given = await wx.answer({ ...callOf(request, reply), url, address: request.ip });
   if ('location' in given) return reply.redirect(given.location, 302);
   return 'json' in given ? sendJson(reply, given.json) : sendAnswer(reply, given);
 }

@@ -15,7 +15,7 @@ export class HealthController {
 
   @Get('live')
   @Scope('none')
-  @ApiOperation({ summary: 'The process answers' })
+  @ApiOperation({ operationId: 'getLiveness', summary: 'The process answers' })
   @ApiJson(liveView, { status: 'up' })
   live(): z.infer<typeof liveView> {
     return { status: 'up' };
@@ -23,7 +23,10 @@ export class HealthController {
 
   @Get('ready')
   @Scope('none')
-  @ApiOperation({ summary: 'The process can do its work; details per third-party platform' })
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'The process can do its work; details per third-party platform',
+  })
   @ApiJson(readyView, readyExample)
   @ApiJson(readyView, downExample, {
     status: 503,

@@ -1,12 +1,18 @@
 import { z } from 'zod';
 
+/** It goes into a push, and XML has no control characters. */
+const authCode = z
+  .string()
+  .regex(/^[!-~]{1,512}$/, 'must be an authorization code')
+  .optional();
+
 /** Body of `POST /admin/components/:componentAppId/release-check`; it may be left out. */
 export const releaseCheckBody = z
   .object({
     authCodes: z
       .object({
-        officialAccount: z.string().min(1).max(512).optional(),
-        miniProgram: z.string().min(1).max(512).optional(),
+        officialAccount: authCode,
+        miniProgram: authCode,
       })
       .default({})
       .describe('Authorization codes that WeChat has not seen yet: they are used up'),

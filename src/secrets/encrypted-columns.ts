@@ -59,6 +59,7 @@ export const encryptedColumns = {
   authorizationCode: { table: 'authorization_code', column: 'code', identity: ['code_hash'] },
   callbackPayload: { table: 'callback_event', column: 'payload', identity: ['id'] },
   callbackReply: { table: 'callback_event', column: 'reply', identity: ['id'] },
+  deliveryAnswer: { table: 'delivery_attempt', column: 'answer', identity: ['id'] },
   subscriptionSecret: { table: 'subscription', column: 'secret', identity: ['id'] },
   subscriptionPreviousSecret: {
     table: 'subscription',

@@ -47,10 +47,11 @@ export class HourlyCounts {
   }
 
   private sum(added: HourlyCount): void {
-    const found = this.counts.get(keyOf(added));
+    const key = keyOf(added);
+    const found = this.counts.get(key);
     if (found) found.count += added.count;
     else if (this.counts.size < HELD || (added.path === OTHER && added.authorizerAppId === '')) {
-      this.counts.set(keyOf(added), { ...added });
+      this.counts.set(key, { ...added });
     } else this.sum({ ...added, authorizerAppId: '', path: OTHER });
   }
 
@@ -61,14 +62,14 @@ export class HourlyCounts {
     }
     // The databases disagree whether case makes a difference.
     const plain = path.replace(/^\/+/, '').toLowerCase().slice(0, 128);
-    const known = this.paths.get(kind) ?? new Set();
-    if (!known.has(plain) && known.size >= PATHS) return OTHER;
-    this.paths.set(kind, known.add(plain));
+    const known = this.paths.get(kind);
+    if (known?.has(plain)) return plain;
+    if (known && known.size >= PATHS) return OTHER;
+    this.paths.set(kind, (known ?? new Set()).add(plain));
     return plain;
   }
 }
 
 function keyOf(c: HourlyCount): string {
-  const { hour, kind, actor, componentAppId, authorizerAppId, path, outcome } = c;
-  return [hour, kind, actor, componentAppId, authorizerAppId, path, outcome].join(' ');
+  return `${c.hour} ${c.kind} ${c.actor} ${c.componentAppId} ${c.authorizerAppId} ${c.path} ${c.outcome}`;
 }

@@ -102,6 +102,7 @@ export class StatisticsController {
   @Get('usage')
   @Scope('admin:read')
   @ApiOperation({
+    operationId: 'getUsage',
     summary: 'Calls by the proxy, added up by what is asked for, the most first',
     description:
       'Counted by the hour, and stored once a minute. Kept for STATISTICS_RETENTION_DAYS.',
@@ -137,6 +138,7 @@ export class StatisticsController {
   @Get('statistics')
   @Scope('admin:read')
   @ApiOperation({
+    operationId: 'getStatistics',
     summary: 'Calls, pushes, deliveries and refreshes by the hour or the day, for charts',
     description:
       'Calls are those by the proxy; deliveries are attempts. A day begins at midnight in China.',

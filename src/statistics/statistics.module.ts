@@ -9,6 +9,7 @@ import { StatisticsRecorder } from './statistics.recorder.js';
 @Module({
   imports: [TypeOrmModule.forFeature([Statistic])],
   controllers: [StatisticsController],
+  exports: [StatisticStore],
   providers: [StatisticStore, StatisticsRecorder],
 })
 export class StatisticsModule {}

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { HeldCopy } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
+import type { Secret } from '../common/secret.js';
 import {
   SubscriptionStore,
   type NewSecrets,
@@ -9,8 +10,10 @@ import {
 } from './subscription.store.js';
 import {
   FilterUnreadableError,
+  MAX_BUDGET_MS,
   SubscriptionUnknownError,
   SubscriptionUnreadableError,
+  type PushFilter,
   type Subscription,
 } from './subscription.js';
 import { TargetLookup } from '../webhook/target-lookup.js';
@@ -20,6 +23,21 @@ import { newWebhookSecret } from './webhook-signature.js';
 /** A change on another host is live here within this time, in milliseconds. */
 const MAX_AGE_MS = 8000;
 const REFRESH_AFTER_MS = 5000;
+/** In place of the id of one that is not stored. */
+const DRAFT_ID = 'unsaved';
+
+const DRAFT_VALUES = {
+  token: null,
+  encodingAesKey: null,
+  name: DRAFT_ID,
+  url: 'https://unsaved.invalid/',
+  format: 'json',
+  ordered: false,
+  lateReply: false,
+  splitText: true,
+  budgetMs: MAX_BUDGET_MS,
+  enabled: true,
+} as const;
 
 /** The subscriptions, read from memory, live on every host within 10 s. */
 @Injectable()
@@ -30,7 +48,7 @@ export class SubscriptionService implements OnModuleInit {
   constructor(
     private readonly store: SubscriptionStore,
     private readonly targets: TargetLookup,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.copy = new HeldCopy(() => this.load(), clock, {
       refreshAfterMs: REFRESH_AFTER_MS,
@@ -87,17 +105,39 @@ export class SubscriptionService implements OnModuleInit {
    * @throws {HubError} 400 `target_refused` or `subscription_invalid`
    */
   async add(values: SubscriptionValues): Promise<Subscription> {
-    const { secret, ...made } = newSecrets();
-    const { token, encodingAesKey } = values.format === 'wechat' ? made : NO_KEYS;
-    const whole = {
-      ...values,
-      token: values.token ?? token,
-      encodingAesKey: values.encodingAesKey ?? encodingAesKey,
-    };
+    const { whole, secret } = withSecrets(values);
     this.check(whole, values);
     const id = await this.store.add(whole, secret);
     await this.copy.reload();
     return this.get(id);
+  }
+
+  /** One that is not stored, with a secret of its own. @throws {HubError} as {@link add} */
+  draft(values: SubscriptionValues): Subscription {
+    const { whole, secret } = withSecrets(values);
+    this.check(whole, values);
+    const now = this.clock.now();
+    return {
+      ...whole,
+      id: DRAFT_ID,
+      secret,
+      previousSecret: null,
+      secretChangedAt: now,
+      failingSince: null,
+      failedAt: null,
+      failingMs: 0,
+      disabledAt: null,
+      disabledReason: null,
+      createdAt: now,
+      updatedAt: now,
+      problem: undefined,
+    };
+  }
+
+  /** The same of a filter alone, to count what it means. */
+  draftOf(filter: PushFilter & Pick<Subscription, 'mode'>): Subscription {
+    const values = { ...DRAFT_VALUES, ...filter };
+    return this.draft(values);
   }
 
   /** @throws {HubError} 404 `subscription_unknown`, 400 `target_refused` or `subscription_invalid` */
@@ -160,6 +200,18 @@ function checkKeys(after: SubscriptionValues, given: Partial<SubscriptionValues>
   }
   if (after.token && after.encodingAesKey) return;
   throw invalid('The format wechat needs token and encodingAesKey: they must come with it');
+}
+
+/** With what its format needs and the caller has not given. */
+function withSecrets(values: SubscriptionValues): { whole: SubscriptionValues; secret: Secret } {
+  const { secret, ...made } = newSecrets();
+  const { token, encodingAesKey } = values.format === 'wechat' ? made : NO_KEYS;
+  const whole = {
+    ...values,
+    token: values.token ?? token,
+    encodingAesKey: values.encodingAesKey ?? encodingAesKey,
+  };
+  return { whole, secret };
 }
 
 const NO_KEYS = { token: null, encodingAesKey: null };

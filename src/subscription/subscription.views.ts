@@ -55,36 +55,48 @@ const keys = {
   encodingAesKey: componentFields.encodingAesKey.describe('EncodingAESKey of the format wechat'),
 };
 
-export const newSubscriptionBody = z
-  .strictObject({
-    ...fields,
-    token: keys.token.optional(),
-    encodingAesKey: keys.encodingAesKey.optional(),
-    mode: fields.mode.default('subscriber'),
-    format: fields.format.default('json'),
-    componentAppId: fields.componentAppId.default(null),
-    authorizerAppId: fields.authorizerAppId.default(null),
-    kinds: fields.kinds.default(null),
-    types: fields.types.default(null),
-    ordered: fields.ordered.default(false),
-    lateReply: fields.lateReply.default(false),
-    splitText: fields.splitText.default(true),
-    budgetMs: fields.budgetMs.default(MAX_BUDGET_MS),
-    enabled: fields.enabled.default(true),
-  })
-  .meta({
-    id: 'NewSubscription',
-    example: {
-      name: 'Orders',
-      url: 'https://orders.example.com/wechat',
-      kinds: ['message', 'event'],
-    },
-  });
+const newFields = {
+  ...fields,
+  token: keys.token.optional(),
+  encodingAesKey: keys.encodingAesKey.optional(),
+  mode: fields.mode.default('subscriber'),
+  format: fields.format.default('json'),
+  componentAppId: fields.componentAppId.default(null),
+  authorizerAppId: fields.authorizerAppId.default(null),
+  kinds: fields.kinds.default(null),
+  types: fields.types.default(null),
+  ordered: fields.ordered.default(false),
+  lateReply: fields.lateReply.default(false),
+  splitText: fields.splitText.default(true),
+  budgetMs: fields.budgetMs.default(MAX_BUDGET_MS),
+  enabled: fields.enabled.default(true),
+};
+
+export const newSubscriptionBody = z.strictObject(newFields).meta({
+  id: 'NewSubscription',
+  example: {
+    name: 'Orders',
+    url: 'https://orders.example.com/wechat',
+    kinds: ['message', 'event'],
+  },
+});
 
 export const subscriptionChangeBody = z
   .strictObject({ ...fields, ...keys })
   .partial()
   .meta({ id: 'SubscriptionChange', example: { enabled: true } });
+
+/** What happened with a subscription lately. */
+const activityFields = {
+  pending: z.int().describe('Deliveries that are still to be made'),
+  lastDeliveredAt: timeView
+    .nullable()
+    .describe('When the newest delivery that was taken was; null where none is stored'),
+  lastDay: z
+    .object({ taken: z.int(), refused: z.int(), unreachable: z.int() })
+    .describe('Attempts of the last 24 hours and of the hour under way; a minute may be missing'),
+};
+export type SubscriptionActivity = z.infer<z.ZodObject<typeof activityFields>>;
 
 /** A subscription as `/admin/subscriptions` shows it: without its secret. */
 export const subscriptionView = z
@@ -98,6 +110,7 @@ export const subscriptionView = z
     disabledReason: z.string().nullable().describe('Why the hub disabled it'),
     createdAt: timeView,
     updatedAt: timeView,
+    ...activityFields,
     error: problemView
       .optional()
       .describe('Why it cannot be read, so that nothing is sent to it; absent where it can'),
@@ -120,6 +133,44 @@ export const testBody = z
   .optional()
   .meta({ id: 'SubscriptionTest', example: { kind: 'message' } });
 
+/** A subscription that is not stored yet, to be tried out. */
+export const draftTestBody = z
+  .strictObject({ ...newFields, name: fields.name.default('A test'), kind: kind.optional() })
+  .meta({
+    id: 'SubscriptionDraftTest',
+    example: { url: 'https://orders.example.com/wechat', kind: 'message' },
+  });
+
+export const previewBody = z
+  .strictObject({
+    subscription: z
+      .string()
+      .min(1)
+      .max(36)
+      .optional()
+      .describe('Id; else the filter is that of one that is not stored'),
+    mode: newFields.mode,
+    componentAppId: newFields.componentAppId,
+    authorizerAppId: newFields.authorizerAppId,
+    kinds: newFields.kinds,
+    types: newFields.types,
+    from: timeQuery,
+    to: timeQuery,
+    status: z.enum(['dead', 'delivered', 'all']).default('all'),
+  })
+  .meta({
+    id: 'SubscriptionPreview',
+    example: { kinds: ['message'], from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },
+  });
+
+export const previewView = z
+  .object({
+    pushes: z.int().describe('Pushes of the time range that the filter means'),
+    replayed: z.int().describe('Deliveries that a replay would begin'),
+    complete: z.boolean().describe('false: there are more than were looked at'),
+  })
+  .meta({ id: 'SubscriptionPreviewed' });
+
 export const replayBody = z
   .strictObject({
     from: timeQuery,
@@ -137,7 +188,10 @@ export const replayedView = z
   })
   .meta({ id: 'Replayed' });
 
-export function toSubscriptionView(subscription: Subscription): SubscriptionView {
+export function toSubscriptionView(
+  subscription: Subscription,
+  activity: SubscriptionActivity,
+): SubscriptionView {
   const { secret: _, previousSecret: _previous, token: _token, ...rest } = subscription;
   const { encodingAesKey: _key, problem, ...shown } = rest;
   const isWechat = shown.format === 'wechat';
@@ -149,15 +203,19 @@ export function toSubscriptionView(subscription: Subscription): SubscriptionView
     disabledAt: isoTime(shown.disabledAt),
     createdAt: isoTime(shown.createdAt),
     updatedAt: isoTime(shown.updatedAt),
+    ...activity,
     ...errorOf(problem),
   };
 }
 
 /** With its secrets, which the caller has just made. */
-export function toSubscriptionSecretView(subscription: Subscription): SubscriptionSecretView {
+export function toSubscriptionSecretView(
+  subscription: Subscription,
+  activity: SubscriptionActivity,
+): SubscriptionSecretView {
   const { format, secret, token, encodingAesKey } = subscription;
   return {
-    ...toSubscriptionView(subscription),
+    ...toSubscriptionView(subscription, activity),
     secret: secret.reveal(),
     ...(format === 'wechat' && {
       token: token?.reveal(),
@@ -188,4 +246,7 @@ export const subscriptionViewExample: SubscriptionView = {
   disabledReason: null,
   createdAt: '2026-11-22T08:00:00.000Z',
   updatedAt: '2026-11-22T08:00:00.000Z',
+  pending: 0,
+  lastDeliveredAt: '2026-11-22T08:00:00.000Z',
+  lastDay: { taken: 1200, refused: 3, unreachable: 0 },
 };

@@ -84,7 +84,7 @@ export class TicketController {
   })
   @ApiComponentAppId()
   @ApiJson(ticketHistoryView, ticketHistoryExample)
-  async history(
+  async getHistory(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
     @Query({ schema: historyQuery }) { limit, before }: z.infer<typeof historyQuery>,
   ): Promise<TicketHistoryView> {

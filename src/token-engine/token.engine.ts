@@ -84,7 +84,8 @@ export class TokenEngine {
    * @throws {HubError} when there is none and none can be got now.
    */
   async current(key: string): Promise<ServableState> {
-    const state = await this.copy(key).get();
+    const copy = this.copy(key);
+    const state = copy.fresh ?? (await copy.get());
     if (!this.servable(state)) return this.refresh(key, { after: state.generation });
     if (this.due(key, state) && this.mayAttempt(key, state)) {
       void this.quietly(key, { after: state.generation });

@@ -27,7 +27,10 @@ export class TokenController {
 
   @Get()
   @Scope('token:read')
-  @ApiOperation({ summary: 'A component_access_token that works' })
+  @ApiOperation({
+    operationId: 'getComponentAccessToken',
+    summary: 'A component_access_token that works',
+  })
   @ApiComponentAppId()
   @ApiHubError(502, 'wechat_api_failed', 'There is no valid token and WeChat gave none')
   @ApiHubError(503, 'ticket_missing', 'There is no valid token and no ticket to get one')
@@ -43,6 +46,7 @@ export class TokenController {
   @HttpCode(200)
   @Audited('token.invalidate')
   @ApiOperation({
+    operationId: 'invalidateComponentAccessToken',
     summary: 'Report a token that WeChat refused (40001, 40014, 42001); get the current one',
     description:
       'Refreshed only if it is still the current one: one exchange however many report it, at ' +

@@ -33,6 +33,19 @@ export function targetText(bytes: Buffer, contentType: string): string {
   }
 }
 
+/** The same of the beginning of an answer, for people: what is no character is replaced. */
+export function beginningText(bytes: Buffer, contentType: string): string {
+  const said = charsetOf(bytes, contentType) ?? widthOf(bytes) ?? 'utf-8';
+  // A character that is cut at the end is left out.
+  const read = (charset: string): string =>
+    new TextDecoder(charset).decode(bytes, { stream: true });
+  try {
+    return read(said);
+  } catch {
+    return read('utf-8');
+  }
+}
+
 function charsetOf(bytes: Buffer, contentType: string): string | undefined {
   const marked = BYTE_ORDER_MARKS.find(([, mark]) => mark.every((byte, at) => bytes[at] === byte));
   if (marked) return marked[0];

@@ -2,6 +2,7 @@ import {
   request as httpRequest,
   type Agent,
   type ClientRequest,
+  type IncomingHttpHeaders,
   type IncomingMessage,
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -16,10 +17,12 @@ import {
   type KeptConnections,
 } from './target-agents.js';
 import { TargetLookup } from './target-lookup.js';
-import { targetText, TargetTextError } from './target-text.js';
+import { beginningText, targetText, TargetTextError } from './target-text.js';
 
 /** Longest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** How much of an answer is kept for people, in bytes. */
+const BEGINNING_BYTES = 2048;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** How long the end of an answer is awaited that nobody reads, to keep the connection, in milliseconds. */
 const DRAIN_MS = 1000;
@@ -39,6 +42,8 @@ export interface TargetCall {
   timeoutMs: number;
   /** Whether the answer's content matters: if not, its status is all that is waited for. */
   readBody: boolean;
+  /** Whether the beginning of an answer is kept that took the call (2xx), as of every other. */
+  keepBeginning?: boolean;
   /** Ends the call. */
   signal?: AbortSignal;
 }
@@ -54,6 +59,12 @@ export interface CalledTarget {
   /** Why the body can't be read; nothing of what it holds. */
   unreadable?: string;
   retryAfter?: string;
+  headers: IncomingHttpHeaders;
+  /**
+   * The first 2 KiB, for people; undefined where they are not kept. Not part of the time limit: what
+   * has not come within a second after the status is left out. Never rejects.
+   */
+  beginning: Promise<string> | undefined;
 }
 
 /**
@@ -171,7 +182,7 @@ function answerTo(outgoing: ClientRequest, call: TargetCall): Promise<CalledTarg
     outgoing.on('upgrade', switched);
     outgoing.on('response', (response) => {
       if (response.statusCode === 101) return switched(response);
-      readAnswer(response, call.readBody).then(resolve, (error: Error) => reject(error));
+      readAnswer(response, call).then(resolve, (error: Error) => reject(error));
     });
   });
 }
@@ -203,16 +214,23 @@ function limitBeforeStatus(outgoing: ClientRequest): void {
   });
 }
 
-async function readAnswer(response: IncomingMessage, readBody: boolean): Promise<CalledTarget> {
+async function readAnswer(
+  response: IncomingMessage,
+  { readBody, keepBeginning = false }: TargetCall,
+): Promise<CalledTarget> {
   const { statusCode: status = 0, headers } = response;
   const facts = {
     status,
     contentType: headers['content-type'] ?? '',
+    headers,
     ...(headers['retry-after'] === undefined ? {} : { retryAfter: headers['retry-after'] }),
   };
+  const isKept = keepBeginning || status < 200 || status > 299;
+  const kept = (bytes: Promise<Buffer>): Promise<string> | undefined =>
+    isKept ? bytes.then((read) => beginningText(read, facts.contentType)) : undefined;
   if (!readBody) {
-    void drain(response);
-    return { ...facts, body: '' };
+    const read = drain(response, isKept ? BEGINNING_BYTES : 0);
+    return { ...facts, body: '', beginning: kept(read) };
   }
   const chunks: Buffer[] = [];
   let size = 0;
@@ -226,7 +244,9 @@ async function readAnswer(response: IncomingMessage, readBody: boolean): Promise
     throw new TargetCallError('The answer ended before it was complete');
   }
   if (size > MAX_ANSWER_BYTES) throw new TargetCallError('The answer is larger than 256 KiB');
-  return { ...facts, ...bodyOf(Buffer.concat(chunks), facts.contentType) };
+  const bytes = Buffer.concat(chunks);
+  const beginning = kept(Promise.resolve(bytes.subarray(0, BEGINNING_BYTES)));
+  return { ...facts, ...bodyOf(bytes, facts.contentType), beginning };
 }
 
 function bodyOf(bytes: Buffer, contentType: string): Pick<CalledTarget, 'body' | 'unreadable'> {
@@ -238,16 +258,29 @@ function bodyOf(bytes: Buffer, contentType: string): Pick<CalledTarget, 'body' |
   }
 }
 
-/** Reads the rest so that the connection can be used again, unless that takes too long. */
-async function drain(response: IncomingMessage): Promise<void> {
+/**
+ * Reads the rest so that the connection can be used again, unless that takes too long.
+ * @returns the first `kept` bytes, as soon as they are there or nothing more comes.
+ */
+function drain(response: IncomingMessage, kept: number): Promise<Buffer> {
   const timer = setTimeout(() => response.destroy(), DRAIN_MS);
+  const chunks: Buffer[] = [];
   let size = 0;
-  response.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) response.destroy();
+  return new Promise((resolve) => {
+    const end = (): void => resolve(Buffer.concat(chunks.splice(0)).subarray(0, kept));
+    response.on('data', (chunk: Buffer) => {
+      if (size < kept) chunks.push(chunk);
+      size += chunk.length;
+      if (size >= kept) end();
+      if (size > MAX_ANSWER_BYTES) response.destroy();
+    });
+    response.on('error', () => undefined);
+    response.on('end', end);
+    response.on('close', () => {
+      clearTimeout(timer);
+      end();
+    });
   });
-  response.on('error', () => undefined);
-  response.on('close', () => clearTimeout(timer));
 }
 
 function callError(error: Error, outgoing: ClientRequest): Error {

@@ -12,17 +12,21 @@ export interface WechatAgents {
   httpsAgent: HttpAgent;
 }
 
-/** What keeps connections to WeChat, which go by way of a proxy where one is set. */
-export function wechatAgents({ wechatApi, proxies }: AppConfig): WechatAgents {
+/**
+ * What keeps connections to WeChat, which go by way of a proxy where one is set.
+ * @param timeout after so many milliseconds without a byte a connection is given up.
+ */
+export function wechatAgents({ wechatApi, proxies }: AppConfig, timeout?: number): WechatAgents {
+  const options = { keepAlive: true, ...(timeout === undefined ? {} : { timeout }) };
   const proxy = proxyFor(new URL(wechatApi.baseUrl), proxies);
   if (!proxy) {
     return {
-      httpAgent: new HttpAgent({ keepAlive: true }),
-      httpsAgent: new HttpsAgent({ keepAlive: true }),
+      httpAgent: new HttpAgent(options),
+      httpsAgent: new HttpsAgent(options),
     };
   }
   const connectMs = Math.floor(wechatApi.timeoutMs * PROXY_SHARE);
-  const agent = new ProxyAgent(proxy, connectMs, { keepAlive: true });
+  const agent = new ProxyAgent(proxy, connectMs, options);
   new Logger('WechatApi').log('WeChat is called through a proxy', { proxy: agent.proxyName });
   return { httpAgent: agent, httpsAgent: agent };
 }

@@ -85,6 +85,8 @@ describe.each(databaseKinds())('the REST interface on %s', (kind) => {
     for (const { method, path, responses } of all) {
       expect(Object.keys(responses).some((status) => status.startsWith('2'))).toBe(true);
       for (const [status, { content = {} }] of Object.entries(responses)) {
+        // A redirection has no body.
+        if (status.startsWith('3')) continue;
         const [{ schema, example } = {}] = Object.values(content);
         const where = `${method} ${path} ${status}`;
         expect([where, Object.keys(schema ?? {}).length > 0]).toEqual([where, true]);

@@ -246,6 +246,13 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
   it.each<[string, string, object | undefined, number, string]>([
     ['of a platform that is unknown', 'wxffffffffffffffff', undefined, 404, 'component_unknown'],
     ['with codes that are none', PLATFORM, { authCodes: { miniProgram: 1 } }, 400, 'bad_request'],
+    [
+      'with a code that no push can hold',
+      PLATFORM,
+      { authCodes: { officialAccount: 'code\u0095\ud800' } },
+      400,
+      'bad_request',
+    ],
     ['for a user that is none', PLATFORM, { openid: 'a b' }, 400, 'bad_request'],
   ])('%s is refused', async (_, appid, body, status, code) => {
     const answer = await test.hub.post(`/admin/components/${appid}/release-check`, body);

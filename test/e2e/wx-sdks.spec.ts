@@ -2,22 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  AUTHORIZER_TOKEN,
   authorizeByEvent,
-  authorizerHub,
+  calls,
   newAccount,
   PLATFORM,
+  QUERY_AUTH,
 } from '../support/authorizer-world.js';
-import type { TestApp } from '../support/test-app.js';
-import { EXCHANGE } from '../support/token-world.js';
+import {
+  errcodeMet,
+  expectFewCalls,
+  HubAnswers,
+  SDK_REFUSALS,
+  type SdkSetup,
+} from '../support/sdk-refusals.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { EXCHANGE, HOUR, prime } from '../support/token-world.js';
 import { apiKey } from '../support/wx-world.js';
 
 // As a program in JavaScript has them: without the types, which are no matter here.
 const load = createRequire(import.meta.url);
 const CoWechatApi = load('co-wechat-api');
 const { OfficialAccount, OpenPlatform } = load('node-easywechat');
-
-/** Calls of an SDK after one answer of the hub: what does not end would reach any number. */
-const FEW = 5;
 
 /** What node-easywechat keeps its tokens in. */
 class MemoryCache {
@@ -45,26 +51,26 @@ describe('SDKs as they are, at the drop-in address', () => {
   let test: TestApp;
   let account: string;
   let key: string;
-  let requests = 0;
+  let answers: HubAnswers;
   beforeAll(async () => {
-    test = await authorizerHub({ database: 'sqlite' });
+    test = await createTestApp({ database: 'sqlite' });
+    answers = new HubAnswers(test);
+    await prime(test);
     account = newAccount(test);
     await authorizeByEvent(test, account);
     ({ key } = await apiKey(test));
-    test.app.getHttpServer().prependListener('request', () => (requests += 1));
-    test.simulator.clearCalls();
   });
   afterAll(() => test?.close());
 
   const base = (): string => `${test.hub.url}/wx/`;
-  const coWechat = (secret = key): any => {
-    const api = new CoWechatApi(account, secret);
+  const coWechat = (secret = key, appid = account): any => {
+    const api = new CoWechatApi(appid, secret);
     api.prefix = `${base()}cgi-bin/`;
     return api;
   };
-  const easyWechat = (secret = key): any => {
+  const easyWechat = (secret = key, appid = account): any => {
     const http = { baseURL: base() };
-    const app = new OfficialAccount({ app_id: account, secret, token: 'x', aes_key: 'x', http });
+    const app = new OfficialAccount({ app_id: appid, secret, token: 'x', aes_key: 'x', http });
     app.setCache(new MemoryCache());
     return app;
   };
@@ -80,6 +86,11 @@ describe('SDKs as they are, at the drop-in address', () => {
   const message = (content: string): object => ({
     json: { touser: 'fake_openid', msgtype: 'text', text: { content } },
   });
+
+  const sendNever = async (app: any): Promise<unknown> => {
+    const path = 'cgi-bin/message/custom/send';
+    return (await app.getClient().post(path, message('never'))).toObject().errcode;
+  };
 
   it('co-wechat-api sends a message, and moves a file up and down', async () => {
     const api = coWechat();
@@ -117,38 +128,50 @@ describe('SDKs as they are, at the drop-in address', () => {
     expect(sent()).toContainEqual(['fake_openid', { content: 'by a platform' }]);
   });
 
-  it('had WeChat asked for no token of the platform', () => {
-    expect(test.simulator.callSummary().paths[EXCHANGE]?.arrived ?? 0).toBe(0);
+  it('had WeChat asked once for the token of the platform, and once for each account', () => {
+    expect(calls(test, EXCHANGE)).toBe(1);
+    expect(calls(test, QUERY_AUTH) + calls(test, AUTHORIZER_TOKEN)).toBe(2);
   });
 
-  describe('stop after a few calls', () => {
-    const limited = async (values: object): Promise<string> => (await apiKey(test, values)).key;
-    const revoked = async (): Promise<string> => {
-      const made = await apiKey(test);
-      await test.hub.request('DELETE', `/admin/api-keys/${made.id}`);
-      return made.key;
-    };
-    it.each<[string, () => Promise<string>]>([
-      ['a wrong key', async () => 'wrong'],
-      ['a revoked key', revoked],
-      ['a key of another account', () => limited({ authorizerAppIds: ['wx0000000000000000'] })],
-      ['a key without the scope', () => limited({ scopes: ['token:read'] })],
-      ['a key for another path', () => limited({ paths: ['/cgi-bin/menu/'] })],
-      ['a key that has spent its minute', () => limited({ requestsPerMinute: 1 })],
-    ])('of which %s is answered', async (_, secretOf) => {
-      const secret = await secretOf();
-      for (const call of [
-        () => coWechat(secret).sendText('fake_openid', 'never'),
-        () => easyWechat(secret).getClient().post('cgi-bin/message/custom/send', message('never')),
-      ]) {
-        requests = 0;
-        const outcome = await call().then(
-          (answer: any) => answer.toObject().errcode as number,
-          () => 'thrown',
+  describe.each<[string, 'account' | 'platform', (setup: SdkSetup) => Promise<unknown>]>([
+    [
+      'co-wechat-api',
+      'account',
+      async ({ appid, key: secret, token }) => {
+        const api = coWechat(secret, appid);
+        if (token) await api.saveToken({ accessToken: token, expireTime: Date.now() + HOUR });
+        return (await api.sendText('fake_openid', 'never')).errcode;
+      },
+    ],
+    [
+      'node-easywechat',
+      'account',
+      async ({ appid, key: secret, token }) => {
+        const app = easyWechat(secret, appid);
+        if (token) await app.getCache().set(app.getAccessToken().getKey(), token);
+        return sendNever(app);
+      },
+    ],
+    [
+      'node-easywechat',
+      'platform',
+      async ({ appid, key: secret, token, componentToken }) => {
+        const app = await openPlatform(secret);
+        const componentKey = app.getComponentAccessToken().getKey();
+        if (componentToken) await app.getCache().set(componentKey, componentToken);
+        return sendNever(
+          token
+            ? app.getOfficialAccountWithAccessToken(appid, token)
+            : await app.getOfficialAccountWithRefreshToken(appid, 'any'),
         );
-        expect(outcome).not.toBe(0);
-        expect(requests).toBeLessThan(FEW);
-      }
-    });
+      },
+    ],
+  ])('%s as %s stops after a few calls', (_, as, send) => {
+    const refusals = SDK_REFUSALS.filter((one) => errcodeMet(one, as) !== undefined);
+    it.each(refusals)('that meet $what', (refusal) =>
+      expectFewCalls({ test, answers, key }, refusal, as, (setup) =>
+        send(setup).catch((error: Error) => error.message),
+      ),
+    );
   });
 });
