@@ -39,17 +39,12 @@ describe.each(browsers())('platforms in the console, in %s', () => {
     expect(await faultsOf(page)).toEqual([]);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
   }
-  async function shoot(page: Page, name: string): Promise<void> {
-    if (process.env.SHOTS)
-      await page.screenshot({ path: `${process.env.SHOTS}/${name}.png`, fullPage: true });
-  }
 
   it('from nothing to the first token: values made here, URLs to copy, the wait that is live', async () => {
     await browser.visit({ viewport: { width: 1280, height: 900 } }, async (page) => {
       await signInAt(page, at('/'));
       await page.waitForURL(/\/platforms\/new$/);
       await expectWell(page);
-      await shoot(page, 'add-empty');
       await page.getByLabel('AppID').fill(appid);
       await page.getByLabel('AppSecret').fill(appsecret);
       for (const name of ['消息校验Token', '消息加解密Key']) {
@@ -64,7 +59,6 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       await page.getByText(`/callback/${appid}/events`).waitFor();
       expect(await page.locator('main').innerText()).toContain(key);
       await expectWell(page);
-      await shoot(page, 'add-wait');
 
       // A Token that differs, as after a wrong paste: the remedy says so.
       const events = `${test.hub.url}/callback/${appid}/events`;
@@ -76,7 +70,6 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       };
       expect((await urlCheck('anotherToken')).status).toBe(403);
       await page.getByRole('alert').getByText('signature_invalid').waitFor();
-      await shoot(page, 'add-refused');
       expect((await urlCheck(token)).status).toBe(200);
       test.clock.advance(15_000);
       await page.locator('.wait > li:nth-child(1)[data-tone=good]').waitFor();
@@ -86,7 +79,6 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       expect((await test.hub.accessToken(appid)).status).toBe(200);
       await page.getByText('一切就绪').waitFor();
       await expectWell(page);
-      await shoot(page, 'add-ready');
       await page.getByRole('link', { name: '查看平台' }).click();
       await page.waitForURL(new RegExp(`/platforms/${appid}$`));
       expect(await page.locator('main').innerText()).not.toContain(key);
@@ -99,24 +91,20 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       await page.getByLabel('名称').fill(HOSTILE.slice(0, 80));
       await page.getByRole('button', { name: '保存' }).click();
       await page.getByRole('heading', { level: 1, name: '<img src=x' }).waitFor();
-      await shoot(page, 'setup');
       await page.getByRole('link', { name: '密钥', exact: true }).click();
       await page.getByRole('button', { name: '生成 消息校验Token' }).click();
       await page.getByRole('button', { name: '保存密钥' }).click();
       await page.getByText('旧值仍有效').first().waitFor();
       await expectWell(page);
-      await shoot(page, 'secrets');
       await page.getByRole('button', { name: '立即结束旧值' }).click();
       await page.getByRole('alertdialog').getByRole('button', { name: /^结束/ }).click();
       await page.getByText('旧值仍有效').waitFor({ state: 'hidden' });
       await page.getByRole('link', { name: '验证票据', exact: true }).click();
       await page.getByRole('cell', { name: '127.0.0.1' }).first().waitFor();
       await expectWell(page);
-      await shoot(page, 'tickets');
       await page.getByRole('link', { name: '令牌', exact: true }).click();
       await page.getByText('第 1 代').waitFor();
       await expectWell(page);
-      await shoot(page, 'token');
       await page.getByRole('button', { name: '停用' }).click();
       const dialog = page.getByRole('alertdialog');
       const action = dialog.getByRole('button', { name: /^停用/ });
@@ -131,7 +119,6 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       await page.goto(at('/platforms'));
       await page.getByRole('row').nth(1).waitFor();
       await expectWell(page);
-      await shoot(page, 'list');
     });
   });
 
@@ -142,7 +129,6 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       await page.getByRole('button', { name: '开始检测' }).click();
       await page.locator('.cases > li').nth(4).waitFor();
       await expectWell(page);
-      await shoot(page, 'release');
       await page.getByRole('button', { name: '开始检测' }).click();
       await page.getByText('检测记录', { exact: true }).waitFor();
       expect((await test.hub.get(`${PATH}/release-check`)).json.runs).toHaveLength(2);
@@ -164,14 +150,12 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       await page.locator('button[type=submit]').click();
       await page.locator('.cards > li').first().waitFor();
       await expectWell(page);
-      await shoot(page, 'phone-list');
       expect(await page.getByRole('link', { name: 'Add platform' }).count()).toBe(0);
       for (const tab of ['setup', 'secrets', 'ticket', 'token']) {
         await page.goto(at(`/platforms/${appid}?tab=${tab}`));
         await page.locator('.tabs').waitFor();
         await page.waitForLoadState('networkidle');
         await expectWell(page);
-        await shoot(page, `phone-${tab}`);
         const writing = /^(Save|Disable|Enable|Refresh now|Start ticket|End previous|Make)/;
         expect(await page.getByRole('button', { name: writing }).count()).toBe(0);
       }
@@ -181,7 +165,6 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       await page.locator('.cases > li').nth(4).waitFor();
       expect(await page.getByRole('button', { name: 'Run the check' }).isDisabled()).toBe(true);
       await expectWell(page);
-      await shoot(page, 'phone-release');
     });
   });
 
