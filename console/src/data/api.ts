@@ -71,6 +71,9 @@ function isOfOneThing(request: Request): boolean {
   return request.method !== 'GET';
 }
 
+/** Where a 401 means that somebody is not signed in, or gave a wrong secret. */
+const SESSION = /^\/admin\/session(?:\/|$)/;
+
 async function send(request: Request): Promise<Response> {
   const again = request.clone();
   let response = await attempt(request);
@@ -81,7 +84,7 @@ async function send(request: Request): Promise<Response> {
     if (response.ok) return response;
     error = await errorOf(response);
   }
-  if (error.status === 401 && !request.url.includes('/admin/session')) refusals.signedOut();
+  if (error.status === 401 && !SESSION.test(new URL(request.url).pathname)) refusals.signedOut();
   throw error;
 }
 

@@ -5,11 +5,12 @@ export type Role = 'viewer' | 'operator' | 'owner';
 
 /** Who is signed in, as `GET /admin/session` says. */
 export interface Session {
-  name: string;
-  kind: string;
-  role: Role;
-  scopes: string[];
-  expiresAt: string;
+  kind: 'token' | 'operator' | 'key' | 'system';
+  name: string | null;
+  role: Role | null;
+  scopes: string[] | null;
+  sessionId: string | null;
+  expiresAt: string | null;
 }
 
 /** The session of this browser: undefined until it was asked for, null where there is none. */
@@ -43,14 +44,13 @@ export type Credential =
   | { link: string };
 
 export async function signIn(credential: Credential): Promise<void> {
-  await request('POST', '/admin/session', credential);
-  session.value = await request<Session>('GET', '/admin/session');
+  session.value = await request<Session>('POST', '/admin/session', credential);
 }
 
 /** An invited operator sets the password and is signed in. */
 export async function acceptInvitation(invitation: string, password: string): Promise<void> {
-  await request('POST', '/admin/session/invitation', { invitation, password });
-  session.value = undefined;
+  const body = { invitation, password };
+  session.value = await request<Session>('POST', '/admin/session/invitation', body);
 }
 
 /** Says the token or the password again, for what wants it fresh. */

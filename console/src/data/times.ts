@@ -35,8 +35,8 @@ export function fromNow(at: number, from = now.value): string {
   return format.format(Math.trunc(seconds / size), unit);
 }
 
-/** A moment in the reader's own time; today without the date. */
-export function localTime(at: number, { precise = false } = {}): string {
+/** A moment in the reader's own time; today without the date, `brief` without seconds. */
+export function localTime(at: number, { precise = false, brief = false } = {}): string {
   const date = new Date(at);
   const isToday = date.toDateString() === new Date(now.value).toDateString();
   return new Intl.DateTimeFormat(locale(), {
@@ -46,7 +46,7 @@ export function localTime(at: number, { precise = false } = {}): string {
       : { year: 'numeric' }),
     hour: '2-digit',
     minute: '2-digit',
-    second: '2-digit',
+    ...(brief ? {} : { second: '2-digit' }),
     hourCycle: 'h23',
   }).format(date);
 }
