@@ -60,7 +60,11 @@ export const authorizerListQuery = z.object({
     .max(9999)
     .optional()
     .describe('Id of a permission set that is not granted'),
-  failing: z.stringbool().optional().describe('Whether the last refresh of the token failed'),
+  failing: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional()
+    .describe('Whether the last refresh of the token failed'),
   limit: z.coerce.number().int().min(1).max(500).default(100),
   after: z.string().max(129).optional(),
 });

@@ -93,6 +93,24 @@ describe.each(databaseKinds())('the REST interface of authorizers on %s', (kind)
     expect((await test.hub.get('/admin/authorizers?lacks=0')).status).toBe(400);
   });
 
+  it('lists the authorizations that were tried, newest first, with their outcome', async () => {
+    const appid = newAccount(test);
+    await authorizeByEvent(test, appid);
+    await authorizeByEvent(test, newAccount(test));
+    const first = await test.hub.get('/admin/authorizations?limit=1');
+    expect(first.json.authorizations).toHaveLength(1);
+    const rest = await test.hub.get(`/admin/authorizations?before=${first.json.next}`);
+    expect(rest.json.next).toBeNull();
+    const all = [...first.json.authorizations, ...rest.json.authorizations];
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    const known = all.find(({ authorizerAppId }) => authorizerAppId === appid);
+    const expected = { componentAppId: PLATFORM, source: 'authorized', outcome: 'authorized' };
+    expect(known).toMatchObject({ ...expected, error: null });
+    const others = await test.hub.get('/admin/authorizations?component=wx404');
+    expect(others.json).toEqual({ authorizations: [], next: null });
+    expect((await test.hub.get('/admin/authorizations?before=x')).status).toBe(400);
+  });
+
   it('fetches the information of an account when it is asked to', async () => {
     const appid = newAccount(test);
     await authorizeByEvent(test, appid);
