@@ -79,7 +79,13 @@ export function callOf(
   { raw: waiting }: FastifyReply,
 ): Pick<GatewayCall, 'actor' | 'method' | 'headers' | 'body' | 'waiting'> {
   const { caller, method, headers, body } = request;
-  return { actor: caller?.actor ?? 'admin', method, headers, body: body as Readable | undefined, waiting };
+  return {
+    actor: caller?.actor ?? 'admin',
+    method,
+    headers,
+    body: body as Readable | undefined,
+    waiting,
+  };
 }
 
 /** Hands on what WeChat answered. */

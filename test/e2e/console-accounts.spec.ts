@@ -25,7 +25,7 @@ import { sql } from '../support/token-world.js';
 const HOSTILE = `<img src=x onerror=alert(1)> \u202Egnp.exe ${'长'.repeat(60)}`;
 const RETURN_ORIGIN = 'https://app.example.com';
 
-describe.each(browsers())('accounts and their links in the console, in %s', (_) => {
+describe.each(browsers())('accounts and their links in the console, in %s', () => {
   let test: TestApp;
   let browser: ConsoleBrowser;
   let good: string;
@@ -133,7 +133,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', (_) 
         await expectWell(page, 'account-token');
 
         // Nothing asks WeChat before somebody does.
-        const options = (): number => calls(test, '/cgi-bin/component/get_authorizer_option');
+        const options = (): number => calls(test, '/cgi-bin/component/api_get_authorizer_option');
         await page.getByRole('tab', { name: '选项' }).click();
         const read = page.getByRole('button', { name: '读取' });
         await read.first().waitFor();
