@@ -18,7 +18,12 @@ if (!process.env.TMPDIR && memoryHasRoom()) process.env.TMPDIR = MEMORY;
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.spec.ts', 'simulator/**/*.spec.ts', 'test/**/*.spec.ts'],
+    include: [
+      'src/**/*.spec.ts',
+      'console/**/*.spec.ts',
+      'simulator/**/*.spec.ts',
+      'test/**/*.spec.ts',
+    ],
     exclude: ['test/after/**', 'test/sdk/**', 'node_modules/**', 'dist/**'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup-file.ts'],

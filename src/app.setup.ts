@@ -21,6 +21,7 @@ import { leadToWx, useWx } from './gateway/wx.setup.js';
 import { HubError } from './common/hub-error.js';
 import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { DOCUMENT_OPTIONS, finishDocument } from './http/api-docs.js';
+import { useConsole } from './http/console.setup.js';
 import type { Caller, KnownRequest } from './http/caller.js';
 import { HubErrorFilter } from './http/hub-error.filter.js';
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
@@ -146,6 +147,7 @@ export function configureApp(
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
   guardPages(fastify);
+  useConsole(fastify, filter);
   useProxy(fastify, app.get(GatewayService), filter);
   useWx(fastify, app.get(WxService), filter);
   app.useGlobalPipes(new RequestPipe());

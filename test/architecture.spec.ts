@@ -121,6 +121,20 @@ it('hub and simulator share no code: an error of one cannot hide behind the same
   expect(crossing).toEqual([]);
 });
 
+it('the console knows the hub by its routes only, and the hub nothing of the console', () => {
+  const outside = /from '(?:\.\.\/)+(?:src|simulator|test|dist)\//;
+  const files = readdirSync('console/src', { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:ts|vue)$/.test(name))
+    .map((name) => `console/src/${name}`);
+  expect(files.length).toBeGreaterThan(20);
+  const crossing = [
+    ...files.filter((path) => outside.test(readFileSync(path, 'utf8'))),
+    ...sources('src').filter((path) => /from '[^']*\/console\//.test(readFileSync(path, 'utf8'))),
+  ];
+  expect(crossing).toEqual([]);
+  expect(files.filter((path) => !/^[a-z\d./-]+$/.test(path))).toEqual([]);
+});
+
 /** Files that use a table beside its one store, by entity, and why. */
 const BESIDE_THE_STORE: Record<string, string[]> = {
   // Reading, removing and writing the audit trail are three classes without a common thought.

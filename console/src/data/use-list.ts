@@ -1,0 +1,97 @@
+import { computed, ref, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref } from 'vue';
+import { api, type Api } from './api';
+import { useLive } from './use-live';
+
+/** One page of a list, and the cursor of the next; null at the end. */
+export interface Page<T> {
+  rows: T[];
+  next: string | null;
+}
+
+export interface ListOptions<T> {
+  /** Everything that the list depends on: the filters, the platform. */
+  key: MaybeRefOrGetter<readonly unknown[]>;
+  /** Asks for a page. */
+  page: (api: Api, cursor: string | undefined) => Promise<Page<T>>;
+  rowKey: (row: T) => string;
+  /** Milliseconds between two polls of the first page. */
+  every?: MaybeRefOrGetter<number | undefined>;
+  /**
+   * `hold`: rows that came since wait behind "N new"; for lists with the newest first.
+   * `replace`: a poll shows what it got.
+   */
+  fresh?: 'hold' | 'replace';
+  /** Whether a filter is set: an empty list then says that nothing matches. */
+  filtered?: MaybeRefOrGetter<boolean>;
+}
+
+/** A list by cursor: the first page is polled, further pages are asked for and stay. */
+export function useList<T>(options: ListOptions<T>) {
+  const { key, page, rowKey, every, fresh = 'replace', filtered = false } = options;
+  const live = useLive({ key, every, read: (client) => page(client, undefined) });
+  const head = shallowRef<T[]>([]) as Ref<T[]>;
+  const tail = shallowRef<T[]>([]) as Ref<T[]>;
+  const cursor = ref<string | null>(null);
+  const moreError = ref<Error | null>(null);
+  const loadingMore = ref(false);
+  const name = computed(() => JSON.stringify(toValue(key)));
+  let shown = '';
+
+  const show = (): void => {
+    head.value = live.data.value?.rows ?? [];
+    tail.value = [];
+    cursor.value = live.data.value?.next ?? null;
+    moreError.value = null;
+    shown = live.data.value ? name.value : '';
+  };
+  watch(
+    [live.data, name],
+    () => {
+      const isOther = shown !== name.value;
+      if (isOther || (fresh === 'replace' && tail.value.length === 0)) return show();
+      const newer = new Map(live.data.value?.rows.map((row) => [rowKey(row), row]));
+      const renewed = (row: T): T => newer.get(rowKey(row)) ?? row;
+      head.value = head.value.map(renewed);
+      tail.value = tail.value.map(renewed);
+    },
+    { immediate: true },
+  );
+
+  const known = computed(() => new Set([...head.value, ...tail.value].map(rowKey)));
+  const rows = computed(() => {
+    const inHead = new Set(head.value.map(rowKey));
+    return [...head.value, ...tail.value.filter((row) => !inHead.has(rowKey(row)))];
+  });
+  const more = async (): Promise<void> => {
+    if (cursor.value === null || loadingMore.value) return;
+    const asked = name.value;
+    loadingMore.value = true;
+    moreError.value = null;
+    try {
+      const got = await page(api, cursor.value);
+      if (asked !== name.value) return;
+      tail.value = [...tail.value, ...got.rows];
+      cursor.value = got.next;
+    } catch (error) {
+      moreError.value = error as Error;
+    } finally {
+      loadingMore.value = false;
+    }
+  };
+  return {
+    ...live,
+    rows,
+    rowKey,
+    /** Rows of the newest first page that are not shown. */
+    newCount: computed(
+      () => live.data.value?.rows.filter((row) => !known.value.has(rowKey(row))).length ?? 0,
+    ),
+    showNew: show,
+    hasMore: computed(() => cursor.value !== null),
+    more,
+    moreError,
+    loadingMore,
+    filtered: computed(() => toValue(filtered)),
+  };
+}
+export type List<T> = ReturnType<typeof useList<T>>;

@@ -1,0 +1,115 @@
+import type { Api } from '../data/api';
+import { answerOf } from '../data/api';
+
+/** What `GET /admin/overview` says of a platform. */
+export type PlatformState = Overview['platforms'][number];
+type Overview = Awaited<ReturnType<typeof readOverview>>;
+
+export function readOverview(api: Api) {
+  return answerOf(api.GET('/admin/overview'));
+}
+
+export type Level = 'good' | 'warn' | 'bad' | 'none';
+
+/** Pushed every 10 minutes: after so long three were missed. */
+const STALE_SECONDS = 35 * 60;
+/** A token that is refreshed 10 minutes before its end, and was not. */
+const LATE_SECONDS = 5 * 60;
+
+export function ticketLevel({ ticket }: PlatformState): Level {
+  if (!ticket || Date.parse(ticket.expiresAt) < Date.now()) return 'bad';
+  return ticket.stale || ticket.ageSeconds > STALE_SECONDS ? 'warn' : 'good';
+}
+
+export function tokenLevel({ token, ticket }: PlatformState): Level {
+  if (!token || token.remainingSeconds <= 0) return ticket || token?.lastError ? 'bad' : 'none';
+  return token.lastError || token.remainingSeconds < LATE_SECONDS ? 'warn' : 'good';
+}
+
+export function accountsLevel({ accounts }: PlatformState): Level {
+  if (accounts.needsReauthorization > 0) return 'bad';
+  return accounts.suspended > 0 || accounts.lateSeconds > 600 ? 'warn' : 'good';
+}
+
+export function deliveriesLevel({ deliveries, subscriptions }: PlatformState): Level {
+  if (subscriptions.failing + subscriptions.unreadable > 0) return 'bad';
+  return deliveries.deadOfDay + subscriptions.disabled > 0 ? 'warn' : 'good';
+}
+
+/** One line of a chart: the outcomes that it adds up. */
+export interface ChartLine {
+  /** `overview.chart.<name>` */
+  name: string;
+  tone: 'good' | 'warn' | 'bad' | 'info';
+  counts: number[];
+}
+export type ChartKind = 'push' | 'delivery' | 'refresh' | 'call';
+export type Range = 'day' | 'week' | 'month';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const CHINA = 8 * HOUR;
+const LENGTH: Record<Range, number> = { day: DAY, week: 7 * DAY, month: 30 * DAY };
+
+/** To which line of which chart an outcome belongs. */
+function lineOf(kind: ChartKind, outcome: string): string {
+  if (kind === 'delivery') return outcome;
+  if (outcome === 'repeated') return 'repeated';
+  const good: Record<string, string[]> = {
+    push: ['success', 'reply', 'empty'],
+    refresh: ['ok', 'success', 'superseded'],
+    call: ['0', 'ok'],
+  };
+  return good[kind]?.includes(outcome) ? 'good' : 'bad';
+}
+const LINES: Record<ChartKind, [string, ChartLine['tone']][]> = {
+  push: [
+    ['good', 'good'],
+    ['repeated', 'info'],
+    ['bad', 'bad'],
+  ],
+  delivery: [
+    ['taken', 'good'],
+    ['refused', 'bad'],
+    ['unreachable', 'warn'],
+  ],
+  refresh: [
+    ['good', 'good'],
+    ['bad', 'bad'],
+  ],
+  call: [
+    ['good', 'good'],
+    ['bad', 'bad'],
+  ],
+};
+
+/** Counts of a time in equal steps, with a zero where nothing happened. */
+export async function readCharts(
+  api: Api,
+  range: Range,
+  component: string | undefined,
+): Promise<{ at: number[]; charts: { kind: ChartKind; lines: ChartLine[] }[] }> {
+  const bucket = range === 'month' ? 'day' : 'hour';
+  const from = new Date(Date.now() - LENGTH[range]).toISOString();
+  const query = { bucket, from, component } as const;
+  const answer = await answerOf(api.GET('/admin/statistics', { params: { query } }));
+  const step = bucket === 'day' ? DAY : HOUR;
+  const shift = bucket === 'day' ? CHINA : 0;
+  const begin = Date.parse(answer.from);
+  const first = begin - ((begin + shift) % step);
+  const length = Math.floor((Date.parse(answer.to) - first) / step) + 1;
+  const at = Array.from({ length }, (_, index) => first + index * step);
+  const kinds: ChartKind[] = ['push', 'delivery', 'refresh', 'call'];
+  const charts = kinds.map((kind) => {
+    const lines = LINES[kind].map(([name, tone]) => ({ name, tone, counts: at.map(() => 0) }));
+    for (const { outcome, points } of answer.series.filter((one) => one.kind === kind)) {
+      const line = lines.find(({ name }) => name === lineOf(kind, outcome));
+      for (const point of points) {
+        const index = Math.floor((Date.parse(point.at) - first) / step);
+        if (line?.counts[index] !== undefined) line.counts[index] += point.count;
+      }
+    }
+    return { kind, lines };
+  });
+  return { at, charts };
+}
