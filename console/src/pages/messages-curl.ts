@@ -18,7 +18,9 @@ export function curlOf(push: Push, url = 'http://127.0.0.1:8080/wechat'): string
     type: `${push.kind}.${type}`,
     timestamp: push.receivedAt,
     data: {
-      ...{ id, componentAppId, authorizerAppId },
+      id,
+      componentAppId,
+      authorizerAppId,
       ...(fromUser && { fromUserName: fromUser }),
       ...(push.createTime && { createTime: Date.parse(push.createTime) / 1000 }),
       ...(msgType && { msgType }),

@@ -45,7 +45,13 @@ export function formOf(one: Subscription): SubscriptionForm {
   const { name, url, mode, ordered, lateReply, splitText, budgetMs } = one;
   return {
     ...newForm(one.componentAppId ?? ''),
-    ...{ name, url, mode, ordered, lateReply, splitText, budgetMs },
+    name,
+    url,
+    mode,
+    ordered,
+    lateReply,
+    splitText,
+    budgetMs,
     format: one.format,
     authorizerAppId: one.authorizerAppId ?? '',
     kinds: [...(one.kinds ?? [])],
