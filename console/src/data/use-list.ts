@@ -62,7 +62,22 @@ export function useList<T>(options: ListOptions<T>) {
     const inHead = new Set(head.value.map(rowKey));
     return [...head.value, ...tail.value.filter((row) => !inHead.has(rowKey(row)))];
   });
-  const more = moreOf({ name, cursor, tail, moreError, loadingMore }, page);
+  const more = async (): Promise<void> => {
+    if (cursor.value === null || loadingMore.value) return;
+    const asked = name.value;
+    loadingMore.value = true;
+    moreError.value = null;
+    try {
+      const got = await page(api, cursor.value);
+      if (asked !== name.value) return;
+      tail.value = [...tail.value, ...got.rows];
+      cursor.value = got.next;
+    } catch (error) {
+      moreError.value = error as Error;
+    } finally {
+      loadingMore.value = false;
+    }
+  };
   return {
     ...live,
     rows,
@@ -79,35 +94,6 @@ export function useList<T>(options: ListOptions<T>) {
     moreError,
     loadingMore,
     filtered: computed(() => toValue(filtered)),
-  };
-}
-/** What asks for the next page of a list, and lays it behind the others. */
-function moreOf<T>(
-  list: {
-    name: Ref<string>;
-    cursor: Ref<string | null>;
-    tail: Ref<T[]>;
-    moreError: Ref<Error | null>;
-    loadingMore: Ref<boolean>;
-  },
-  page: ListOptions<T>['page'],
-): () => Promise<void> {
-  const { name, cursor, tail, moreError, loadingMore } = list;
-  return async () => {
-    if (cursor.value === null || loadingMore.value) return;
-    const asked = name.value;
-    loadingMore.value = true;
-    moreError.value = null;
-    try {
-      const got = await page(api, cursor.value);
-      if (asked !== name.value) return;
-      tail.value = [...tail.value, ...got.rows];
-      cursor.value = got.next;
-    } catch (error) {
-      moreError.value = error as Error;
-    } finally {
-      loadingMore.value = false;
-    }
   };
 }
 export type List<T> = ReturnType<typeof useList<T>>;

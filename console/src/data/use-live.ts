@@ -33,6 +33,7 @@ export function useLive<T>({ key, read, every, enabled = true }: LiveOptions<T>)
     queryFn: () => read(apiFor(polling), polling),
     enabled: computed(() => toValue(enabled)),
     retry: worthRetrying,
+    // Old figures, greyed by `error`, are better than none; another key has figures of its own.
     refetchOnWindowFocus: false,
     staleTime: 1000,
   });
