@@ -65,9 +65,10 @@ export async function askHub<T = Record<string, unknown>>(
   { url, adminToken }: DemoHub,
   path: string,
   body?: object,
+  method = body ? 'POST' : 'GET',
 ): Promise<T> {
   const response = await fetch(url + path, {
-    method: body ? 'POST' : 'GET',
+    method,
     headers: {
       authorization: `Bearer ${adminToken}`,
       ...(body && { 'content-type': 'application/json' }),
@@ -136,6 +137,8 @@ export class DemoWorld {
   /** Resolves when each page of the console has something to show. */
   async fill(): Promise<void> {
     const target = await this.services.start();
+    const name = { name: '云服务平台' };
+    await askHub(this.hub, `/admin/components/${this.appid}`, name, 'PATCH');
     await this.subscribe(target);
     await this.addPlatform();
     await Promise.all([
@@ -243,8 +246,9 @@ export class DemoWorld {
     for (const msgType of MESSAGES) await send(accounts[0] ?? '', { msgType });
     // An account that the hub has never heard of.
     await send('wxfedcba9876540000', { fields: { Content: '有人吗？' } });
-    const second = `wxfedcba98765433${'00'}`;
-    await messages.send(SECOND_PLATFORM.appid, second, { fields: { Content: '预约保养' } });
+    await messages.send(SECOND_PLATFORM.appid, 'wxfedcba9876543300', {
+      fields: { Content: '预约保养' },
+    });
   }
 
   /** Pushes that somebody signs with another Token. */
