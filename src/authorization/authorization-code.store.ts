@@ -25,6 +25,29 @@ export interface ArrivedCode {
   request?: string | null;
 }
 
+/** What a list shows of a code, and what it needs to: never the code. */
+export type ListedCode = Pick<
+  AuthorizationCode,
+  | 'codeHash'
+  | 'componentAppId'
+  | 'authorizerAppId'
+  | 'source'
+  | 'requestId'
+  | 'state'
+  | 'lastError'
+  | 'receivedAt'
+>;
+const LISTED = [
+  'codeHash',
+  'componentAppId',
+  'authorizerAppId',
+  'source',
+  'requestId',
+  'state',
+  'lastError',
+  'receivedAt',
+].map((name) => `code.${name}`);
+
 /** Rows of `authorization_code`: one per code, whichever way it came and however often. */
 @Injectable()
 export class AuthorizationCodeStore {
@@ -66,6 +89,23 @@ export class AuthorizationCodeStore {
 
   find(codeHash: string): Promise<AuthorizationCode | null> {
     return this.database.read((manager) => manager.findOneBy(AuthorizationCode, { codeHash }));
+  }
+
+  /** Codes that came before `before`, newest first. */
+  listed(before: { at: number; id: string } | undefined, limit: number): Promise<ListedCode[]> {
+    return this.database.read((manager) => {
+      const select = manager.createQueryBuilder(AuthorizationCode, 'code').select(LISTED);
+      if (before) {
+        select
+          .where('code.receivedAt <= :at', before)
+          .andWhere('(code.receivedAt < :at OR code.codeHash < :id)', before);
+      }
+      return select
+        .orderBy('code.receivedAt', 'DESC')
+        .addOrderBy('code.codeHash', 'DESC')
+        .limit(limit)
+        .getMany();
+    });
   }
 
   /** Those of the codes that have a result. */

@@ -33,6 +33,26 @@ export class AuthorizationRequestStore {
     return row.id;
   }
 
+  /** Requests that were made before `before`, newest first. */
+  listed(
+    before: { at: number; id: string } | undefined,
+    limit: number,
+  ): Promise<AuthorizationRequest[]> {
+    return this.database.read((manager) => {
+      const select = manager.createQueryBuilder(AuthorizationRequest, 'request');
+      if (before) {
+        select
+          .where('request.createdAt <= :at', before)
+          .andWhere('(request.createdAt < :at OR request.id < :id)', before);
+      }
+      return select
+        .orderBy('request.createdAt', 'DESC')
+        .addOrderBy('request.id', 'DESC')
+        .limit(limit)
+        .getMany();
+    });
+  }
+
   find(id: string): Promise<AuthorizationRequest | null> {
     return this.database.read((manager) => manager.findOneBy(AuthorizationRequest, { id }));
   }

@@ -14,6 +14,8 @@ import { AuthorizationLinkController } from './authorization-link.controller.js'
 import { AuthorizationLinkService } from './authorization-link.service.js';
 import { AuthorizationRequest } from './authorization-request.entity.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
+import { AuthorizationController } from './authorization.controller.js';
+import { AuthorizationLog } from './authorization.log.js';
 import { AuthorizationResultController } from './authorization-result.controller.js';
 import { AuthorizationResultService } from './authorization-result.service.js';
 import { AuthorizationRetention } from './authorization.retention.js';
@@ -33,6 +35,7 @@ import { CodeVisitors } from './code-visitors.js';
   controllers: [
     AuthorizeController,
     AuthorizationLinkController,
+    AuthorizationController,
     AuthorizationEventController,
     AuthorizationResultController,
   ],
@@ -42,6 +45,7 @@ import { CodeVisitors } from './code-visitors.js';
     AuthorizationCodeService,
     AuthorizationEvents,
     AuthorizationRequestStore,
+    AuthorizationLog,
     AuthorizationResultService,
     AuthorizationRetention,
     AuthorizationLinkService,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  authorizeByEvent,
   authorizerHub,
   authorizerTick,
   breakPath,
@@ -95,6 +96,45 @@ describe.each(databaseKinds())('the result of an authorization on %s', (kind) =>
     }
     // Whatever is done with the same address again gives no second proof.
     expect((await redeem(idOf(await comeBack(way, code)))).status).toBe(410);
+  });
+
+  it('is listed with where it came from and what came of it, without codes', async () => {
+    const listed = async (query: string) => {
+      const { json, text } = await test.hub.get(`/admin/authorizations?${query}`);
+      return { ...json, text };
+    };
+    await begin();
+    await comeBack(await begin());
+    const { account, code } = await consent();
+    await comeBack(await begin(), code);
+    const pushed = newAccount(test);
+    await authorizeByEvent(test, pushed);
+    const { authorizations, text } = await listed('limit=200');
+    expect(text).not.toContain(code);
+    const shown = authorizations.map((one: Record<string, unknown>) => [
+      one['source'],
+      one['outcome'],
+      one['authorizerAppId'],
+    ]);
+    expect(shown).toEqual(
+      expect.arrayContaining([
+        ['link', 'open', null],
+        ['link', 'cancelled', null],
+        ['link', 'authorized', account],
+        ['authorized', 'authorized', pushed],
+      ]),
+    );
+    const singles = [];
+    let next = '';
+    do {
+      const page = await listed(`limit=1&component=${PLATFORM}${next && `&before=${next}`}`);
+      singles.push(...page.authorizations);
+      next = page.next ?? '';
+    } while (next !== '');
+    expect(singles).toEqual((await listed('limit=200')).authorizations);
+    expect(singles.length).toBeGreaterThanOrEqual(4);
+    expect((await listed('component=wxnobody')).authorizations).toEqual([]);
+    expect((await test.hub.get('/admin/authorizations?before=x')).status).toBe(400);
   });
 
   it('is given once to 20 that ask two hosts at once', async () => {

@@ -13,6 +13,7 @@ import { CreateJsTickets1764190000000 } from './1764190000000-create-js-tickets.
 import { AddWechatFormat1764200000000 } from './1764200000000-add-wechat-format.js';
 import { CreateSessions1764220000000 } from './1764220000000-create-sessions.js';
 import { AddDeliveryFacts1764260000000 } from './1764260000000-add-delivery-facts.js';
+import { AddAccountFacts1764270000000 } from './1764270000000-add-account-facts.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   AddWechatFormat1764200000000,
   CreateSessions1764220000000,
   AddDeliveryFacts1764260000000,
+  AddAccountFacts1764270000000,
 ];
