@@ -73,6 +73,12 @@ export const PAGES: PageRow[] = [
     entry: { group: 'connect', icon: 'layers', letter: 'p' },
   },
   {
+    name: 'addPlatform',
+    path: '/platforms/new',
+    load: () => import('./pages/platform-add.vue'),
+    below: 'platforms',
+  },
+  {
     name: 'platform',
     path: '/platforms/:componentAppId',
     load: () => import('./pages/platform.vue'),

@@ -89,7 +89,9 @@ export class CallbackService {
   async checkUrl(componentAppId: string, query: Record<string, unknown>): Promise<string> {
     const component = await this.components.getEnabled(componentAppId);
     const check = readUrlCheckQuery(query);
-    this.verifier.verifyUrlCheck(component, check);
+    const token = this.verifier.verifyUrlCheck(component, check);
+    // The first sign of a platform that is being set up. Later ones say less than pushes do.
+    if (component.token.lastUsedAt === null) this.components.noteUse(component.appid, { token });
     return check.echostr;
   }
 

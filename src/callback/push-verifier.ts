@@ -89,11 +89,15 @@ export class PushVerifier {
 
   /**
    * Checks the GET with `echostr` that WeChat's console sends to a URL.
+   * @returns the Token that it was signed with.
    * @throws {WechatCryptoError | HubError}
    */
-  verifyUrlCheck(component: Component, query: UrlCheckQuery): void {
-    this.signingToken(component, (token) => this.crypto.urlSignatureMatches(token, query));
+  verifyUrlCheck(component: Component, query: UrlCheckQuery): Secret {
+    const { value } = this.signingToken(component, (token) =>
+      this.crypto.urlSignatureMatches(token, query),
+    );
     this.checkTimestamp(query.timestamp);
+    return value;
   }
 
   private signingToken(component: Component, matches: (token: string) => boolean): Candidate {

@@ -1,15 +1,19 @@
-import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ComponentService } from '../component/component.service.js';
+import { ReleaseCheckRunStore } from './release-check-run.store.js';
 import {
   releaseCheckBody,
   releaseCheckExample,
-  releaseCheckView,
+  releaseCheckRunsView,
+  releaseCheckRunView,
   type ReleaseCheckBody,
-  type ReleaseCheckView,
+  type ReleaseCheckRunsView,
+  type ReleaseCheckRunView,
 } from './release-check.views.js';
 import { ReleaseSelfCheck } from './release-self-check.js';
 
@@ -18,7 +22,26 @@ import { ReleaseSelfCheck } from './release-self-check.js';
 @ApiBearer()
 @Controller('admin/components/:componentAppId/release-check')
 export class ReleaseCheckController {
-  constructor(private readonly check: ReleaseSelfCheck) {}
+  constructor(
+    private readonly check: ReleaseSelfCheck,
+    private readonly components: ComponentService,
+    private readonly runs: ReleaseCheckRunStore,
+  ) {}
+
+  @Get()
+  @Scope('admin:read')
+  @ApiOperation({
+    operationId: 'listReleaseChecks',
+    summary: 'The newest 20 checks, as they ended',
+  })
+  @ApiComponentAppId()
+  @ApiJson(releaseCheckRunsView, { runs: [releaseCheckExample] })
+  async list(
+    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+  ): Promise<ReleaseCheckRunsView> {
+    const { appid: known } = await this.components.find(appid);
+    return { runs: await this.runs.list(known) };
+  }
 
   @Post()
   @Scope('admin:operate')
@@ -35,11 +58,11 @@ export class ReleaseCheckController {
   @ApiComponentAppId()
   @ApiHubError(400, 'bad_request', 'A field is malformed')
   @ApiHubError(403, 'component_disabled', 'This third-party platform is disabled')
-  @ApiJson(releaseCheckView, releaseCheckExample)
+  @ApiJson(releaseCheckRunView, releaseCheckExample)
   async run(
     @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
     @Body({ schema: releaseCheckBody }) body: ReleaseCheckBody,
-  ): Promise<ReleaseCheckView> {
-    return this.check.run(appid, body);
+  ): Promise<ReleaseCheckRunView> {
+    return this.runs.keep(await this.check.run(appid, body));
   }
 }

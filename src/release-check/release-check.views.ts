@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { timeView } from '../http/list-query.js';
 
 /** It goes into a push, and XML has no control characters. */
 const authCode = z
@@ -63,7 +64,20 @@ export const releaseCheckView = z
   .meta({ id: 'ReleaseCheck' });
 export type ReleaseCheckView = z.infer<typeof releaseCheckView>;
 
-export const releaseCheckExample: ReleaseCheckView = {
+/** A run that is kept. */
+export const releaseCheckRunView = releaseCheckView
+  .extend({ id: z.string(), at: timeView.describe('When it ended') })
+  .meta({ id: 'ReleaseCheckRun' });
+export type ReleaseCheckRunView = z.infer<typeof releaseCheckRunView>;
+
+export const releaseCheckRunsView = z
+  .object({ runs: z.array(releaseCheckRunView).describe('The newest 20, newest first') })
+  .meta({ id: 'ReleaseCheckRuns' });
+export type ReleaseCheckRunsView = z.infer<typeof releaseCheckRunsView>;
+
+export const releaseCheckExample: ReleaseCheckRunView = {
+  id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
+  at: '2026-11-22T08:00:00.000Z',
   componentAppId: 'wx0123456789abcdef',
   publicUrl: 'https://hub.example.com',
   ok: true,

@@ -26,6 +26,8 @@ describe.each(databaseKinds())('the check of the callback URL on %s', (kind) => 
       database: kind,
       env: { WECHAT_COMPONENT_PREVIOUS_TOKEN: PREVIOUS_TOKEN },
     });
+    await check({}, { token: PREVIOUS_TOKEN });
+    await check();
   });
   afterAll(() => test.close());
   beforeEach(async () => {
@@ -66,6 +68,14 @@ describe.each(databaseKinds())('the check of the callback URL on %s', (kind) => 
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     },
   );
+
+  it('shows by the first that WeChat has the URL and the Token; later ones leave nothing', async () => {
+    // Past the life of the copy that the view is made from.
+    test.clock.advance(15_000);
+    const { json } = await test.hub.get(`/admin/components/${appid}`);
+    expect(json.token.lastUsedAt).toBe(new Date(test.clock.now() - 15_000).toISOString());
+    expect(json.encodingAesKey.lastUsedAt).toBeNull();
+  });
 
   it('takes a signature made with the previous Token', async () => {
     expect((await check({}, { token: PREVIOUS_TOKEN })).text).toBe('5927782489442352469');

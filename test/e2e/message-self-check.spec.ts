@@ -120,6 +120,20 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
     expect(front.arrived).toBe(4);
   });
 
+  it('keeps the newest 20 runs as they were answered, of each platform its own', async () => {
+    const path = `/admin/components/${PLATFORM}/release-check`;
+    const { json } = await check(test);
+    const { runs } = (await test.hub.get(path)).json;
+    expect(runs[0]).toEqual(json);
+    expect(json).toMatchObject({ at: new Date(test.clock.now()).toISOString() });
+    const more = Array.from({ length: 20 }, () => check(test));
+    const ids = (await Promise.all(more)).map((answer) => answer.json.id);
+    const kept = (await test.hub.get(path)).json.runs.map((run: any) => run.id);
+    expect(kept.toSorted()).toEqual(ids.toSorted());
+    const unknown = await test.hub.get('/admin/components/wxffffffffffffffff/release-check');
+    expect([unknown.status, unknown.json.error.code]).toEqual([404, 'component_unknown']);
+  });
+
   it('shows what was expected and what came', async () => {
     await prime(test);
     test.simulator.clearCalls();

@@ -39,9 +39,7 @@ export async function knowSession(): Promise<Session | null> {
 
 /** What opens a session: the admin token, an operator's password, a link that works once. */
 export type Credential =
-  | { token: string; name: string }
-  | { operator: string; password: string }
-  | { link: string };
+  { token: string; name: string } | { operator: string; password: string } | { link: string };
 
 export async function signIn(credential: Credential): Promise<void> {
   session.value = await request<Session>('POST', '/admin/session', credential);

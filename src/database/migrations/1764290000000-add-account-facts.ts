@@ -7,8 +7,8 @@ const COLUMNS = ['service_type', 'account_status', 'register_type'];
  * What WeChat says of the kind and state of an account, filled when its information is next
  * fetched; the codes in the order in which they came.
  */
-export class AddAccountFacts1764270000000 implements MigrationInterface {
-  readonly name = 'AddAccountFacts1764270000000';
+export class AddAccountFacts1764290000000 implements MigrationInterface {
+  readonly name = 'AddAccountFacts1764290000000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
     const columns = COLUMNS.map((name) => new TableColumn({ name, type: 'integer', ...nullable }));
