@@ -91,7 +91,10 @@ export class SessionController {
   @Post('invitation')
   @Scope('none')
   @Audited('session.accept_invitation')
-  @ApiOperation({ summary: 'Set the password of an invited operator, and sign in' })
+  @ApiOperation({
+    operationId: 'acceptInvitation',
+    summary: 'Set the password of an invited operator, and sign in',
+  })
   @ApiHubError(400, 'password_weak', 'Under 12 characters, or the name. Also bad_request')
   @ApiHubError(401, 'link_invalid', 'The invitation is wrong, was used, or is older than a day')
   @ApiHubError(403, 'cross_origin', 'A page of somebody else sends it')
@@ -229,6 +232,7 @@ export class SessionListController {
   @Get()
   @Scope('admin')
   @ApiOperation({
+    operationId: 'listSessions',
     summary: 'The sessions of the console that go on, newest first',
     description: 'Page with `before` until `next` is null: a page may have few sessions, or none.',
   })
@@ -244,7 +248,10 @@ export class SessionListController {
   @Delete(':id')
   @Scope('admin')
   @Audited('session.end')
-  @ApiOperation({ summary: 'End a session: here at once, on other hosts within 5 s' })
+  @ApiOperation({
+    operationId: 'endSession',
+    summary: 'End a session: here at once, on other hosts within 5 s',
+  })
   @ApiHubError(404, 'session_unknown', 'There is no such session')
   @ApiJson(doneView, DONE)
   async end(@Param('id', { schema: idParam }) id: string): Promise<typeof DONE> {

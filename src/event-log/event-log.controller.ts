@@ -61,7 +61,7 @@ export class EventLogController {
   }
 
   @Post(':id/replay')
-  @Scope('admin')
+  @Scope('admin:operate')
   @HttpCode(200)
   @Audited('event.replay')
   @ApiOperation({

@@ -79,13 +79,8 @@ export function callOf(
   { raw: waiting }: FastifyReply,
 ): Pick<GatewayCall, 'actor' | 'method' | 'headers' | 'body' | 'waiting'> {
   const { caller, method, headers, body } = request;
-  return {
-    actor: caller?.actor ?? 'admin',
-    method,
-    headers,
-    body: body as Readable | undefined,
-    waiting,
-  };
+  const actor = caller?.actor ?? 'admin';
+  return { actor, method, headers, body: body as Readable | undefined, waiting };
 }
 
 /** Hands on what WeChat answered. */

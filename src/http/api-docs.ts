@@ -136,7 +136,7 @@ const COMMON_ERRORS: CommonError[] = [
     name: 'Unauthorized',
     answer: hubErrorResponse(
       'unauthorized',
-      'The bearer token is missing or wrong. Also key_expired and key_revoked',
+      'The bearer token is missing or wrong. Also key_expired, key_revoked and session_ended',
     ),
     where: wantsBearer,
   },
@@ -145,8 +145,9 @@ const COMMON_ERRORS: CommonError[] = [
     name: 'Forbidden',
     answer: hubErrorResponse(
       'missing_scope',
-      'The API key lacks the scope that the answer names. Also not_allowed: `missing` says whether ' +
-        'it is limited to other platforms, accounts or networks',
+      'The API key or the role lacks the scope that the answer names. Also not_allowed: `missing` ' +
+        'says whether the key is limited to other platforms, accounts or networks; cross_origin and ' +
+        'confirmation_required of sessions',
     ),
     where: wantsBearer,
   },

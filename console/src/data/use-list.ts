@@ -87,6 +87,8 @@ export function useList<T>(options: ListOptions<T>) {
       () => live.data.value?.rows.filter((row) => !known.value.has(rowKey(row))).length ?? 0,
     ),
     showNew: show,
+    /** Where the next page begins; null at the end. */
+    cursor,
     hasMore: computed(() => cursor.value !== null),
     more,
     moreError,

@@ -15,6 +15,7 @@ export interface Column {
 /** A field of a filter bar; its name is that of the filter. */
 export type FilterField = { name: string; label: string } & (
   | { kind: 'text'; placeholder?: string; suggestions?: { value: string; text: string }[] }
+  | { kind: 'account' }
   | { kind: 'one'; options: { value: string; text: string }[] }
   | { kind: 'some'; options: { value: string; text: string }[] }
   | { kind: 'range'; from: string; to: string }

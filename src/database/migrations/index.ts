@@ -11,8 +11,8 @@ import { CreateApiKeys1764170000000 } from './1764170000000-create-api-keys.js';
 import { CreateStatistics1764180000000 } from './1764180000000-create-statistics.js';
 import { CreateJsTickets1764190000000 } from './1764190000000-create-js-tickets.js';
 import { AddWechatFormat1764200000000 } from './1764200000000-add-wechat-format.js';
-import { CreateSessions1764220000000 } from './1764220000000-create-sessions.js';
 import { AddDeliveryFacts1764260000000 } from './1764260000000-add-delivery-facts.js';
+import { CreateSessions1764270000000 } from './1764270000000-create-sessions.js';
 import { CreateReleaseCheckRuns1764280000000 } from './1764280000000-create-release-check-runs.js';
 import { IndexAuthorizationCodes1764285000000 } from './1764285000000-index-authorization-codes.js';
 
@@ -31,8 +31,8 @@ export const migrations = [
   CreateStatistics1764180000000,
   CreateJsTickets1764190000000,
   AddWechatFormat1764200000000,
-  CreateSessions1764220000000,
   AddDeliveryFacts1764260000000,
+  CreateSessions1764270000000,
   CreateReleaseCheckRuns1764280000000,
   IndexAuthorizationCodes1764285000000,
 ];

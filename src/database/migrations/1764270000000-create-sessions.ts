@@ -2,8 +2,8 @@ import { Table, TableColumn, type MigrationInterface, type QueryRunner } from 't
 import { bigint, nullable, primary, varchar } from './table-columns.js';
 
 /** Operators and sessions of the console; in the audit trail, who is behind an actor. */
-export class CreateSessions1764220000000 implements MigrationInterface {
-  readonly name = 'CreateSessions1764220000000';
+export class CreateSessions1764270000000 implements MigrationInterface {
+  readonly name = 'CreateSessions1764270000000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.createTable(operatorTable(), true);
