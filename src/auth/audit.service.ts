@@ -28,6 +28,7 @@ export type AuditAction =
   | 'authorizer.export'
   | 'authorizer.refresh'
   | 'authorizer.invalidate'
+  | 'authorizer.fetch_info'
   | 'authorizer.set_option'
   | 'authorizer.resync'
   | 'event.reveal'

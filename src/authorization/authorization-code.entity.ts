@@ -11,6 +11,7 @@ export type AuthorizationCodeState = 'pending' | 'done' | 'failed';
  */
 @Entity('authorization_code')
 @Index('authorization_code_due', ['state', 'nextAttemptAt'])
+@Index('authorization_code_received', ['receivedAt', 'codeHash'])
 export class AuthorizationCode {
   /** SHA-256 of component appid and code. */
   @PrimaryColumn({ name: 'code_hash', type: 'varchar', length: 64 })

@@ -68,6 +68,30 @@ export class AuthorizationCodeStore {
     return this.database.read((manager) => manager.findOneBy(AuthorizationCode, { codeHash }));
   }
 
+  /** A page in the order in which the codes came, newest first. */
+  page(asked: {
+    component?: string | undefined;
+    /** The last one of the page before. */
+    after?: Pick<AuthorizationCode, 'receivedAt' | 'codeHash'> | undefined;
+    limit: number;
+  }): Promise<AuthorizationCode[]> {
+    const { component, after, limit } = asked;
+    return this.database.read((manager) => {
+      const select = manager.createQueryBuilder(AuthorizationCode, 'code');
+      if (component) select.andWhere('code.componentAppId = :component', { component });
+      if (after) {
+        select
+          .andWhere('code.receivedAt <= :receivedAt', { receivedAt: after.receivedAt })
+          .andWhere('(code.receivedAt < :receivedAt OR code.codeHash < :codeHash)', after);
+      }
+      return select
+        .orderBy('code.receivedAt', 'DESC')
+        .addOrderBy('code.codeHash', 'DESC')
+        .limit(limit)
+        .getMany();
+    });
+  }
+
   /** Those of the codes that have a result. */
   ended(codeHashes: string[]): Promise<Pick<AuthorizationCode, 'codeHash' | 'state'>[]> {
     return this.database.read((manager) =>

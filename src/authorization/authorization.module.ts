@@ -16,6 +16,7 @@ import { AuthorizationRequest } from './authorization-request.entity.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
 import { AuthorizationResultController } from './authorization-result.controller.js';
 import { AuthorizationResultService } from './authorization-result.service.js';
+import { AuthorizationController } from './authorization.controller.js';
 import { AuthorizationRetention } from './authorization.retention.js';
 import { AuthorizeController } from './authorize.controller.js';
 import { CodeVisitors } from './code-visitors.js';
@@ -32,6 +33,7 @@ import { CodeVisitors } from './code-visitors.js';
   ],
   controllers: [
     AuthorizeController,
+    AuthorizationController,
     AuthorizationLinkController,
     AuthorizationEventController,
     AuthorizationResultController,

@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
+import { AuthorizerInfoService } from './authorizer-info.service.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { AuthorizerService } from './authorizer.service.js';
 import {
@@ -50,13 +51,16 @@ export class AuthorizerAdminController {
   constructor(
     private readonly authorizers: AuthorizerService,
     private readonly tokens: AuthorizerTokenService,
+    private readonly infos: AuthorizerInfoService,
   ) {}
 
   @Get()
   @Scope('admin:read')
   @ApiOperation({
     summary: 'List accounts, by platform and appid',
-    description: 'Filter by component and status; search in appid, names and original id.',
+    description:
+      'Filter by component, status, type, a permission set that is lacking and a token that cannot ' +
+      'be refreshed; search in appid, names and original id.',
   })
   @ApiJson(authorizerListView, { authorizers: [authorizerViewExample], next: null })
   async list(
@@ -77,8 +81,8 @@ export class AuthorizerAdminController {
     schema: { type: 'string', example: 'component_appid,authorizer_appid,…' },
   })
   export(@Query({ schema: authorizerListQuery }) query: AuthorizerListQuery): StreamableFile {
-    const { component, status, search } = query;
-    const rows = this.authorizers.all({ component, status, search });
+    const { limit: _, after: __, ...filter } = query;
+    const rows = this.authorizers.all(filter);
     return new StreamableFile(Readable.from(exportCsv(rows)), {
       type: 'text/csv; charset=utf-8',
       disposition: 'attachment; filename="authorizers.csv"',
@@ -125,6 +129,26 @@ export class AuthorizerAdminController {
     const id = { componentAppId, authorizerAppId };
     await this.authorizers.get(id);
     await this.tokens.refreshNow(id);
+    return toAuthorizerView(await this.authorizers.get(id));
+  }
+
+  @Post(':componentAppId/:authorizerAppId/info')
+  @ApiUnknownAuthorizer()
+  @Scope('admin:operate')
+  @HttpCode(200)
+  @Audited('authorizer.fetch_info')
+  @ApiOperation({
+    summary: 'Fetch what WeChat knows of the account now',
+    description: 'Names, verification, permission sets, and whether the authorization holds.',
+  })
+  @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
+  @ApiJson(authorizerView, authorizerViewExample)
+  async fetchInfo(
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
+    @Param('authorizerAppId', { schema: appidParam }) authorizerAppId: string,
+  ): Promise<AuthorizerView> {
+    const id = { componentAppId, authorizerAppId };
+    await this.infos.fetchNow(await this.authorizers.get(id));
     return toAuthorizerView(await this.authorizers.get(id));
   }
 

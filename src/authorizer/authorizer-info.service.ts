@@ -1,12 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { z } from 'zod';
 import { Clock } from '../common/clock.js';
+import { SingleFlight } from '../common/single-flight.js';
 import { ComponentCall } from '../token/component-call.js';
 import { failureKind, nextAttemptAt } from '../token-engine/failure-policy.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
 import { AuthorizerPauses } from './authorizer-pauses.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
 import { informed, stopped, type InfoColumns } from './authorizer-transitions.js';
+import { authorizerKey } from './authorizer.js';
 import type { Authorizer } from './authorizer.entity.js';
 import { AuthorizerStore } from './authorizer.store.js';
 
@@ -23,6 +25,7 @@ const PATIENT_ATTEMPT = 4;
 @Injectable()
 export class AuthorizerInfoService {
   private readonly logger = new Logger(AuthorizerInfoService.name);
+  private readonly asking = new SingleFlight<void>();
 
   constructor(
     private readonly store: AuthorizerStore,
@@ -44,38 +47,64 @@ export class AuthorizerInfoService {
   }
 
   private async fetch(row: Authorizer): Promise<void> {
-    const { componentAppId, authorizerAppId } = row;
+    const { componentAppId } = row;
     const pausedUntil = this.pauses.until(componentAppId);
     if (pausedUntil !== undefined) {
       await this.store.postponeInfo(row, pausedUntil);
       return;
     }
     try {
-      const { info, authorization } = await this.calls.run(componentAppId, (token) =>
-        this.api.authorizerInfo(componentAppId, token, authorizerAppId),
-      );
-      const answer = { asked: row, ...readInfo(info), authorization };
-      await this.store.change(row, (account, now) => informed(account, answer, now));
-      this.tokens.forget(row);
+      await this.ask(row);
     } catch (error) {
       await this.failed(row, error);
     }
+  }
+
+  /**
+   * Fetches the information of an account now, for somebody who waits; once for all who do. That
+   * WeChat no longer knows the account is an answer too.
+   * @throws {HubError} where WeChat cannot be asked, or refuses.
+   */
+  fetchNow(row: Authorizer): Promise<void> {
+    return this.asking.run(authorizerKey(row), async () => {
+      try {
+        await this.ask(row);
+      } catch (error) {
+        this.pauses.notice(row.componentAppId, error);
+        if (failureKind(error) !== 'withdrawn') throw error;
+        await this.foundWithdrawn(row);
+      }
+    });
+  }
+
+  private async ask(row: Authorizer): Promise<void> {
+    const { componentAppId, authorizerAppId } = row;
+    const { info, authorization } = await this.calls.run(componentAppId, (token) =>
+      this.api.authorizerInfo(componentAppId, token, authorizerAppId),
+    );
+    const answer = { asked: row, ...readInfo(info), authorization };
+    await this.store.change(row, (account, now) => informed(account, answer, now));
+    this.tokens.forget(row);
   }
 
   private async failed(row: Authorizer, error: unknown): Promise<void> {
     this.pauses.notice(row.componentAppId, error);
     const kind = failureKind(error);
     if (kind === 'withdrawn') {
-      const { generation } = row;
-      const stop = { generation, status: 'revoked', what: 'found_withdrawn' } as const;
-      await this.store.change(row, (account, now) => stopped(account, stop, now));
+      await this.foundWithdrawn(row);
       await this.store.postponeInfo(row, null);
-      this.tokens.forget(row);
       return;
     }
     const next = nextAttemptAt(kind, PATIENT_ATTEMPT, this.clock.now(), Math.random());
     await this.store.postponeInfo(row, next);
     this.logger.warn('The information of an account could not be fetched', error);
+  }
+
+  private async foundWithdrawn(row: Authorizer): Promise<void> {
+    const { generation } = row;
+    const stop = { generation, status: 'revoked', what: 'found_withdrawn' } as const;
+    await this.store.change(row, (account, now) => stopped(account, stop, now));
+    this.tokens.forget(row);
   }
 }
 

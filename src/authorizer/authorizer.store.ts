@@ -343,10 +343,17 @@ function location(
 
 function applyFilter(
   select: SelectQueryBuilder<Authorizer>,
-  { component, status, search, after }: AuthorizerListQuery,
+  { component, status, type, search, lacks, failing, after }: AuthorizerListQuery,
 ): void {
   if (component) select.andWhere('a.componentAppId = :component', { component });
   if (status) select.andWhere('a.status = :status', { status });
+  if (type) select.andWhere('a.type = :type', { type });
+  if (failing !== undefined) select.andWhere(failing ? 'a.attempts > 0' : 'a.attempts = 0');
+  if (lacks !== undefined) {
+    // The column is a JSON array of numbers: `[1,15]`.
+    const list = "REPLACE(REPLACE(a.funcInfo, '[', ','), ']', ',')";
+    select.andWhere(`(a.funcInfo IS NULL OR ${list} NOT LIKE :lacks)`, { lacks: `%,${lacks},%` });
+  }
   if (search) {
     const pattern = `%${search.replace(/[!%_]/g, '!$&')}%`;
     select.andWhere(

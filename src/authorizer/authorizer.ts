@@ -24,6 +24,11 @@ export const AUTHORIZER_STATUSES = [
 
 /** What kind of account it is; `unknown` until its information was fetched. */
 export type AuthorizerType = 'official_account' | 'mini_program' | 'unknown';
+export const AUTHORIZER_TYPES = [
+  'official_account',
+  'mini_program',
+  'unknown',
+] as const satisfies AuthorizerType[];
 
 /** Identity of an authorization: the same account may be authorized to several platforms. */
 export interface AuthorizerId {

@@ -2,7 +2,7 @@ import { csvHead, csvLine } from '../http/csv.js';
 import { z } from 'zod';
 import { isoTime } from '../common/times.js';
 import { timeView } from '../http/list-query.js';
-import { AUTHORIZER_STATUSES } from './authorizer.js';
+import { AUTHORIZER_STATUSES, AUTHORIZER_TYPES } from './authorizer.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
 import type { Authorizer } from './authorizer.entity.js';
 
@@ -12,7 +12,7 @@ export const authorizerView = z
     componentAppId: z.string(),
     authorizerAppId: z.string(),
     status: z.enum(AUTHORIZER_STATUSES),
-    type: z.enum(['official_account', 'mini_program', 'unknown']),
+    type: z.enum(AUTHORIZER_TYPES),
     nickName: z.string().nullable(),
     userName: z.string().nullable(),
     principalName: z.string().nullable(),
@@ -51,7 +51,20 @@ export const authorizerDetailView = authorizerView
 export const authorizerListQuery = z.object({
   component: z.string().max(64).optional(),
   status: z.enum(AUTHORIZER_STATUSES).optional(),
+  type: z.enum(AUTHORIZER_TYPES).optional(),
   search: z.string().min(1).max(64).optional(),
+  lacks: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(9999)
+    .optional()
+    .describe('Id of a permission set that is not granted'),
+  failing: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional()
+    .describe('Whether the last refresh of the token failed'),
   limit: z.coerce.number().int().min(1).max(500).default(100),
   after: z.string().max(129).optional(),
 });

@@ -77,6 +77,60 @@ describe.each(databaseKinds())('the REST interface of authorizers on %s', (kind)
     expect(await pages(`search=${encodeURIComponent(search)}`)).toHaveLength(count);
   });
 
+  it('finds by type, by a permission set that is lacking, and by a failing token', async () => {
+    await authorizerTick(test);
+    const all = await pages('');
+    expect(await pages('type=official_account')).toEqual(all);
+    expect(await pages('type=mini_program')).toEqual([]);
+    const { json } = await test.hub.get('/admin/authorizers?limit=1');
+    const [granted] = json.authorizers[0].funcInfo;
+    expect(await pages(`lacks=${granted}`)).toEqual([]);
+    // A part of a number is no number.
+    expect(await pages('lacks=9999')).toEqual(all);
+    expect(await pages('failing=true')).toEqual([]);
+    expect(await pages('failing=false')).toEqual(all);
+    expect((await test.hub.get('/admin/authorizers?failing=perhaps')).status).toBe(400);
+    expect((await test.hub.get('/admin/authorizers?lacks=0')).status).toBe(400);
+  });
+
+  it('lists the authorizations that were tried, newest first, with their outcome', async () => {
+    const appid = newAccount(test);
+    await authorizeByEvent(test, appid);
+    await authorizeByEvent(test, newAccount(test));
+    const first = await test.hub.get('/admin/authorizations?limit=1');
+    expect(first.json.authorizations).toHaveLength(1);
+    const rest = await test.hub.get(`/admin/authorizations?before=${first.json.next}`);
+    expect(rest.json.next).toBeNull();
+    const all = [...first.json.authorizations, ...rest.json.authorizations];
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    const known = all.find(({ authorizerAppId }) => authorizerAppId === appid);
+    const expected = { componentAppId: PLATFORM, source: 'authorized', outcome: 'authorized' };
+    expect(known).toMatchObject({ ...expected, error: null });
+    const others = await test.hub.get('/admin/authorizations?component=wx404');
+    expect(others.json).toEqual({ authorizations: [], next: null });
+    expect((await test.hub.get('/admin/authorizations?before=x')).status).toBe(400);
+  });
+
+  it('fetches the information of an account when it is asked to', async () => {
+    const appid = newAccount(test);
+    await authorizeByEvent(test, appid);
+    await authorizerTick(test);
+    await test.simulator.accounts.authorize(PLATFORM, appid, { funcInfo: [1], push: false });
+    const path = `/admin/authorizers/${PLATFORM}/${appid}`;
+    const asked = await test.hub.post(`${path}/info`);
+    expect([asked.status, asked.json.funcInfo]).toEqual([200, [1]]);
+    const { json } = await test.hub.get(path);
+    expect(json.history[0].what).toBe('info_changed');
+    expect(json.history[0].detail.funcInfo.to).toBe('[1]');
+    const records = await test.hub.get('/admin/audit?limit=1&action=authorizer.fetch_info');
+    expect(records.json.records[0].target).toContain(appid);
+    const unknown = await test.hub.post(`/admin/authorizers/${PLATFORM}/wx404/info`);
+    expect([unknown.status, unknown.json.error.code]).toEqual([404, 'authorizer_unknown']);
+    await test.simulator.accounts.withdraw(PLATFORM, appid, { push: false });
+    const gone = await test.hub.post(`${path}/info`);
+    expect([gone.status, gone.json.status]).toEqual([200, 'revoked']);
+  });
+
   it('finds by appid, by original id, by platform and by status', async () => {
     const { json } = await test.hub.get(`/admin/authorizers/${PLATFORM}/${formula}`);
     expect(await pages(`search=${formula}`)).toEqual([formula]);

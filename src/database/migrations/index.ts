@@ -14,6 +14,7 @@ import { AddWechatFormat1764200000000 } from './1764200000000-add-wechat-format.
 import { AddDeliveryFacts1764260000000 } from './1764260000000-add-delivery-facts.js';
 import { CreateSessions1764270000000 } from './1764270000000-create-sessions.js';
 import { CreateReleaseCheckRuns1764280000000 } from './1764280000000-create-release-check-runs.js';
+import { IndexAuthorizationCodes1764285000000 } from './1764285000000-index-authorization-codes.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   AddDeliveryFacts1764260000000,
   CreateSessions1764270000000,
   CreateReleaseCheckRuns1764280000000,
+  IndexAuthorizationCodes1764285000000,
 ];

@@ -1,0 +1,94 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { ADMIN_TOKEN } from './fake-settings.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+function findChromium(): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin'];
+  return ['chromium', 'chromium-browser', 'google-chrome']
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => existsSync(path));
+}
+
+/** `['chromium']`, or nothing where the machine has none: for `describe.each`. */
+export function browsers(): string[] {
+  if (findChromium()) return ['chromium'];
+  if (process.env.REQUIRE_BROWSER === '1') throw new Error('REQUIRE_BROWSER=1, but no chromium');
+  console.log('Browser tests skipped: no chromium on this machine');
+  return [];
+}
+
+/** The browser that people look at the console with; it reaches no other host. */
+export class ConsoleBrowser {
+  private constructor(private readonly browser: Browser) {}
+
+  static async start(): Promise<ConsoleBrowser> {
+    const browser = await chromium.launch({
+      executablePath: findChromium() as string,
+      chromiumSandbox: process.getuid?.() !== 0,
+      args: [
+        '--disable-gpu',
+        '--no-proxy-server',
+        '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+      ],
+    });
+    return new ConsoleBrowser(browser);
+  }
+
+  close(): Promise<void> {
+    return this.browser.close();
+  }
+
+  /** Runs a visit; the browser complains of nothing but what is expected, so of no policy either. */
+  async visit(
+    options: BrowserContextOptions,
+    work: (page: Page) => Promise<void>,
+    expected: RegExp = /status of 401/,
+  ): Promise<void> {
+    const context = await this.browser.newContext({ locale: 'zh-CN', ...options });
+    const complaints: string[] = [];
+    try {
+      const page = await context.newPage();
+      page.setDefaultTimeout(15_000);
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+      });
+      page.on('pageerror', (error) => complaints.push(error.message));
+      await work(page);
+    } finally {
+      await context.close();
+    }
+    expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
+  }
+}
+
+/** Signs in with the admin token, and is where the person wanted to go. */
+export async function signInAt(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.locator('input[type=password]').fill(ADMIN_TOKEN);
+  await page.locator('input[autocomplete=name]').fill('Han Meimei');
+  await page.locator('button[type=submit]').click();
+  await page.locator('main#main').waitFor();
+}
+
+/** What axe-core finds wrong with the page as it is. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  const client = await page.context().newCDPSession(page);
+  const expression = `${AXE}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })
+    .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ' ' + html)))`;
+  const wish = { expression, awaitPromise: true, returnByValue: true };
+  const { result } = await client.send('Runtime.evaluate', wish);
+  return result.value as string[];
+}
+
+/** By how many pixels the page is wider than its window. */
+export function overflow(page: Page): Promise<number> {
+  return page.locator('html').evaluate((html) => {
+    const { scrollWidth, clientWidth } = html as unknown as Record<string, number>;
+    return (scrollWidth ?? 0) - (clientWidth ?? 0);
+  });
+}
