@@ -55,7 +55,8 @@ export class ConsoleBrowser {
       const page = await context.newPage();
       page.setDefaultTimeout(15_000);
       page.on('console', (message) => {
-        if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+        if (!['error', 'warning'].includes(message.type())) return;
+        complaints.push(`${message.text()} ${message.location().url}`);
       });
       page.on('pageerror', (error) => complaints.push(error.message));
       await work(page);
