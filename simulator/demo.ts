@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SIMULATOR_COMPONENT } from './defaults.js';
+import { askHub, DemoWorld, type DemoHub } from './demo-world.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
 /*
@@ -85,9 +86,8 @@ async function listening(hub: ChildProcess): Promise<string> {
   throw new Error('The hub did not start');
 }
 
-async function ask(url: string): Promise<Record<string, unknown>> {
-  const response = await fetch(url, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
-  return (await response.json()) as Record<string, unknown>;
+function hubOf(url: string): DemoHub {
+  return { url, adminToken: ADMIN_TOKEN };
 }
 
 /** Runs the chain and tells it; whether the token is the one that was issued. */
@@ -102,7 +102,7 @@ async function tell(hubUrl: string, simulator: WechatSimulator): Promise<boolean
     `ticket ${push.ticket?.slice(0, 16)}…, encrypted with AES-256-CBC, signed with sha1`,
     `the hub answered ${push.status} "${push.body}" after ${Math.round(push.ms)} ms: the ticket is in the database`,
   );
-  const answer = await ask(`${hubUrl}/api/components/${APPID}/access-token`);
+  const answer = await askHub(hubOf(hubUrl), `/api/components/${APPID}/access-token`);
   const calls = simulator.callSummary().paths['/cgi-bin/component/api_component_token'];
   step(
     4,
@@ -123,10 +123,15 @@ async function tell(hubUrl: string, simulator: WechatSimulator): Promise<boolean
   return proven;
 }
 
-function invite(hubUrl: string, simulator: WechatSimulator): void {
+async function invite(hubUrl: string, simulator: WechatSimulator): Promise<void> {
+  const { link } = await askHub(hubOf(hubUrl), '/admin/session/links', { name: 'Demo' });
   const auth = `-H 'Authorization: Bearer ${ADMIN_TOKEN}'`;
   say();
-  say('Try it:');
+  say('Open the console (the link signs in once, within 15 minutes):');
+  say(`  ${hubUrl}${String(link)}`);
+  say(`Later at ${hubUrl}/console with the admin token ${ADMIN_TOKEN}`);
+  say();
+  say('Or try it:');
   say(`  curl ${auth} ${hubUrl}/api/components/${APPID}/access-token`);
   say(`  curl ${auth} ${hubUrl}/admin/tickets`);
   say(`  curl ${auth} ${hubUrl}/admin/tickets/${APPID}/history`);
@@ -151,13 +156,19 @@ async function main(): Promise<number> {
   });
   const hub = spawnHub(onlyOnce ? 0 : await portOr(3000), simulator);
   const exited = once(hub, 'exit');
+  let world: DemoWorld | undefined;
   try {
     const hubUrl = await listening(hub);
     simulator.updateComponent(APPID, { pushUrl: `${hubUrl}/callback/${APPID}/events` });
     const proven = await tell(hubUrl, simulator);
     if (onlyOnce || !proven) return proven ? 0 : 1;
     simulator.updateComponent(APPID, { pushIntervalSeconds: 600 });
-    invite(hubUrl, simulator);
+    await invite(hubUrl, simulator);
+    world = new DemoWorld(hubOf(hubUrl), simulator, APPID);
+    void world.fill().then(
+      () => say('The console has platforms, accounts, messages and deliveries to show.'),
+      (error: unknown) => say(`The demo's world is not complete: ${String(error)}`),
+    );
     await interrupted();
     return 0;
   } catch (error) {
@@ -165,6 +176,7 @@ async function main(): Promise<number> {
     say(readFileSync(hubLog, 'utf8').split('\n').slice(-20).join('\n'));
     return 1;
   } finally {
+    world?.stop();
     hub.kill('SIGTERM');
     await exited;
     await simulator.stop();
