@@ -7,7 +7,7 @@ import { session } from './data/session';
 import { router } from './router';
 import './styles/tokens.css';
 import './styles/elements.css';
-import { i18n } from './texts';
+import { i18n, textsAreThere } from './texts';
 
 const queryClient = new QueryClient();
 
@@ -22,4 +22,5 @@ onRefusal({
   },
 });
 
+await textsAreThere;
 createApp(App).use(router).use(i18n).use(VueQueryPlugin, { queryClient }).mount('#app');

@@ -1,4 +1,4 @@
-import type { zh } from './zh';
+import type { zh } from './zh.js';
 
 type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> };
 

@@ -1,21 +1,25 @@
 import { watch } from 'vue';
 import { createI18n } from 'vue-i18n';
-import { language } from '../data/preferences';
-import { en } from './en';
-import { zh } from './zh';
+import { language, type Language } from '../data/preferences';
 
-export const i18n = createI18n({
-  legacy: false,
-  locale: language.value,
-  fallbackLocale: 'zh',
-  messages: { zh, en },
-});
+/** A catalogue is fetched when its language is first shown: nobody reads two at a time. */
+const CATALOGUES = {
+  zh: async () => (await import('./zh')).zh,
+  en: async () => (await import('./en')).en,
+};
 
-watch(
-  language,
-  (value) => {
-    i18n.global.locale.value = value;
-    document.documentElement.lang = value === 'zh' ? 'zh-CN' : 'en';
-  },
-  { immediate: true },
-);
+export const i18n = createI18n({ legacy: false, locale: language.value, messages: {} });
+
+async function show(wanted: Language): Promise<void> {
+  const texts = await CATALOGUES[wanted]();
+  // Meanwhile the person may have chosen the other one.
+  if (language.value !== wanted) return;
+  i18n.global.setLocaleMessage(wanted, texts);
+  i18n.global.locale.value = wanted;
+  document.documentElement.lang = wanted === 'zh' ? 'zh-CN' : 'en';
+}
+
+watch(language, (wanted) => void show(wanted));
+
+/** Resolves when the texts can be shown. */
+export const textsAreThere = show(language.value);
