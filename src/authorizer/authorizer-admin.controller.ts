@@ -59,8 +59,9 @@ export class AuthorizerAdminController {
   @ApiOperation({
     summary: 'List accounts, by platform and appid',
     description:
-      'Filter by component, status, type, a permission set that is lacking and a token that cannot ' +
-      'be refreshed; search in appid, names and original id.',
+      'Filter by component, status, type, account status, a permission set that is lacking and a ' +
+      'token that cannot be refreshed; search in appid, names and original id. Page with `after` ' +
+      'until `next` is null: a page of what is rare may have few accounts, or none.',
   })
   @ApiJson(authorizerListView, { authorizers: [authorizerViewExample], next: null })
   async list(

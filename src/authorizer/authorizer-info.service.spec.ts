@@ -9,6 +9,8 @@ describe('what api_get_authorizer_info says', () => {
       principal_name: 'Company',
       head_img: 'https://wx.qlogo.cn/1',
       verify_type_info: { id: 0 },
+      service_type_info: { id: '2' },
+      register_type: 6,
       account_status: 1,
     };
     expect(readInfo(answer)).toEqual({
@@ -18,6 +20,9 @@ describe('what api_get_authorizer_info says', () => {
         principalName: 'Company',
         headImg: 'https://wx.qlogo.cn/1',
         verifyType: 0,
+        serviceType: 2,
+        accountStatus: 1,
+        registerType: 6,
         type: 'official_account',
         info: JSON.stringify(answer),
       },
@@ -34,7 +39,7 @@ describe('what api_get_authorizer_info says', () => {
   });
 
   it('without fields of a wrong type, so that what is known of them stays', () => {
-    const answer = { nick_name: 7, head_img: null, verify_type_info: 'x', account_status: {} };
+    const answer = { nick_name: 7, head_img: null, verify_type_info: 'x', account_status: 1e12 };
     expect(Object.keys(readInfo(answer).columns)).toEqual(['type', 'info']);
     expect(readInfo(answer).suspension).toBeUndefined();
   });

@@ -110,14 +110,17 @@ export class AuthorizerInfoService {
 
 /** WeChat's types are unreliable: a field of a wrong type counts as missing. */
 const text = z.string().optional().catch(undefined);
-const number = z.coerce.number().int().optional().catch(undefined);
+const number = z.coerce.number().pipe(z.int32()).optional().catch(undefined);
+const numbered = z.object({ id: number }).optional().catch(undefined);
 const infoAnswer = z.looseObject({
   nick_name: text,
   user_name: text,
   principal_name: text,
   head_img: text,
-  verify_type_info: z.object({ id: number }).optional().catch(undefined),
+  verify_type_info: numbered,
+  service_type_info: numbered,
   account_status: number,
+  register_type: number,
   MiniProgramInfo: z.unknown().optional(),
 });
 
@@ -143,6 +146,9 @@ export function readInfo(answer: Record<string, unknown>): {
     principalName: fields.principal_name?.slice(0, NAME_LENGTH),
     headImg: fields.head_img,
     verifyType: fields.verify_type_info?.id,
+    serviceType: fields.service_type_info?.id,
+    accountStatus: status,
+    registerType: fields.register_type,
     type: fields.MiniProgramInfo === undefined ? 'official_account' : 'mini_program',
     info: JSON.stringify(answer),
   };

@@ -145,7 +145,16 @@ export interface InfoAnswer {
 /** The columns that describe the account. */
 export type InfoColumns = Pick<
   AccountPatch,
-  'nickName' | 'userName' | 'principalName' | 'headImg' | 'verifyType' | 'type' | 'info'
+  | 'nickName'
+  | 'userName'
+  | 'principalName'
+  | 'headImg'
+  | 'verifyType'
+  | 'serviceType'
+  | 'accountStatus'
+  | 'registerType'
+  | 'type'
+  | 'info'
 >;
 
 /** What an operator may care about, for the history. */

@@ -42,6 +42,18 @@ export class Authorizer extends TokenColumns {
   @Column({ name: 'verify_type', type: 'integer', nullable: true })
   verifyType!: number | null;
 
+  /** WeChat's service_type_info.id: 0 and 1 subscription account, 2 service account, … */
+  @Column({ name: 'service_type', type: 'integer', nullable: true })
+  serviceType!: number | null;
+
+  /** WeChat's account_status: 1 normal, 14 cancelled, 16 banned, 18 warned, 19 frozen. */
+  @Column({ name: 'account_status', type: 'integer', nullable: true })
+  accountStatus!: number | null;
+
+  /** WeChat's register_type: how a mini program was registered. */
+  @Column({ name: 'register_type', type: 'integer', nullable: true })
+  registerType!: number | null;
+
   /** Granted permission sets, ids as a JSON list. */
   @Column({ name: 'func_info', type: 'text', nullable: true })
   funcInfo!: string | null;

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { lastOfFullPage } from '../http/list-query.js';
 import { ComponentCall } from '../token/component-call.js';
 import { ComponentApi } from '../wechat-api/component-api.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
@@ -22,10 +21,12 @@ export class AuthorizerService {
     private readonly api: ComponentApi,
   ) {}
 
-  /** A page in the order of (component, account), which no change moves. */
+  /**
+   * A page in the order of (component, account), which no change moves. One that has looked through
+   * many may end before it is full.
+   */
   async list(filter: AuthorizerListQuery): Promise<{ rows: Authorizer[]; next: string | null }> {
-    const rows = await this.store.page(filter);
-    const last = lastOfFullPage(rows, filter.limit);
+    const { rows, last } = await this.store.page(filter);
     return { rows, next: last ? authorizerKey(last) : null };
   }
 

@@ -28,6 +28,9 @@ import {
 } from './authorizer.js';
 import type { AuthorizerListQuery } from './authorizer.views.js';
 
+/** Accounts that one page looks through for what no index finds: none takes long, or is cut off. */
+const SEARCHED = 10_000;
+
 /** An account of which nothing is known, and to which nothing has happened yet. */
 const EMPTY_ROW = {
   status: 'needs_reauthorization',
@@ -83,16 +86,22 @@ export class AuthorizerStore {
     return new Map(rows.map((row) => [row.authorizerAppId, this.toAccount(row)]));
   }
 
-  /** A page in the order of (component, account), which no change moves. */
-  page(filter: AuthorizerListQuery): Promise<Authorizer[]> {
-    return this.database.read((manager) => {
-      const select = manager.createQueryBuilder(Authorizer, 'a');
-      applyFilter(select, filter);
-      return select
-        .orderBy('a.componentAppId', 'ASC')
-        .addOrderBy('a.authorizerAppId', 'ASC')
-        .limit(filter.limit)
-        .getMany();
+  /**
+   * A page in the order of (component, account), which no change moves. One that has looked through
+   * many may end before it is full.
+   * @returns `last`: what the next page comes after; undefined where there is none.
+   */
+  page(
+    filter: AuthorizerListQuery,
+  ): Promise<{ rows: Authorizer[]; last: AuthorizerId | undefined }> {
+    const { limit } = filter;
+    return this.database.read(async (manager) => {
+      const select = this.walk(filter, manager);
+      const isSearch = applySearch(select, filter);
+      const end = isSearch ? await this.endOfSearch(filter, manager) : undefined;
+      if (end) this.place(select, '<=', end);
+      const rows = await select.limit(limit).getMany();
+      return { rows, last: rows.length === limit ? rows.at(-1) : end };
     });
   }
 
@@ -277,6 +286,51 @@ export class AuthorizerStore {
     return this.box.seal(refreshToken.reveal(), location('authorizerRefreshToken', id));
   }
 
+  /** Along an index, from where the filter begins. */
+  private walk(
+    { component, status, after }: AuthorizerListQuery,
+    manager: EntityManager,
+  ): SelectQueryBuilder<Authorizer> {
+    const select = manager
+      .createQueryBuilder(Authorizer, 'a')
+      .orderBy('a.componentAppId', 'ASC')
+      .addOrderBy('a.authorizerAppId', 'ASC');
+    if (component) select.andWhere('a.componentAppId = :component', { component });
+    if (component && status) select.andWhere('a.status = :status', { status });
+    if (after) this.place(select, '>', authorizerOfKey(after));
+    return select;
+  }
+
+  /** The account that a search which begins here looks at last; undefined for the very last one. */
+  private async endOfSearch(
+    filter: AuthorizerListQuery,
+    manager: EntityManager,
+  ): Promise<AuthorizerId | undefined> {
+    const [end] = await this.walk(filter, manager)
+      .select(['a.componentAppId', 'a.authorizerAppId'])
+      .offset(SEARCHED - 1)
+      .limit(1)
+      .getMany();
+    return end;
+  }
+
+  /** Restricts to what comes after an account, or not. Each database finds the place in its own form. */
+  private place(
+    select: SelectQueryBuilder<Authorizer>,
+    sign: '>' | '<=',
+    { componentAppId, authorizerAppId }: AuthorizerId,
+  ): void {
+    const [c, a] = sign === '>' ? ['afterComponent', 'after'] : ['endComponent', 'end'];
+    const beyond = sign === '>' ? '>' : '<';
+    select.andWhere(
+      this.database.dialect === 'mysql'
+        ? `(a.componentAppId ${beyond} :${c} OR ` +
+            `(a.componentAppId = :${c} AND a.authorizerAppId ${sign} :${a}))`
+        : `(a.componentAppId, a.authorizerAppId) ${sign} (:${c}, :${a})`,
+      { [c as string]: componentAppId, [a as string]: authorizerAppId },
+    );
+  }
+
   /** The rows, locked until the transaction ends. */
   private async lock(
     componentAppId: string,
@@ -341,33 +395,35 @@ function location(
   return secretLocation(encryptedColumns[column], componentAppId, authorizerAppId);
 }
 
-function applyFilter(
+/**
+ * Restricts to what no index finds of a filter.
+ * @returns whether there is anything of that kind.
+ */
+function applySearch(
   select: SelectQueryBuilder<Authorizer>,
-  { component, status, type, search, lacks, failing, after }: AuthorizerListQuery,
-): void {
-  if (component) select.andWhere('a.componentAppId = :component', { component });
-  if (status) select.andWhere('a.status = :status', { status });
-  if (type) select.andWhere('a.type = :type', { type });
-  if (failing !== undefined) select.andWhere(failing ? 'a.attempts > 0' : 'a.attempts = 0');
+  { component, status, type, accountStatus, search, lacks, failing }: AuthorizerListQuery,
+): boolean {
+  const conditions: [sql: string, values?: Record<string, unknown>][] = [];
+  if (status && !component) conditions.push(['a.status = :status', { status }]);
+  if (type) conditions.push(['a.type = :type', { type }]);
+  if (accountStatus !== undefined) {
+    conditions.push(['a.accountStatus = :accountStatus', { accountStatus }]);
+  }
+  if (failing !== undefined) conditions.push([failing ? 'a.attempts > 0' : 'a.attempts = 0']);
   if (lacks !== undefined) {
     // The column is a JSON array of numbers: `[1,15]`.
     const list = "REPLACE(REPLACE(a.funcInfo, '[', ','), ']', ',')";
-    select.andWhere(`(a.funcInfo IS NULL OR ${list} NOT LIKE :lacks)`, { lacks: `%,${lacks},%` });
+    const sql = `(a.funcInfo IS NULL OR ${list} NOT LIKE :lacks)`;
+    conditions.push([sql, { lacks: `%,${lacks},%` }]);
   }
   if (search) {
     const pattern = `%${search.replace(/[!%_]/g, '!$&')}%`;
-    select.andWhere(
+    conditions.push([
       "(a.authorizerAppId LIKE :pattern ESCAPE '!' OR a.nickName LIKE :pattern ESCAPE '!' " +
         "OR a.principalName LIKE :pattern ESCAPE '!' OR a.userName LIKE :pattern ESCAPE '!')",
       { pattern },
-    );
+    ]);
   }
-  if (after) {
-    const { componentAppId, authorizerAppId } = authorizerOfKey(after);
-    select.andWhere(
-      '(a.componentAppId > :componentAppId OR ' +
-        '(a.componentAppId = :componentAppId AND a.authorizerAppId > :authorizerAppId))',
-      { componentAppId, authorizerAppId },
-    );
-  }
+  for (const [sql, values] of conditions) select.andWhere(sql, values);
+  return conditions.length > 0;
 }

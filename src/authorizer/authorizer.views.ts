@@ -17,7 +17,16 @@ export const authorizerView = z
     userName: z.string().nullable(),
     principalName: z.string().nullable(),
     headImg: z.string().nullable(),
-    verifyType: z.int().nullable(),
+    verifyType: z.int().nullable().describe("WeChat's verify_type_info: -1 none, 0 verified, …"),
+    serviceType: z
+      .int()
+      .nullable()
+      .describe("WeChat's service_type_info; null until information was fetched, as the next two"),
+    accountStatus: z
+      .int()
+      .nullable()
+      .describe("WeChat's account_status: 1 normal, 14 cancelled, 16 banned, 18 warned, 19 frozen"),
+    registerType: z.int().nullable().describe("WeChat's register_type, of mini programs"),
     funcInfo: z.array(z.int()).describe('Ids of the granted permission sets'),
     firstAuthorizedAt: timeView.nullable(),
     lastAuthorizedAt: timeView.nullable(),
@@ -37,7 +46,10 @@ export type AuthorizerView = z.infer<typeof authorizerView>;
 export const authorizerListView = z
   .object({
     authorizers: z.array(authorizerView),
-    next: z.string().nullable().describe('Value of `after` for the next page'),
+    next: z
+      .string()
+      .nullable()
+      .describe('Value of `after` for the next page; a page may be short while there is one'),
   })
   .meta({ id: 'AuthorizerPage' });
 
@@ -52,6 +64,7 @@ export const authorizerListQuery = z.object({
   component: z.string().max(64).optional(),
   status: z.enum(AUTHORIZER_STATUSES).optional(),
   type: z.enum(AUTHORIZER_TYPES).optional(),
+  accountStatus: z.coerce.number().int().min(0).max(9999).optional().describe("WeChat's number"),
   search: z.string().min(1).max(64).optional(),
   lacks: z.coerce
     .number()
@@ -81,6 +94,9 @@ export function toAuthorizerView(row: Authorizer): AuthorizerView {
     principalName: row.principalName,
     headImg: row.headImg,
     verifyType: row.verifyType,
+    serviceType: row.serviceType,
+    accountStatus: row.accountStatus,
+    registerType: row.registerType,
     funcInfo: row.funcInfo === null ? [] : (JSON.parse(row.funcInfo) as number[]),
     firstAuthorizedAt: isoTime(row.firstAuthorizedAt),
     lastAuthorizedAt: isoTime(row.lastAuthorizedAt),
@@ -162,6 +178,9 @@ export const authorizerViewExample: AuthorizerView = {
   principalName: '示例有限公司',
   headImg: 'https://wx.qlogo.cn/mmopen/example/0',
   verifyType: 0,
+  serviceType: 2,
+  accountStatus: 1,
+  registerType: null,
   funcInfo: [1, 2, 3],
   firstAuthorizedAt: '2026-11-22T08:00:00.000Z',
   lastAuthorizedAt: '2026-11-22T08:00:00.000Z',

@@ -7,9 +7,11 @@ export interface HeldCopyLimits {
   refreshAfterMs: number;
   /** From this age on a read waits for the reload. */
   maxAgeMs: number;
+  /** Longest that a reload holds up a read, in milliseconds; half a second where it is absent. */
+  patienceMs?: number;
 }
 
-/** Longest that a reload holds up reads while there is an old copy to fall back on, in milliseconds. */
+/** Longest that a reload holds up reads that have an old copy to fall back on, in milliseconds. */
 const PATIENCE_MS = 500;
 /** Wait between reloads after one failed, in milliseconds. */
 const RETRY_MS = 1000;
@@ -54,7 +56,8 @@ export class HeldCopy<T> {
     if (age < this.limits.refreshAfterMs || now - this.failedAt < RETRY_MS) return copy.value;
     const { result, since } = this.joinReload();
     const reloaded = result.catch(() => copy.value);
-    const patience = PATIENCE_MS - (performance.now() - since);
+    const { patienceMs = PATIENCE_MS } = this.limits;
+    const patience = patienceMs - (performance.now() - since);
     const mustWait = age >= this.limits.maxAgeMs;
     return mustWait && patience > 0 ? within(patience, reloaded, () => copy.value) : copy.value;
   }

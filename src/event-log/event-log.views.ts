@@ -95,6 +95,10 @@ export const eventListQuery = z.object({
   type: name.describe('InfoType, MsgType or Event, as WeChat spells it'),
   user: name.describe("FromUserName: the user's openid"),
   outcome: z.enum(['success', 'reply', 'empty']).optional().describe('What WeChat was answered'),
+  unknownAccount: z
+    .literal('true')
+    .optional()
+    .describe('Those that came for an account that the hub does not know on this platform'),
   delivery: z.literal('dead').optional().describe('Those of the newest 10,000 dead deliveries'),
   from: timeQuery.optional().describe('Received at this time or later'),
   to: timeQuery.optional().describe('Received before this time'),

@@ -55,6 +55,7 @@ export class EventLog {
   /** A page, newest first. One that has looked through many may end before it is full. */
   async page({ limit, ...query }: EventListQuery): Promise<EventPage> {
     if (query.delivery === 'dead') return this.dead(query, limit);
+    if (query.unknownAccount) return this.ofUnknownAccounts(query, limit);
     const since = isFoundByIndex(query)
       ? undefined
       : await this.pushes.idBehind(SEARCHED, query.before);
@@ -100,6 +101,31 @@ export class EventLog {
     return this.replays.push(row, subscriptions);
   }
 
+  /** Those for accounts that are not known: none of the database's indexes finds them. */
+  private async ofUnknownAccounts(
+    query: Omit<EventListQuery, 'limit'>,
+    limit: number,
+  ): Promise<EventPage> {
+    const since = isFoundByIndex(query)
+      ? undefined
+      : await this.pushes.idBehind(SEARCHED, query.before);
+    const found: ListedPush[] = [];
+    let { before } = query;
+    for (let looked = 0; looked < SEARCHED && found.length < limit; looked += PIECE) {
+      const rows = await this.pushes.page({ ...searchOf(query), before, since }, PIECE);
+      const isUnknown = await this.unknownAmong(rows);
+      found.push(...rows.filter(isUnknown));
+      if (rows.length < PIECE) {
+        before = since;
+        break;
+      }
+      before = rows.at(-1)?.id;
+    }
+    const shown = found.slice(0, limit);
+    const next = shown.length === limit ? shown.at(-1)?.id : before;
+    return { events: await this.viewsOf(shown), next: next ?? null };
+  }
+
   /** Those of which a delivery is dead, found by these deliveries. */
   private async dead(query: Omit<EventListQuery, 'limit'>, limit: number): Promise<EventPage> {
     const { before } = query;
@@ -116,14 +142,15 @@ export class EventLog {
   }
 
   private async viewsOf(rows: ListedPush[]): Promise<EventView[]> {
-    const known = await this.authorizers.known(rows.flatMap((row) => row.authorizerAppId ?? []));
+    const isUnknown = await this.unknownAmong(rows);
     const counts = await this.deliveries.countsOf(rows.map(({ id }) => id));
-    return rows.map((row) => {
-      const { componentAppId, authorizerAppId } = row;
-      const unknown =
-        authorizerAppId !== null && !known.has(authorizerKey({ componentAppId, authorizerAppId }));
-      return toEventView(row, unknown, counts.get(row.id));
-    });
+    return rows.map((row) => toEventView(row, isUnknown(row), counts.get(row.id)));
+  }
+
+  private async unknownAmong(rows: ListedPush[]): Promise<(row: ListedPush) => boolean> {
+    const known = await this.authorizers.known(rows.flatMap((row) => row.authorizerAppId ?? []));
+    return ({ componentAppId, authorizerAppId }) =>
+      authorizerAppId !== null && !known.has(authorizerKey({ componentAppId, authorizerAppId }));
   }
 
   /** As a subscriber sees it. What cannot be read is null, and `unreadable` says why. */

@@ -87,6 +87,15 @@ describe.each(databaseKinds())('the REST interface of authorizers on %s', (kind)
     expect(await pages(`lacks=${granted}`)).toEqual([]);
     // A part of a number is no number.
     expect(await pages('lacks=9999')).toEqual(all);
+    expect(await pages('accountStatus=1')).toEqual(all);
+    expect(await pages('accountStatus=14')).toEqual([]);
+    expect(json.authorizers[0]).toMatchObject({
+      serviceType: 2,
+      accountStatus: 1,
+      registerType: 0,
+    });
+    const exported = await test.hub.get('/admin/authorizers/export?accountStatus=14');
+    expect(exported.text.trim().split('\r\n')).toHaveLength(1);
     expect(await pages('failing=true')).toEqual([]);
     expect(await pages('failing=false')).toEqual(all);
     expect((await test.hub.get('/admin/authorizers?failing=perhaps')).status).toBe(400);

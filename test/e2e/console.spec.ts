@@ -1,25 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { delimiter, join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN_TOKEN, COMPONENT } from '../support/fake-settings.js';
+import {
+  browsers,
+  ConsoleBrowser,
+  faultsOf,
+  overflow,
+  signIn,
+  signInAt,
+} from '../support/console-browser.js';
+import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const POLICY =
   "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
   "script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
-
-function findChromium(): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin'];
-  return ['chromium', 'chromium-browser', 'google-chrome']
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => existsSync(path));
-}
-
-/** Without routes to sign in there is nothing behind the first page. */
-const HAS_SESSIONS = readFileSync('docs/openapi.json', 'utf8').includes('"/admin/session"');
 
 let test: TestApp;
 beforeAll(async () => {
@@ -68,13 +62,6 @@ describe('the files of the console', () => {
   });
 });
 
-function withBrowser<T>(values: T[]): T[] {
-  if (findChromium()) return values;
-  if (process.env.REQUIRE_BROWSER === '1') throw new Error('REQUIRE_BROWSER=1, but no chromium');
-  console.log('Browser tests skipped: no chromium on this machine');
-  return [];
-}
-
 interface Look {
   locale: 'zh-CN' | 'en-GB';
   colorScheme: 'light' | 'dark';
@@ -87,69 +74,12 @@ const LOOKS: Look[] = [
   { locale: 'en-GB', colorScheme: 'light', width: 375 },
 ];
 
-describe.skipIf(!HAS_SESSIONS).each(withBrowser(['chromium']))('the console in %s', () => {
-  let browser: Browser;
+describe.each(browsers())('the console in %s', () => {
+  let browser: ConsoleBrowser;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: findChromium() as string,
-      chromiumSandbox: process.getuid?.() !== 0,
-      args: [
-        '--disable-gpu',
-        '--no-proxy-server',
-        '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-      ],
-    });
+    browser = await ConsoleBrowser.start();
   });
   afterAll(() => browser?.close());
-
-  /** Runs a visit; the browser complains of nothing but what is expected. */
-  async function visit(
-    options: BrowserContextOptions,
-    work: (page: Page) => Promise<void>,
-    expected: RegExp = /^$/,
-  ): Promise<void> {
-    const context = await browser.newContext({ locale: 'zh-CN', ...options });
-    const complaints: string[] = [];
-    try {
-      const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
-      page.on('console', (message) => {
-        if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-      });
-      page.on('pageerror', (error) => complaints.push(error.message));
-      await work(page);
-    } finally {
-      await context.close();
-    }
-    expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
-  }
-
-  async function signIn(page: Page): Promise<void> {
-    await page.locator('input[type=password]').fill(ADMIN_TOKEN);
-    await page.locator('input[autocomplete=name]').fill('Han Meimei');
-    await page.locator('button[type=submit]').click();
-    await page.locator('main#main').waitFor();
-  }
-
-  async function faultsOf(page: Page): Promise<string[]> {
-    const client = await page.context().newCDPSession(page);
-    const run = `${AXE}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })
-      .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ' ' + html)))`;
-    const { result } = await client.send('Runtime.evaluate', {
-      expression: run,
-      awaitPromise: true,
-      returnByValue: true,
-    });
-    return result.value as string[];
-  }
-
-  const overflow = (page: Page): Promise<number> =>
-    page.locator('html').evaluate((html) => {
-      const { scrollWidth, clientWidth } = html as unknown as Record<string, number>;
-      return (scrollWidth ?? 0) - (clientWidth ?? 0);
-    });
-
-  const anonymous = /status of 401/;
 
   it.each(LOOKS)('signs in and shows the frame: $locale, $colorScheme, $width', async (look) => {
     const { locale, colorScheme, width } = look;
@@ -173,13 +103,12 @@ describe.skipIf(!HAS_SESSIONS).each(withBrowser(['chromium']))('the console in %
       expect(await faultsOf(page)).toEqual([]);
       expect(await overflow(page)).toBeLessThanOrEqual(0);
     };
-    await visit(options, work, anonymous);
+    await browser.visit(options, work);
   });
 
   it('goes everywhere by keys, changes language and theme, and signs out', async () => {
     const work = async (page: Page): Promise<void> => {
-      await page.goto(`${test.hub.url}/console/sign-in`);
-      await signIn(page);
+      await signInAt(page, `${test.hub.url}/console/sign-in`);
       await page.keyboard.press('g');
       await page.keyboard.press('p');
       await page.waitForURL(/\/console\/platforms/);
@@ -202,7 +131,7 @@ describe.skipIf(!HAS_SESSIONS).each(withBrowser(['chromium']))('the console in %
       await page.goto(`${test.hub.url}/console/platforms`);
       await page.waitForURL(/\/console\/sign-in\?back=/);
     };
-    await visit({}, work, anonymous);
+    await browser.visit({}, work);
   });
 
   it('says that a token is wrong, and leads nowhere else by the address', async () => {
@@ -215,6 +144,6 @@ describe.skipIf(!HAS_SESSIONS).each(withBrowser(['chromium']))('the console in %
       await signIn(page);
       expect(new URL(page.url()).host).toBe(new URL(test.hub.url).host);
     };
-    await visit({}, work, anonymous);
+    await browser.visit({}, work);
   });
 });

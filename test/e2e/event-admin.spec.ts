@@ -60,6 +60,25 @@ describe.each(databaseKinds())('what a person does with pushes on %s', (kind) =>
     expect(await events('outcome=reply')).toEqual([]);
   });
 
+  it('finds those that came for unknown accounts', async () => {
+    await sql(test).query(
+      'INSERT INTO authorizer (component_appid, authorizer_appid, status, type, created_at, ' +
+        "updated_at) VALUES (?, 'wxknown', 'active', 'unknown', 0, 0)",
+      [COMPONENT.appid],
+    );
+    await arrives(test, {}, 'wxnobodyknows1');
+    await arrives(test, {}, 'wxknown');
+    const all = await events('limit=200');
+    const found = await events('unknownAccount=true');
+    expect(found).toEqual(all.filter((one: any) => one.unknownAccount));
+    expect(found[0]).toMatchObject({ authorizerAppId: 'wxnobodyknows1' });
+    expect(found.length).toBeLessThan(all.length);
+    expect(await events('unknownAccount=true&account=wxnobodyknows1')).toEqual([found[0]]);
+    const [first, second] = found;
+    const [next] = await events(`unknownAccount=true&limit=1&before=${first.id}`);
+    expect(next).toEqual(second);
+  });
+
   it('delivers one to chosen subscriptions, but tickets to none', async () => {
     await arrives(test);
     const [push] = await events('kind=message&limit=1');

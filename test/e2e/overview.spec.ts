@@ -27,6 +27,14 @@ describe.each(databaseKinds())('/admin/overview on %s', (kind) => {
   const overview = async (): Promise<any> => (await test.hub.get('/admin/overview')).json;
   const platform = async (appid = PLATFORM): Promise<any> =>
     (await overview()).platforms.find(({ componentAppId }: any) => componentAppId === appid);
+  /** After the time for which counts hold: a reader does not wait for new ones that take long. */
+  const recounted = async (): Promise<void> => {
+    await pass(test, 61_000);
+    const now = test.clock.now();
+    await expect
+      .poll(async () => Date.parse((await overview()).countedAt))
+      .toBeGreaterThanOrEqual(now);
+  };
   const store = (status: string, finishedAt: number | null): Promise<unknown> =>
     sql(test).query(
       'INSERT INTO delivery (id, event_id, subscription_id, status, created_at, finished_at, ' +
@@ -55,7 +63,7 @@ describe.each(databaseKinds())('/admin/overview on %s', (kind) => {
     await store('dead', now - HOUR);
     await store('dead', now - 25 * HOUR);
     await store('delivered', now - HOUR);
-    await pass(test, 61_000);
+    await recounted();
     expect((await platform()).deliveries).toEqual({ pending: 2, deadOfDay: 1 });
   });
 
@@ -88,15 +96,14 @@ describe.each(databaseKinds())('/admin/overview on %s', (kind) => {
   });
 
   it('counts no more often than every few seconds, and never the whole table of deliveries', async () => {
-    const counting = async (): Promise<string[]> => {
-      const statements = await statementsOf(test, overview);
+    const counting = async (act: () => Promise<unknown>): Promise<string[]> => {
+      const statements = await statementsOf(test, act);
       return statements.map(({ query }) => query).filter((query) => query.includes('COUNT('));
     };
-    await pass(test, 61_000);
-    const counted = await counting();
+    const counted = await counting(recounted);
     expect(counted.filter((query) => query.includes('delivery')).length).toBe(4);
     expect(counted.filter((query) => !/LIMIT|authorizer/.test(query))).toEqual([]);
-    expect(await counting()).toEqual([]);
+    expect(await counting(overview)).toEqual([]);
   });
 
   it('is for those who may read', async () => {

@@ -9,8 +9,7 @@ const MOST = 500;
 export function useAccountNames() {
   const live = useLive({
     key: ['account-names'],
-    read: (api) =>
-      answerOf(api.GET('/admin/authorizers', { params: { query: { limit: MOST } } })),
+    read: (api) => answerOf(api.GET('/admin/authorizers', { params: { query: { limit: MOST } } })),
   });
   const names = computed(
     () =>

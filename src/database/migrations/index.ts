@@ -15,6 +15,7 @@ import { AddDeliveryFacts1764260000000 } from './1764260000000-add-delivery-fact
 import { CreateSessions1764270000000 } from './1764270000000-create-sessions.js';
 import { CreateReleaseCheckRuns1764280000000 } from './1764280000000-create-release-check-runs.js';
 import { IndexAuthorizationCodes1764285000000 } from './1764285000000-index-authorization-codes.js';
+import { AddAccountFacts1764290000000 } from './1764290000000-add-account-facts.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -35,4 +36,5 @@ export const migrations = [
   CreateSessions1764270000000,
   CreateReleaseCheckRuns1764280000000,
   IndexAuthorizationCodes1764285000000,
+  AddAccountFacts1764290000000,
 ];
