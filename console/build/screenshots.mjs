@@ -11,11 +11,9 @@ const ROOT = join(import.meta.dirname, '../..');
 const LANGUAGES = { 'zh-CN': 'zh-CN', en: 'en-GB' };
 const PAGES = {
   overview: '/',
-  messages: '/messages',
   deliveries: '/deliveries',
   'add-platform': '/platforms/new',
   accounts: '/accounts',
-  subscriptions: '/subscriptions',
 };
 const MAX_BYTES = 120_000;
 const FILLED = 'The console has';
@@ -62,7 +60,7 @@ try {
   for (const [folder, locale] of Object.entries(LANGUAGES)) {
     const images = join(ROOT, 'docs/images', folder);
     mkdirSync(images, { recursive: true });
-    const viewport = { width: 1280, height: 560 };
+    const viewport = { width: 1280, height: 540 };
     const context = await browser.newContext({
       locale,
       timezoneId: 'Asia/Shanghai',
@@ -78,7 +76,7 @@ try {
       const file = join(images, `${name}.png`);
       await page.screenshot({ path: file });
       const { size } = statSync(file);
-      console.log(`${size > MAX_BYTES ? 'TOO LARGE ' : ''}${file} ${size} bytes`);
+      process.stdout.write(`${size > MAX_BYTES ? 'TOO LARGE ' : ''}${file} ${size} bytes\n`);
       if (size > MAX_BYTES) process.exitCode = 1;
     }
     await context.close();
