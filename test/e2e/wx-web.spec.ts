@@ -210,11 +210,14 @@ describe('under a name of GATEWAY_HOSTS', () => {
         .end();
     });
 
-  it.each(['wx.hub.internal', 'API.weixin.qq.com:443'])('%s is WeChat’s API', async (host) => {
-    const { key } = await apiKey(test);
-    const { body } = await ask(`/cgi-bin/token?appid=${account}&secret=${key}`, host);
-    expect(JSON.parse(body)).toMatchObject({ expires_in: 7200 });
-  });
+  it.each(['wx.hub.internal', 'API.weixin.qq.com:443', 'wx.hub.internal.', 'wx.hub.internal.:443'])(
+    '%s is WeChat’s API',
+    async (host) => {
+      const { key } = await apiKey(test);
+      const { body } = await ask(`/cgi-bin/token?appid=${account}&secret=${key}`, host);
+      expect(JSON.parse(body)).toMatchObject({ expires_in: 7200 });
+    },
+  );
 
   it.each([
     '/health/live',
@@ -236,7 +239,22 @@ describe('under a name of GATEWAY_HOSTS', () => {
     ]).toContainEqual([status, errcode ?? error.code]);
   });
 
-  it('another name is the hub as ever', async () => {
-    expect((await ask('/health/live', 'hub.internal')).status).toBe(200);
+  it.each([
+    'a@wx.hub.internal',
+    '[wx.hub.internal]',
+    'wx.hub.internal..',
+    'wx%2ehub.internal',
+    'wx.hub.internal,hub.internal',
+    'wx.hub.internal/',
+  ])('%s is no name, and refused', async (host) => {
+    const { status, body } = await ask('/health/live', host);
+    expect([status, JSON.parse(body).error?.code]).toEqual([400, 'bad_request']);
   });
+
+  it.each(['hub.internal', 'hub_1:3000', '127.0.0.1:3000', '[::1]:3000', '[::1]'])(
+    'another name, such as %s, is the hub as ever',
+    async (host) => {
+      expect((await ask('/health/live', host)).status).toBe(200);
+    },
+  );
 });
