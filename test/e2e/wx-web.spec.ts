@@ -185,6 +185,16 @@ describe.each(databaseKinds())('pages and mini programs of an account on %s', (k
       `https://open.weixin.qq.com/connect/oauth2/authorize?${query}&component_appid=${PLATFORM}#wechat_redirect`,
     ]);
   });
+
+  it('send users there without a secret, a token or another platform of the caller’s', async () => {
+    const query = `appid=${account}&secret=s1&%73ecret=s2&access_token=s3&component_appid=wx1&Component_AppId=wx2&state=1`;
+    const { headers } = await sdkCall(test, `connect/oauth2/authorize?${query}`, undefined, {
+      redirect: 'manual',
+    });
+    expect(headers.get('location')).toBe(
+      `https://open.weixin.qq.com/connect/oauth2/authorize?appid=${account}&state=1&component_appid=${PLATFORM}#wechat_redirect`,
+    );
+  });
 });
 
 describe('under a name of GATEWAY_HOSTS', () => {
