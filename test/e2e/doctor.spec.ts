@@ -1,14 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { en } from '../../console/src/texts/en.js';
+import { zh } from '../../console/src/texts/zh.js';
 import { RefusedPushes } from '../../src/callback/refused-pushes.js';
+import { FINDINGS } from '../../src/doctor/findings.js';
 import { authorizeByEvent, newAccount, PLATFORM } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
+import {
+  browsers,
+  ConsoleBrowser,
+  faultsOf,
+  overflow,
+  signInAt,
+} from '../support/console-browser.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { addPlatform, breakExchange, prime, secondHub, sql, tick } from '../support/token-world.js';
 
+it('has its sentences in the catalogues of the console', () => {
+  const said = Object.entries(FINDINGS).map(([code, meaning]) => {
+    const { seen, remedy }: { seen: string; remedy?: string } = meaning;
+    return [code, remedy === undefined ? { seen } : { seen, remedy }];
+  });
+  expect(en.doctor.found).toEqual(Object.fromEntries(said));
+});
+
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
+const LOOKS = [
+  ['light', 1280],
+  ['dark', 375],
+] as const;
 
 interface Check {
   id: string;
@@ -216,5 +238,61 @@ describe.each(databaseKinds())('/admin/doctor on %s', (kind) => {
   it('is for those who may read', async () => {
     const headers = { authorization: 'Bearer wrong' };
     expect((await test.hub.request('GET', '/admin/doctor', { headers })).status).toBe(401);
+  });
+});
+
+describe.each(browsers())('the page of the doctor in %s', () => {
+  it('checks when it is asked to, and shows what was seen and what to do', async () => {
+    const test = await createTestApp({ database: 'sqlite' });
+    const browser = await ConsoleBrowser.start();
+    try {
+      await addPlatform(test);
+      const path = `/callback/${PLATFORM}/events?timestamp=1&nonce=2&msg_signature=x`;
+      await test.hub.request('POST', path, { body: '<xml><Encrypt>x</Encrypt></xml>' });
+      await test.app.get(RefusedPushes).flush();
+      for (const [colorScheme, width] of LOOKS) {
+        const viewport = { width, height: 900 };
+        const permissions = ['clipboard-read', 'clipboard-write'];
+        await browser.visit({ colorScheme, viewport, permissions }, async (page) => {
+          const asked: string[] = [];
+          page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+          await signInAt(page, `${test.hub.url}/console/doctor`);
+          await page.getByText(zh.doctor.lead).waitFor();
+          expect(asked).not.toContain('/admin/doctor');
+          await page.getByRole('button', { name: zh.doctor.run }).click();
+          const refused = page.locator('[data-check=refused_pushes]');
+          await refused.getByText('1 × signature_invalid').waitFor();
+          await refused.getByText(zh.doctor.found.refused_some.remedy).waitFor();
+          await page
+            .locator('[data-check=public_url]')
+            .getByText(zh.doctor.status.warning)
+            .waitFor();
+          expect(await page.locator('[data-check=ticket]').count()).toBe(2);
+          expect(await faultsOf(page)).toEqual([]);
+          expect(await overflow(page)).toBeLessThanOrEqual(0);
+          await page.getByRole('button', { name: zh.doctor.markdown }).click();
+          const markdown = await page.evaluate('navigator.clipboard.readText()');
+          expect(markdown).toContain(`- ✗ **${zh.doctor.checks.ticket}** `);
+          expect(markdown).toContain('`1 × signature_invalid · events ·');
+          if (process.env.SHOTS)
+            await page.screenshot({ path: `${process.env.SHOTS}/${width}.png`, fullPage: true });
+          expect(asked.filter((one) => one === '/admin/doctor').length).toBe(1);
+        });
+      }
+      await browser.visit(
+        {},
+        async (page) => {
+          const answer = { status: 500, contentType: 'text/html', body: '<h1>no</h1>' };
+          await page.route('**/admin/doctor', (route) => route.fulfill(answer));
+          await signInAt(page, `${test.hub.url}/console/doctor`);
+          await page.getByRole('button', { name: zh.doctor.run }).click();
+          await page.getByRole('alert').waitFor();
+        },
+        /status of (401|500)/,
+      );
+    } finally {
+      await browser.close();
+      await test.close();
+    }
   });
 });
