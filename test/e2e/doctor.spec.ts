@@ -274,8 +274,6 @@ describe.each(browsers())('the page of the doctor in %s', () => {
           const markdown = await page.evaluate('navigator.clipboard.readText()');
           expect(markdown).toContain(`- ✗ **${zh.doctor.checks.ticket}** `);
           expect(markdown).toContain('`1 × signature_invalid · events ·');
-          if (process.env.SHOTS)
-            await page.screenshot({ path: `${process.env.SHOTS}/${width}.png`, fullPage: true });
           expect(asked.filter((one) => one === '/admin/doctor').length).toBe(1);
         });
       }
