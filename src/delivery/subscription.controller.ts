@@ -171,6 +171,7 @@ export class SubscriptionController {
   @Post('preview')
   @Scope('admin:operate')
   @HttpCode(200)
+  @ApiUnknownSubscription()
   @ApiHubError(409, 'subscription_unreadable', 'Its secret or its filter cannot be read')
   @ApiOperation({
     summary: 'Count what a filter means in a time range, and what a replay would begin',
