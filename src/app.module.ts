@@ -13,6 +13,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
+import { DoctorModule } from './doctor/doctor.module.js';
 import { EventLogModule } from './event-log/event-log.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { MessageModule } from './message/message.module.js';
@@ -52,6 +53,7 @@ export class AppModule implements OnModuleDestroy {
         MetricsModule,
         StatisticsModule,
         InstanceModule,
+        DoctorModule,
       ],
     };
   }

@@ -31,6 +31,7 @@ const ORDER = [
   'health',
   'metrics',
   'instance',
+  'doctor',
 ];
 /** Folders that know of less than those before them. */
 const ONLY: Record<string, string[]> = {
@@ -39,7 +40,7 @@ const ONLY: Record<string, string[]> = {
   'wechat-api': ['common', 'config'],
 };
 /** Features report through `common/telemetry.ts` and do not know who counts. */
-const NOBODY_IMPORTS = ['health', 'metrics', 'instance'];
+const NOBODY_IMPORTS = ['health', 'metrics', 'instance', 'doctor'];
 
 function mayImport(folder: string): string[] {
   const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));

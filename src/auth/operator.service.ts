@@ -49,6 +49,8 @@ export class OperatorService {
   /** @throws {HubError} 404 `operator_unknown`; 409 `operator_exists` */
   async change(id: string, values: Partial<OperatorValues>): Promise<Operator> {
     await this.store.change(id, values);
+    // Else a stolen cookie would work again when the operator is enabled again.
+    if (values.enabled === false) await this.sessions.endAllOf(id);
     this.sessions.operatorsChanged();
     return this.get(id);
   }

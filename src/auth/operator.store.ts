@@ -76,15 +76,25 @@ export class OperatorStore {
   /** Sets the password of who has the invitation. @returns whether it was the first to do so. */
   async acceptInvitation(invitationHash: string, password: string): Promise<boolean> {
     return this.database.transaction(async (manager) => {
+      // Seconds may have passed since the invitation was looked at: hashing takes its time.
+      const invitationUntil = MoreThan(this.clock.now());
+      const where = { invitationHash, invitationUntil, enabled: true };
       const spent = { password, invitationHash: null, invitationUntil: null };
-      const { affected } = await manager.update(OperatorRow, { invitationHash }, spent);
+      const { affected } = await manager.update(OperatorRow, where, spent);
       return affected === 1;
     });
   }
 
-  /** @throws {HubError} 404 `operator_unknown` */
-  async setPassword(id: string, password: string): Promise<void> {
-    await this.transact((manager) => this.update(manager, id, { password }));
+  /** Sets a password where the one that was checked still counts. @returns whether it did. */
+  async replacePassword(id: string, checked: string, password: string): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const change = { password, updatedAt: this.clock.now() };
+      const where = { id, password: checked, enabled: true };
+      const { affected } = await manager.update(OperatorRow, where, change);
+      if (affected !== 1) return false;
+      await this.audit.within(manager);
+      return true;
+    });
   }
 
   async noteSignIn(id: string, at: number): Promise<void> {

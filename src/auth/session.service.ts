@@ -195,11 +195,16 @@ export class SessionService {
       const message = 'The admin token is changed in the settings of the hub';
       throw new HubError('no_password', message, { status: 400 });
     }
-    const { session, operator } = known;
+    const { session } = known;
+    // The copy of this host may be of before a reset.
+    const operator = (await this.operators.find(known.operator.id)) ?? known.operator;
     await this.checkPassword(operator, current, from, confirmationFailed());
     refuseWeak(password, operator.name);
     const kept = await hashPassword(password);
-    await this.operators.setPassword(operator.id, kept);
+    const checked = operator.password ?? '';
+    if (!(await this.operators.replacePassword(operator.id, checked, kept))) {
+      throw confirmationFailed();
+    }
     await this.store.rebind(session.id, credentialMark(kept, session.id), this.clock.now());
     this.copies.forgetAll();
   }
@@ -218,6 +223,12 @@ export class SessionService {
   /** Here at once, on other hosts within 5 s. @throws {HubError} 404 `session_unknown` */
   async end(id: string): Promise<void> {
     await this.store.remove(id);
+    this.copies.forgetAll();
+  }
+
+  /** Ends an operator's sessions, for good. */
+  async endAllOf(operatorId: string): Promise<void> {
+    await this.store.unbindAllOf(operatorId);
     this.copies.forgetAll();
   }
 

@@ -84,6 +84,13 @@ export class SessionStore {
     );
   }
 
+  /** Ties all sessions of an operator to no credential: they end, for good. */
+  async unbindAllOf(operatorId: string): Promise<void> {
+    await this.database.write((manager) =>
+      manager.update(SessionRow, { operatorId }, { credential: '' }),
+    );
+  }
+
   /** @throws {HubError} 404 `session_unknown` */
   async remove(id: string): Promise<void> {
     await this.database.transaction(async (manager) => {

@@ -35,6 +35,6 @@ import { RefusedPushes } from './refused-pushes.js';
     RefusedPushStore,
     RefusedPushes,
   ],
-  exports: [CallbackService, PushStore],
+  exports: [CallbackService, PushStore, RefusedPushStore],
 })
 export class CallbackModule {}

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { LessThan } from 'typeorm';
+import { LessThan, MoreThan } from 'typeorm';
 import { Database } from '../database/database.js';
 import { removeInBatches } from '../database/remove-in-batches.js';
 import { RefusedPush } from './refused-push.entity.js';
+
+/** What is counted in one row, in milliseconds. */
+export const ROW_MS = 3_600_000;
 
 /** Which refused pushes are listed. */
 export interface RefusedPushFilter {
@@ -31,6 +34,17 @@ export class RefusedPushStore {
           ...(before ? { id: LessThan(before) } : {}),
         },
         order: { id: 'DESC' },
+        take: limit,
+      }),
+    );
+  }
+
+  /** Those that were counted after a time, in Unix milliseconds, the most frequent first. */
+  since(at: number, limit: number): Promise<RefusedPush[]> {
+    return this.database.read((manager) =>
+      manager.find(RefusedPush, {
+        where: { firstAt: MoreThan(at - ROW_MS), lastAt: MoreThan(at) },
+        order: { count: 'DESC', id: 'DESC' },
         take: limit,
       }),
     );

@@ -10,12 +10,10 @@ import { senderOf } from '../common/source-address.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { ComponentService } from '../component/component.service.js';
 import type { RefusedPush, RefusedUrl } from './refused-push.entity.js';
-import { RefusedPushStore } from './refused-push.store.js';
+import { ROW_MS, RefusedPushStore } from './refused-push.store.js';
 
 /** How often counts that have grown are written, in milliseconds. */
 const PERIOD_MS = 60_000;
-/** What is counted in one row, in milliseconds. */
-const ROW_MS = 3_600_000;
 /** Rows that may be begun within a period, … */
 const NEW_ROWS = 200;
 /** … and that are counted in at a time; beyond either, senders are counted together. */

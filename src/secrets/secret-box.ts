@@ -118,6 +118,11 @@ export class SecretBox {
     return undefined;
   }
 
+  /** Whether values under this key can be read. */
+  hasKey(id: string): boolean {
+    return this.byId.has(id);
+  }
+
   /** Beginning of every value under the first key, to find those that are not. */
   get currentPrefix(): string {
     return `${SEALED_PREFIX}${this.first.id}:`;

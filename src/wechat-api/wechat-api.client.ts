@@ -97,6 +97,17 @@ export class WechatApiClient {
   }
 
   /**
+   * WeChat's clock by the `Date` of an answer, in Unix milliseconds, to the second; undefined where
+   * it says none. Sends no credential, and any answer will do.
+   * @throws {WechatApiError} for no answer in time.
+   */
+  async clock(): Promise<number | undefined> {
+    const { headers } = await this.send('GET', '/', {}, {});
+    const at = Date.parse(String(headers.date));
+    return Number.isNaN(at) ? undefined : at;
+  }
+
+  /**
    * Posts JSON and checks the answer. Tokens go into the query, which no error or log repeats.
    * @throws {WechatApiError} for an errcode, for no answer in time, and for an unreadable one.
    */

@@ -245,7 +245,6 @@ describe.each(databaseKinds())('the authorization page on %s', (kind) => {
 
   it.each([
     ['/nothing', 404, 'page'],
-    ['/', 404, 'page'],
     ['/docs/nothing', 404, 'page'],
     ['/admin/tickets/wxnobody', 404, 'json'],
     ['/api/nothing', 404, 'json'],

@@ -53,6 +53,8 @@ describe.each(databaseKinds())('deliveries on %s', (kind) => {
         cause: 'schedule',
         status: 200,
         error: null,
+        hasAnswer: false,
+        answer: null,
       },
     ]);
   });

@@ -137,6 +137,37 @@ describe.each(databaseKinds())('operators of the console on %s', (kind) => {
     expectRefusal(no, { status: 400, code: 'no_password' });
   });
 
+  it('change a password once by what it was, and not after it was reset', async () => {
+    const { id, console, password } = await addOperator(test.hub, { name: 'Sol', role: 'viewer' });
+    const change = (hub: TestApp['hub'], next: string): Promise<Answer> =>
+      console.at(hub).post('/admin/session/password', { current: password, password: next });
+    const answers = await Promise.all(
+      ['first of the two', 'second of the two'].map((next) => change(test.hub, next)),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 403]);
+    // The other host may still remember the password from before.
+    const thief = await addOperator(test.hub, { name: 'Tess', role: 'viewer' });
+    const { console: known } = await signIn(other.hub, {
+      operator: 'Tess',
+      password: thief.password,
+    });
+    const invited = await test.hub.post(`/admin/operators/${thief.id}/invitation`);
+    expect((await accept(invited.json.invitation, GOOD)).status).toBe(201);
+    const theft = { current: thief.password, password: 'what the thief wants' };
+    expect((await known.post('/admin/session/password', theft)).status).not.toBe(200);
+    const { answer } = await signIn(test.hub, { operator: 'Tess', password: GOOD });
+    expect(answer.status).toBe(201);
+    expect((await test.hub.patch(`/admin/operators/${id}`, { enabled: false })).status).toBe(200);
+  });
+
+  it('who were disabled have to sign in again when they are enabled', async () => {
+    const { id, console } = await addOperator(test.hub, { name: 'Uma', role: 'viewer' });
+    expect((await console.get('/admin/session')).status).toBe(200);
+    for (const enabled of [false, true])
+      await test.hub.patch(`/admin/operators/${id}`, { enabled });
+    expect((await console.get('/admin/session')).status).toBe(401);
+  });
+
   it('and their passwords are not found by trying', async () => {
     const { password } = await addOperator(test.hub, { name: 'Quinn', role: 'viewer' });
     test.clock.advance(MINUTE);

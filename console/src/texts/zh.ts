@@ -915,7 +915,152 @@ export const zh = {
     },
   },
   doctor: {
-    empty: '还没有诊断结果',
+    lead: '检查一切可以检查的项目。只在您点击时运行，最多 10 秒。',
+    run: '开始诊断',
+    again: '重新诊断',
+    running: '正在诊断…',
+    markdown: '复制为 Markdown',
+    look: '查看',
+    docs: '详见',
+    summary: '{failures} 项失败，{warnings} 项警告，{ok} 项正常',
+    status: { ok: '正常', warning: '警告', failure: '失败', skipped: '跳过' },
+    groups: { hub: '本服务', pushes: '推送与投递' },
+    checks: {
+      public_url: '公网地址',
+      admin_token: '管理令牌',
+      settings: '设置',
+      database: '数据库',
+      keys: '主密钥',
+      clock: '时钟与微信连接',
+      platforms: '第三方平台',
+      ticket: '验证票据',
+      token: '令牌',
+      accounts: '授权账号',
+      refreshes: '授权账号刷新',
+      refused_pushes: '被拒推送',
+      subscriptions: '订阅',
+    },
+    found: {
+      check_failed: { seen: '检查本身出错：{message}', remedy: '请查看服务日志。' },
+      check_late: {
+        seen: '检查在 {seconds} 秒内没有完成',
+        remedy: '请检查数据库与网络，然后重新诊断。',
+      },
+      public_url_ok: { seen: 'PUBLIC_URL 为 {url}' },
+      public_url_unset: {
+        seen: '没有设置 PUBLIC_URL，目前使用 {url}',
+        remedy: '请将 PUBLIC_URL 设为微信与浏览器访问本服务的地址。',
+      },
+      public_url_local: {
+        seen: 'PUBLIC_URL 为 {url}，只有本机可以访问',
+        remedy: '请将 PUBLIC_URL 设为微信与浏览器访问本服务的地址。',
+      },
+      public_url_http: {
+        seen: 'PUBLIC_URL 为 {url}：浏览器发送的内容在途中可被读取',
+        remedy: '请在服务前配置 TLS，并将 PUBLIC_URL 设为 https: 地址。',
+      },
+      admin_token_ok: { seen: '管理令牌足够长，且字符多样' },
+      admin_token_made: { seen: '管理令牌由服务首次启动时生成' },
+      admin_token_weak: {
+        seen: 'ADMIN_TOKEN 只含 {count} 种字符',
+        remedy: '请重新生成：openssl rand -hex 24',
+      },
+      settings_ok: { seen: '没有设置削弱保护' },
+      settings_doubtful: { seen: '削弱保护的设置：{count} 项', remedy: '如非有意，请修改。' },
+      database_ok: { seen: '写入 {write} 毫秒，读取 {read} 毫秒' },
+      database_slow: {
+        seen: '数据库较慢：写入 {write} 毫秒，读取 {read} 毫秒',
+        remedy: '请检查磁盘或数据库服务器是否过载。微信只等 5 秒。',
+      },
+      database_down: {
+        seen: '无法写入数据库：{message}',
+        remedy: '请检查磁盘、数据库服务器与锁。恢复之前，推送会被拒绝。',
+      },
+      clock_ok: { seen: '与微信的时间相差 {seconds} 秒' },
+      clock_off: { seen: '与微信的时间相差 {seconds} 秒', remedy: '请用 NTP 校准本机时钟。' },
+      clock_wrong: {
+        seen: '与微信的时间相差 {seconds} 秒，推送可能因时间被拒绝',
+        remedy: '请用 NTP 校准本机时钟。',
+      },
+      clock_unknown: { seen: '微信的应答没有注明时间' },
+      wechat_unreachable: {
+        seen: '微信没有应答：{message}',
+        remedy: '请检查到 WECHAT_API_BASE_URL 的 DNS、防火墙与代理。',
+      },
+      platforms_ok: { seen: '第三方平台：{count} 个' },
+      platforms_none: {
+        seen: '还没有第三方平台',
+        remedy: '请在控制台添加，或调用 POST /admin/components。',
+      },
+      platform_disabled: { seen: '此平台已停用' },
+      platform_unreadable: {
+        seen: '无法读取此平台的秘密：{message}',
+        remedy: '请在 MASTER_KEYS 中补上缺少的密钥，或重新填写这些秘密。',
+      },
+      ticket_ok: { seen: '最新的验证票据生成于 {minutes} 分钟前' },
+      ticket_none: {
+        seen: '还没有收到过验证票据',
+        remedy:
+          '请在微信开放平台核对：授权事件接收URL 为 {url}，Token 与 EncodingAESKey 和这里一致；然后请求推送验证票据。',
+      },
+      ticket_late: {
+        seen: '最新的验证票据生成于 {minutes} 分钟前；微信每 10 分钟推送一次',
+        remedy: '请确认微信能访问 {url}，并查看被拒推送。',
+      },
+      ticket_expired: {
+        seen: '最新的验证票据生成于 {minutes} 分钟前，微信已不再接受',
+        remedy: '请确认微信能访问 {url}，查看被拒推送，然后请求推送验证票据。',
+      },
+      ticket_unreadable: {
+        seen: '无法读取最新的验证票据：{message}',
+        remedy: '请在 MASTER_KEYS 中补上缺少的密钥；下一个验证票据到达后也会恢复。',
+      },
+      token_ok: { seen: '令牌还有 {minutes} 分钟有效' },
+      token_none: {
+        seen: '没有有效的令牌，也没有失败记录',
+        remedy: '收到下一个验证票据，或有服务索取时，就会获取。',
+      },
+      token_failing: {
+        seen: '令牌还有 {minutes} 分钟有效，但无法刷新：{message}',
+        remedy: '{advice}',
+      },
+      token_failed: { seen: '没有有效的令牌：{message}', remedy: '{advice}' },
+      refused_none: { seen: '最近一小时没有被拒推送' },
+      refused_some: {
+        seen: '被拒推送，直到最近一小时内：{count} 次',
+        remedy:
+          'signature_invalid：Token 或 EncodingAESKey 与微信开放平台不一致。not_found：微信开放平台填写的地址有误。并非来自微信的请求可以忽略。',
+      },
+      accounts_ok: { seen: '没有授权账号需要重新授权' },
+      accounts_lost: {
+        seen: '需重新授权的授权账号：{count} 个',
+        remedy: '请将授权链接发给账号管理员。',
+      },
+      refreshes_ok: { seen: '授权账号的令牌均按时刷新' },
+      refreshes_late: {
+        seen: '最早到期的授权账号刷新已晚 {minutes} 分钟',
+        remedy: '请查看平台的令牌，以及刷新失败的授权账号。',
+      },
+      subscriptions_ok: { seen: '订阅：{count} 个，全部正常' },
+      subscriptions_none: { seen: '还没有订阅' },
+      subscriptions_failing: {
+        seen: '投递失败或已被停用的订阅：{count} 个',
+        remedy: '请修复接收服务，启用被停用的订阅，然后重新投递。',
+      },
+      subscriptions_unreadable: {
+        seen: '无法读取的订阅：{count} 个',
+        remedy: '请在 MASTER_KEYS 中补上缺少的密钥，或轮换这些订阅的签名密钥。',
+      },
+      keys_ok: { seen: '所查数据用到的主密钥都在' },
+      keys_plain: {
+        seen: '含未加密数据的列：{count} 个',
+        remedy: '请运行：npm run secrets:rotate',
+      },
+      keys_missing: {
+        seen: '数据用到、但服务没有的主密钥：{count} 个',
+        remedy: '请将它们加到 MASTER_KEYS，放在第一个之后。',
+      },
+    },
   },
   audit: {
     empty: '还没有操作记录',

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { timeView } from '../http/list-query.js';
+import { CHECK_STATUSES } from './findings.js';
+
+export const CHECK_IDS = [
+  'public_url',
+  'admin_token',
+  'settings',
+  'database',
+  'keys',
+  'clock',
+  'platforms',
+  'ticket',
+  'token',
+  'accounts',
+  'refreshes',
+  'refused_pushes',
+  'subscriptions',
+] as const;
+export type CheckId = (typeof CHECK_IDS)[number];
+
+export const doctorCheckView = z
+  .object({
+    id: z.enum(CHECK_IDS),
+    componentAppId: z.string().nullable().describe('The platform, where it is about one'),
+    status: z.enum(CHECK_STATUSES),
+    code: z.string().describe('What was found, for programs'),
+    facts: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .describe('The figures and names in `seen` and `remedy`'),
+    seen: z.string(),
+    remedy: z.string().nullable().describe('What to do; null where nothing is'),
+    docs: z.string().nullable().describe('Document and heading in the repository of the hub'),
+    details: z.array(z.string()).describe('What it is about, one line each; 50 at the most'),
+    milliseconds: z.int(),
+  })
+  .meta({ id: 'DoctorCheck' });
+export type DoctorCheckView = z.infer<typeof doctorCheckView>;
+
+export const doctorView = z
+  .object({
+    at: timeView,
+    milliseconds: z.int(),
+    checks: z.array(doctorCheckView),
+  })
+  .meta({ id: 'Doctor' });
+export type DoctorView = z.infer<typeof doctorView>;
+
+export const doctorExample: DoctorView = {
+  at: '2026-11-22T08:00:00.000Z',
+  milliseconds: 84,
+  checks: [
+    {
+      id: 'ticket',
+      componentAppId: 'wx0123456789abcdef',
+      status: 'ok',
+      code: 'ticket_ok',
+      facts: { minutes: 4 },
+      seen: 'The newest ticket is 4 min old',
+      remedy: null,
+      docs: null,
+      details: [],
+      milliseconds: 3,
+    },
+  ],
+};

@@ -1,0 +1,296 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { en } from '../../console/src/texts/en.js';
+import { zh } from '../../console/src/texts/zh.js';
+import { RefusedPushes } from '../../src/callback/refused-pushes.js';
+import { FINDINGS } from '../../src/doctor/findings.js';
+import { authorizeByEvent, newAccount, PLATFORM } from '../support/authorizer-world.js';
+import { databaseKinds } from '../support/databases.js';
+import {
+  browsers,
+  ConsoleBrowser,
+  faultsOf,
+  overflow,
+  signInAt,
+} from '../support/console-browser.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { ADMIN_TOKEN } from '../support/fake-settings.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { addPlatform, breakExchange, prime, secondHub, sql, tick } from '../support/token-world.js';
+
+it('has its sentences in the catalogues of the console', () => {
+  const said = Object.entries(FINDINGS).map(([code, meaning]) => {
+    const { seen, remedy }: { seen: string; remedy?: string } = meaning;
+    return [code, remedy === undefined ? { seen } : { seen, remedy }];
+  });
+  expect(en.doctor.found).toEqual(Object.fromEntries(said));
+});
+
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const LOOKS = [
+  ['light', 1280],
+  ['dark', 375],
+] as const;
+
+interface Check {
+  id: string;
+  componentAppId: string | null;
+  status: string;
+  code: string;
+  facts: Record<string, unknown>;
+  seen: string;
+  remedy: string | null;
+  docs: string | null;
+  details: string[];
+}
+
+async function examine({ hub }: Pick<TestApp, 'hub'>): Promise<Check[]> {
+  const { status, json } = await hub.get('/admin/doctor');
+  expect(status).toBe(200);
+  return json.checks;
+}
+
+async function found(
+  test: Pick<TestApp, 'hub'>,
+  id: string,
+  componentAppId: string | null = null,
+): Promise<Check> {
+  const checks = await examine(test);
+  const check = checks.find((one) => one.id === id && one.componentAppId === componentAppId);
+  if (!check) throw new Error(`No check ${id} of ${componentAppId}`);
+  return check;
+}
+
+describe.each(databaseKinds())('/admin/doctor on %s', (kind) => {
+  let test: TestApp;
+  /** How far WeChat's clock is ahead. */
+  let ahead = 0;
+  beforeAll(async () => {
+    const clock = new FakeClock();
+    test = await createTestApp({
+      database: kind,
+      clock,
+      simulator: { now: () => clock.now() + ahead },
+      env: { PUBLIC_URL: 'https://hub.example.com' },
+    });
+    await prime(test);
+  });
+  afterAll(() => test?.close());
+
+  it('finds a hub well, leaves nothing behind, and shows no secret', async () => {
+    test.simulator.clearCalls();
+    const checks = await examine(test);
+    expect(checks.filter(({ status }) => !['ok', 'skipped'].includes(status))).toEqual([]);
+    const codes =
+      'accounts_ok admin_token_ok clock_ok database_ok keys_ok platforms_ok public_url_ok ' +
+      'refreshes_ok refused_none settings_ok subscriptions_none ticket_ok token_ok';
+    expect(checks.map(({ code }) => code).toSorted()).toEqual(codes.split(' '));
+    expect(await sql(test).query('SELECT * FROM write_probe')).toEqual([]);
+    expect(Object.keys(test.simulator.callSummary().paths)).not.toContain(
+      '/cgi-bin/component/api_component_token',
+    );
+    const text = JSON.stringify(checks);
+    expect(text).not.toContain(ADMIN_TOKEN);
+    expect(checks.filter(({ seen }) => seen.includes('{'))).toEqual([]);
+  });
+
+  it('finds settings that are missing, weak or doubtful', async () => {
+    const weak = 'ababababababababababababab';
+    const other = await secondHub(test, {
+      PUBLIC_URL: '',
+      ADMIN_TOKEN: weak,
+      CALLBACK_TIMESTAMP_WINDOW_SECONDS: '7200',
+    });
+    const headers = { authorization: `Bearer ${weak}` };
+    const { json } = await other.hub.request('GET', '/admin/doctor', { headers });
+    await other.close();
+    const codes = Object.fromEntries(json.checks.map(({ id, code }: Check) => [id, code]));
+    expect(codes).toMatchObject({
+      public_url: 'public_url_unset',
+      admin_token: 'admin_token_weak',
+      settings: 'settings_doubtful',
+    });
+    const doubtful = json.checks.find(({ id }: Check) => id === 'settings');
+    expect(doubtful.details[0]).toContain('CALLBACK_TIMESTAMP_WINDOW_SECONDS');
+    expect(JSON.stringify(json)).not.toContain(weak);
+  });
+
+  it('finds a platform without a ticket, and one that is disabled', async () => {
+    const { appid } = await addPlatform(test);
+    expect(await found(test, 'ticket', appid)).toMatchObject({
+      status: 'failure',
+      code: 'ticket_none',
+      remedy: expect.stringContaining(`https://hub.example.com/callback/${appid}/events`),
+      docs: 'docs/operations.md#when-no-push-arrives',
+    });
+    expect((await found(test, 'token', appid)).code).toBe('token_none');
+    await test.hub.patch(`/admin/components/${appid}`, { enabled: false });
+    expect((await found(test, 'ticket', appid)).status).toBe('skipped');
+  });
+
+  it('finds pushes that were refused within the hour, by reason and sender', async () => {
+    const path = `/callback/${PLATFORM}/events?timestamp=1&nonce=2&msg_signature=x`;
+    const body = '<xml><Encrypt>x</Encrypt></xml>';
+    for (let time = 0; time < 3; time += 1) await test.hub.request('POST', path, { body });
+    await test.app.get(RefusedPushes).flush();
+    expect(await found(test, 'refused_pushes')).toMatchObject({
+      status: 'warning',
+      facts: { count: 3 },
+      details: [`3 × signature_invalid · events · ${PLATFORM} · 127.0.0.1`],
+    });
+  });
+
+  it('finds accounts that need to be authorized again, and refreshes that are late', async () => {
+    await authorizeByEvent(test, newAccount(test));
+    await authorizeByEvent(test, newAccount(test));
+    expect((await found(test, 'accounts', PLATFORM)).code).toBe('accounts_ok');
+    const [row] = await sql(test).query('SELECT authorizer_appid AS appid FROM authorizer');
+    await sql(test).query(
+      "UPDATE authorizer SET status = 'needs_reauthorization', refresh_at = NULL WHERE authorizer_appid = ?",
+      [row.appid],
+    );
+    await sql(test).query('UPDATE authorizer SET refresh_at = ? WHERE refresh_at IS NOT NULL', [
+      test.clock.now() - 10 * MINUTE,
+    ]);
+    const lost = { status: 'warning', code: 'accounts_lost', facts: { count: 1 } };
+    expect(await found(test, 'accounts', PLATFORM)).toMatchObject(lost);
+    const late = { code: 'refreshes_late', facts: { minutes: 10 } };
+    expect(await found(test, 'refreshes', PLATFORM)).toMatchObject(late);
+  });
+
+  it('finds subscriptions whose targets fail or were given up, not those that a person disabled', async () => {
+    const add = async (name: string, enabled = true): Promise<string> => {
+      const body = { name, url: 'https://service.example.com/', enabled };
+      return (await test.hub.post('/admin/subscriptions', body)).json.id;
+    };
+    const [failing, disabled] = [await add('Failing'), await add('Given up')];
+    await sql(test).query('UPDATE subscription SET failing_since = 1 WHERE id = ?', [failing]);
+    await sql(test).query(
+      "UPDATE subscription SET enabled = 0, disabled_reason = 'gone' WHERE id = ?",
+      [disabled],
+    );
+    // Any change is live at once, with what else has changed.
+    await add('Off', false);
+    expect(await found(test, 'subscriptions')).toMatchObject({
+      status: 'warning',
+      facts: { count: 2 },
+      details: [`Failing (${failing}) · failing`, `Given up (${disabled}) · gone`],
+    });
+  });
+
+  it('finds values under a key that is not there, and values that are not encrypted', async () => {
+    const set = 'UPDATE subscription SET previous_secret = ?';
+    await sql(test).query(set, ['enc:v1:lost:fake-ciphertext']);
+    const missing = { status: 'failure', code: 'keys_missing', facts: { count: 1 } };
+    const check = await found(test, 'keys');
+    expect(check).toMatchObject(missing);
+    expect(check.details).toEqual(['lost: subscription.previous_secret']);
+    await sql(test).query(set, ['fake-plain-secret']);
+    const plain = await found(test, 'keys');
+    expect(plain).toMatchObject({ code: 'keys_plain', details: ['subscription.previous_secret'] });
+    expect(JSON.stringify(plain)).not.toContain('fake-plain');
+    await sql(test).query('UPDATE subscription SET previous_secret = NULL');
+    expect((await found(test, 'keys')).code).toBe('keys_ok');
+  });
+
+  it('finds a clock that is off, and a WeChat that does not answer', async () => {
+    ahead = 20_000;
+    const off = await found(test, 'clock');
+    expect(off).toMatchObject({ status: 'warning', code: 'clock_off' });
+    // WeChat's clock is known to the second.
+    expect(Math.abs(Number(off.facts.seconds) - 20)).toBeLessThanOrEqual(1);
+    ahead = -3 * MINUTE;
+    expect(await found(test, 'clock')).toMatchObject({ status: 'failure', code: 'clock_wrong' });
+    ahead = 0;
+    const other = await secondHub(test, { WECHAT_API_BASE_URL: 'http://127.0.0.1:9' });
+    const check = await found(other, 'clock');
+    await other.close();
+    expect(check).toMatchObject({ status: 'failure', code: 'wechat_unreachable' });
+    expect(check.seen).toContain('ECONNREFUSED');
+  });
+
+  it('finds tickets that are late or too old, and a token that WeChat refuses', async () => {
+    test.clock.advance(40 * MINUTE);
+    const late = { status: 'warning', code: 'ticket_late', facts: { minutes: 40 } };
+    expect(await found(test, 'ticket', PLATFORM)).toMatchObject(late);
+    breakExchange(test, { kind: 'errcode', errcode: 40125 });
+    test.clock.advance(75 * MINUTE);
+    await tick(test);
+    const failing = await found(test, 'token', PLATFORM);
+    expect(failing).toMatchObject({ status: 'warning', code: 'token_failing' });
+    expect(failing.seen).toContain('40125');
+    expect(failing.remedy).toContain('AppSecret');
+    test.clock.advance(13 * HOUR);
+    const expired = { status: 'failure', code: 'ticket_expired' };
+    expect(await found(test, 'ticket', PLATFORM)).toMatchObject(expired);
+    expect((await found(test, 'token', PLATFORM)).code).toBe('token_failed');
+    expect((await found(test, 'refused_pushes')).code).toBe('refused_none');
+  });
+
+  it('finds a database that cannot be written', async () => {
+    await sql(test).query('ALTER TABLE write_probe RENAME TO write_probe_away');
+    const check = await found(test, 'database');
+    await sql(test).query('ALTER TABLE write_probe_away RENAME TO write_probe');
+    expect(check).toMatchObject({ status: 'failure', code: 'database_down' });
+    expect((await found(test, 'database')).code).toBe('database_ok');
+  });
+
+  it('is for those who may read', async () => {
+    const headers = { authorization: 'Bearer wrong' };
+    expect((await test.hub.request('GET', '/admin/doctor', { headers })).status).toBe(401);
+  });
+});
+
+describe.each(browsers())('the page of the doctor in %s', () => {
+  it('checks when it is asked to, and shows what was seen and what to do', async () => {
+    const test = await createTestApp({ database: 'sqlite' });
+    const browser = await ConsoleBrowser.start();
+    try {
+      await addPlatform(test);
+      const path = `/callback/${PLATFORM}/events?timestamp=1&nonce=2&msg_signature=x`;
+      await test.hub.request('POST', path, { body: '<xml><Encrypt>x</Encrypt></xml>' });
+      await test.app.get(RefusedPushes).flush();
+      for (const [colorScheme, width] of LOOKS) {
+        const viewport = { width, height: 900 };
+        const permissions = ['clipboard-read', 'clipboard-write'];
+        await browser.visit({ colorScheme, viewport, permissions }, async (page) => {
+          const asked: string[] = [];
+          page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+          await signInAt(page, `${test.hub.url}/console/doctor`);
+          await page.getByText(zh.doctor.lead).waitFor();
+          expect(asked).not.toContain('/admin/doctor');
+          await page.getByRole('button', { name: zh.doctor.run }).click();
+          const refused = page.locator('[data-check=refused_pushes]');
+          await refused.getByText('1 × signature_invalid').waitFor();
+          await refused.getByText(zh.doctor.found.refused_some.remedy).waitFor();
+          await page
+            .locator('[data-check=public_url]')
+            .getByText(zh.doctor.status.warning)
+            .waitFor();
+          expect(await page.locator('[data-check=ticket]').count()).toBe(2);
+          expect(await faultsOf(page)).toEqual([]);
+          expect(await overflow(page)).toBeLessThanOrEqual(0);
+          await page.getByRole('button', { name: zh.doctor.markdown }).click();
+          const markdown = await page.evaluate('navigator.clipboard.readText()');
+          expect(markdown).toContain(`- ✗ **${zh.doctor.checks.ticket}** `);
+          expect(markdown).toContain('`1 × signature_invalid · events ·');
+          expect(asked.filter((one) => one === '/admin/doctor').length).toBe(1);
+        });
+      }
+      await browser.visit(
+        {},
+        async (page) => {
+          const answer = { status: 500, contentType: 'text/html', body: '<h1>no</h1>' };
+          await page.route('**/admin/doctor', (route) => route.fulfill(answer));
+          await signInAt(page, `${test.hub.url}/console/doctor`);
+          await page.getByRole('button', { name: zh.doctor.run }).click();
+          await page.getByRole('alert').waitFor();
+        },
+        /status of (401|500)/,
+      );
+    } finally {
+      await browser.close();
+      await test.close();
+    }
+  });
+});
