@@ -72,7 +72,7 @@ export class DeliveryLog {
   ids(search: DeliverySearch, limit: number): Promise<DeliveryPage<string>> {
     return this.database.read(async (manager) => {
       const range = await this.rangeOf(search, manager);
-      return range ? this.idsIn(range, search, limit, manager) : { rows: [], next: null };
+      return this.idsIn(range, search, limit, manager);
     });
   }
 
@@ -189,25 +189,26 @@ export class DeliveryLog {
     return Number(row?.count ?? 0);
   }
 
-  /** The ids between which a search by time looks; undefined where there is nothing. */
+  /**
+   * The ids between which a search by time looks: those of the nearest rows outside. A row within
+   * the time may have a smaller id than the first one within.
+   */
   private async rangeOf(
     { from, to, before }: DeliverySearch,
     manager: EntityManager,
-  ): Promise<Condition[] | undefined> {
+  ): Promise<Condition[]> {
     const range: Condition[] = before === undefined ? [] : [['id < ?', before]];
-    const one = async (condition: string, time: number): Promise<string | undefined> => {
-      const statement = `SELECT id FROM delivery WHERE created_at ${condition} LIMIT 1`;
-      return (await manager.query<{ id: string }[]>(statement, [time]))[0]?.id;
+    const outside = async (where: string, order: string, time: number): Promise<string[]> => {
+      const statement = `SELECT id FROM delivery WHERE created_at ${where} ? ORDER BY created_at ${order}, id ${order} LIMIT 1`;
+      return (await manager.query<{ id: string }[]>(statement, [time])).map(({ id }) => id);
     };
     if (from !== undefined) {
-      const first = await one('>= ? ORDER BY created_at, id', from - DISORDER_MS);
-      if (first === undefined) return undefined;
-      range.push(['id >= ?', first]);
+      const [last] = await outside('<', 'DESC', from - DISORDER_MS);
+      if (last !== undefined) range.push(['id > ?', last]);
     }
     if (to !== undefined) {
-      const last = await one('< ? ORDER BY created_at DESC, id DESC', to + DISORDER_MS);
-      if (last === undefined) return undefined;
-      range.push(['id <= ?', last]);
+      const [first] = await outside('>=', 'ASC', to + DISORDER_MS);
+      if (first !== undefined) range.push(['id < ?', first]);
     }
     return range;
   }
