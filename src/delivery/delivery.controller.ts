@@ -90,7 +90,8 @@ export class DeliveryController {
   @ApiOperation({
     summary: 'Begin all deliveries of a filter again, newest first',
     description:
-      'The dead ones unless `status` says otherwise; what is pending stays as it is. `dryRun` says ' +
+      'The dead ones unless `status` says otherwise; of pending ones, those that have failed are ' +
+      'attempted now, and their schedule goes on as it was. `dryRun` says ' +
       'how many there are. Those of subscriptions that were removed or are unreadable are left out.',
   })
   @ApiJson(replayedDeliveriesView, { matching: 17, replayed: 17, next: null })

@@ -144,8 +144,9 @@ export class DeliveryReplay {
   }
 
   /**
-   * Begins again deliveries that have ended, found by a search. Those of a subscription that was
-   * removed, or cannot be read, are left as they are.
+   * Begins again deliveries that have ended, found by a search, and has pending ones attempted now
+   * that have failed. Those of a subscription that was removed, or cannot be read, are left as they
+   * are.
    * @param most how many at the most. @param dryRun counts, and begins nothing.
    * @returns how many were found and begun, and where a further search begins.
    */
@@ -165,7 +166,7 @@ export class DeliveryReplay {
       const rows = page.rows.filter(({ subscriptionId }) => receiving.has(subscriptionId));
       matching += rows.length;
       if (!dryRun) {
-        replayed += await this.rearm(idsOf(rows));
+        replayed += await this.again(idsOf(rows));
         for (const { subscriptionId } of rows) woken.add(subscriptionId);
       }
       ({ next } = page);
@@ -189,8 +190,13 @@ export class DeliveryReplay {
     return this.log.get(deliveryId);
   }
 
-  private rearm(ids: string[]): Promise<number> {
-    return this.database.transaction((manager) => this.store.rearm(ids, this.clock.now(), manager));
+  private again(ids: string[]): Promise<number> {
+    const now = this.clock.now();
+    return this.database.transaction(
+      async (manager) =>
+        // In this order: what was begun again has not failed yet.
+        (await this.store.advance(ids, now, manager)) + (await this.store.rearm(ids, now, manager)),
+    );
   }
 
   private async meantFor(subscription: Subscription, pushes: ListedPush[]): Promise<ListedPush[]> {

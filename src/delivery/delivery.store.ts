@@ -263,6 +263,22 @@ export class DeliveryStore {
     return result?.affected ?? 0;
   }
 
+  /**
+   * Makes pending deliveries due that have failed and wait for their next attempt.
+   * @param now Unix milliseconds. @returns how many: what a process has leased stays as it is.
+   */
+  async advance(ids: string[], now: number, manager: EntityManager): Promise<number> {
+    if (ids.length === 0) return 0;
+    const result = await manager.queryRunner?.query(
+      `UPDATE delivery SET next_attempt_at = ?
+       WHERE status = 'pending' AND attempts > 0 AND lease_owner IS NULL AND next_attempt_at > ?
+       AND id IN (${marks(ids.length)})`,
+      [now, now, ...ids],
+      true,
+    );
+    return result?.affected ?? 0;
+  }
+
   /** Of these pushes those that are still to be delivered to a subscription that is there. */
   async awaited(eventIds: string[], manager: EntityManager): Promise<Set<string>> {
     if (eventIds.length === 0) return new Set();

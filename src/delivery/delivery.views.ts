@@ -97,11 +97,7 @@ export const MOST_REPLAYED = 10_000;
 export const replayDeliveriesBody = z
   .strictObject({
     ...filters,
-    status: z
-      .array(statusView.exclude(['pending']))
-      .min(1)
-      .max(DELIVERY_STATUSES.length)
-      .default(['dead']),
+    status: z.array(statusView).min(1).max(DELIVERY_STATUSES.length).default(['dead']),
     before: z.string().max(36).optional().describe('`next` of the request before'),
     limit: z.int().min(1).max(MOST_REPLAYED).default(MOST_REPLAYED),
     dryRun: z.boolean().default(false).describe('Count, and begin nothing'),
