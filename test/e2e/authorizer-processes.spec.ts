@@ -194,13 +194,13 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
       const { withWorkingToken } = fleet.simulator.accounts.counts(PLATFORM);
       seen.withoutTokenAtWechat += ACCOUNTS - withWorkingToken;
       seen.looks += 1;
-      await readOne(hosts[seen.looks % hosts.length] as HubProcess);
+      await Promise.all(hosts.map(readOne));
       await delay(50);
     }
   }
 
-  async function readOne(host: HubProcess): Promise<void> {
-    const account = accounts[(seen.looks * 37) % ACCOUNTS] as string;
+  async function readOne(host: HubProcess, index: number): Promise<void> {
+    const account = accounts[(seen.looks * 37 + index * 500) % ACCOUNTS] as string;
     const answer = await host.hub.get(`/api/authorizers/${account}/access-token`).catch(() => null);
     // What the crash itself cut off was no answer.
     if (!hosts.includes(host)) return;
