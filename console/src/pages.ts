@@ -1,7 +1,7 @@
 import type { Component } from 'vue';
 import type { IconName } from './parts/icons';
 
-/** Where a page stands in the navigation, and the letter that leads to it after `g`. */
+/** The place of a page in the navigation, and the letter that leads to it after `g`. */
 interface Entry {
   group: 'watch' | 'connect' | 'maintain';
   icon: IconName;

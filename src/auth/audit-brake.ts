@@ -2,7 +2,7 @@ import { OTHER_SENDERS } from '../common/log-brake.js';
 import { senderOf } from '../common/source-address.js';
 import type { Caller } from '../http/caller.js';
 
-/** Kinds of refusals that are counted apart within a minute, whoever causes them. */
+/** Kinds of refusals that are counted apart within a minute, for all callers together. */
 const KINDS = 200;
 
 /** What was refused to whom. */

@@ -19,7 +19,7 @@ export const personName = z
   .trim()
   .min(1)
   .max(64)
-  // No classes by property: the pattern stands in the API document, for other languages, too.
+  // No classes by property: the pattern is in the API document, for other languages, too.
   // oxlint-disable-next-line no-control-regex -- They are what it refuses.
   .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not have control characters');
 const token = z.string().min(1).max(512);

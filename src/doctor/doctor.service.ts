@@ -5,7 +5,7 @@ import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { SharedReading } from '../common/shared-reading.js';
 import { within } from '../common/time-limit.js';
-import { HOUR_MS, isoTime } from '../common/times.js';
+import { HOUR_MS, isoTime, MINUTE_MS } from '../common/times.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -29,7 +29,6 @@ import { finding, inWords, type Finding } from './findings.js';
 const CHECK_LIMIT_MS = 8000;
 /** Most lines that one check says. */
 const MOST_DETAILS = 50;
-const MINUTE_MS = 60_000;
 /** Different characters of a token that somebody has made up; of 48 hexadecimal ones there are more. */
 const LEAST_CHARACTERS = 10;
 /** Characters that the database is given to write. */

@@ -24,7 +24,7 @@ const instanceView = z
         messages: z.string(),
         authorization: z.string(),
       })
-      .describe('What WeChat and customers call; `{componentAppId}` stands for the platform'),
+      .describe('What WeChat and customers call; `{componentAppId}` is that of the platform'),
     retentionDays: z.object({
       events: z.number(),
       messages: z.number(),

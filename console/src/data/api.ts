@@ -54,29 +54,29 @@ async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError(response.status, body?.error ?? unknown);
 }
 
-async function attempt(request: Request): Promise<Response> {
+async function attempt(asked: Request): Promise<Response> {
   try {
-    const response = await fetch(request);
-    unavailable.value = [502, 503].includes(response.status) && !isOfOneThing(request);
+    const response = await fetch(asked);
+    unavailable.value = [502, 503].includes(response.status) && !isOfOneThing(asked);
     return response;
   } catch (error) {
-    if (request.signal.aborted) throw error;
+    if (asked.signal.aborted) throw error;
     unavailable.value = true;
     throw new ApiError(0, { code: 'unreachable', message: String(error), id: '' });
   }
 }
 
 /** An act may fail at WeChat with the same status; the hub itself is then well. */
-function isOfOneThing(request: Request): boolean {
-  return request.method !== 'GET';
+function isOfOneThing(asked: Request): boolean {
+  return asked.method !== 'GET';
 }
 
 /** Where a 401 means that somebody is not signed in, or gave a wrong secret. */
 const SESSION = /^\/admin\/session(?:\/|$)/;
 
-async function send(request: Request): Promise<Response> {
-  const again = request.clone();
-  let response = await attempt(request);
+async function send(asked: Request): Promise<Response> {
+  const again = asked.clone();
+  let response = await attempt(asked);
   if (response.ok) return response;
   let error = await errorOf(response);
   if (error.code === 'confirmation_required' && (await refusals.confirm())) {
@@ -84,7 +84,7 @@ async function send(request: Request): Promise<Response> {
     if (response.ok) return response;
     error = await errorOf(response);
   }
-  if (error.status === 401 && !SESSION.test(new URL(request.url).pathname)) refusals.signedOut();
+  if (error.status === 401 && !SESSION.test(new URL(asked.url).pathname)) refusals.signedOut();
   throw error;
 }
 

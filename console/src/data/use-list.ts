@@ -27,41 +27,12 @@ export interface ListOptions<T> {
 
 /** A list by cursor: the first page is polled, further pages are asked for and stay. */
 export function useList<T>(options: ListOptions<T>) {
-  const { key, page, rowKey, every, fresh = 'replace', filtered = false } = options;
+  const { key, page, rowKey, every, filtered = false } = options;
   const live = useLive({ key, every, read: (client) => page(client, undefined) });
-  const head = shallowRef<T[]>([]) as Ref<T[]>;
-  const tail = shallowRef<T[]>([]) as Ref<T[]>;
-  const cursor = ref<string | null>(null);
-  const moreError = ref<Error | null>(null);
-  const loadingMore = ref(false);
   const name = computed(() => JSON.stringify(toValue(key)));
-  let shown = '';
-
-  const show = (): void => {
-    head.value = live.data.value?.rows ?? [];
-    tail.value = [];
-    cursor.value = live.data.value?.next ?? null;
-    moreError.value = null;
-    shown = live.data.value ? name.value : '';
-  };
-  watch(
-    [live.data, name],
-    () => {
-      const isOther = shown !== name.value;
-      if (isOther || (fresh === 'replace' && tail.value.length === 0)) return show();
-      const newer = new Map(live.data.value?.rows.map((row) => [rowKey(row), row]));
-      const renewed = (row: T): T => newer.get(rowKey(row)) ?? row;
-      head.value = head.value.map(renewed);
-      tail.value = tail.value.map(renewed);
-    },
-    { immediate: true },
-  );
-
-  const known = computed(() => new Set([...head.value, ...tail.value].map(rowKey)));
-  const rows = computed(() => {
-    const inHead = new Set(head.value.map(rowKey));
-    return [...head.value, ...tail.value.filter((row) => !inHead.has(rowKey(row)))];
-  });
+  const { rows, tail, cursor, moreError, show } = useRows(options, live.data, name);
+  const loadingMore = ref(false);
+  const known = computed(() => new Set(rows.value.map(rowKey)));
   const more = async (): Promise<void> => {
     if (cursor.value === null || loadingMore.value) return;
     const asked = name.value;
@@ -95,5 +66,39 @@ export function useList<T>(options: ListOptions<T>) {
     loadingMore,
     filtered: computed(() => toValue(filtered)),
   };
+}
+
+/** The rows that are shown: those of the first page as it was first shown, and of the pages behind. */
+function useRows<T>(
+  { rowKey, fresh = 'replace' }: ListOptions<T>,
+  first: Ref<Page<T> | undefined>,
+  name: Ref<string>,
+) {
+  const head = shallowRef<T[]>([]) as Ref<T[]>;
+  const tail = shallowRef<T[]>([]) as Ref<T[]>;
+  const cursor = ref<string | null>(null);
+  const moreError = ref<Error | null>(null);
+  let shown = '';
+  const show = (): void => {
+    head.value = first.value?.rows ?? [];
+    tail.value = [];
+    cursor.value = first.value?.next ?? null;
+    moreError.value = null;
+    shown = first.value ? name.value : '';
+  };
+  const renew = (): void => {
+    const isOther = shown !== name.value;
+    if (isOther || (fresh === 'replace' && tail.value.length === 0)) return show();
+    const newer = new Map(first.value?.rows.map((row) => [rowKey(row), row]));
+    const renewed = (row: T): T => newer.get(rowKey(row)) ?? row;
+    head.value = head.value.map(renewed);
+    tail.value = tail.value.map(renewed);
+  };
+  watch([first, name], renew, { immediate: true });
+  const rows = computed(() => {
+    const inHead = new Set(head.value.map(rowKey));
+    return [...head.value, ...tail.value.filter((row) => !inHead.has(rowKey(row)))];
+  });
+  return { rows, tail, cursor, moreError, show };
 }
 export type List<T> = ReturnType<typeof useList<T>>;

@@ -44,21 +44,7 @@ export function useLive<T>({ key, read, every, enabled = true }: LiveOptions<T>)
     const asked = query.refetch({ cancelRefetch: false });
     await asked.finally(() => (polling = false));
   };
-  let polledAt = Date.now();
-  const timer = setInterval(() => {
-    const pause = toValue(every);
-    if (pause === undefined || Date.now() - polledAt < pause) return;
-    polledAt = Date.now();
-    void poll();
-  }, 500);
-  const onShown = (): void => {
-    if (!document.hidden && toValue(every) !== undefined) void poll();
-  };
-  document.addEventListener('visibilitychange', onShown);
-  onScopeDispose(() => {
-    clearInterval(timer);
-    document.removeEventListener('visibilitychange', onShown);
-  });
+  usePolls(every, () => void poll());
   return {
     data: query.data,
     error: query.error,
@@ -70,6 +56,25 @@ export function useLive<T>({ key, read, every, enabled = true }: LiveOptions<T>)
     isLive: computed(() => toValue(every) !== undefined),
     again: () => query.refetch(),
   };
+}
+
+/** Polls every so many milliseconds, and as soon as the tab is shown again. */
+function usePolls(every: MaybeRefOrGetter<number | undefined>, poll: () => void): void {
+  let polledAt = Date.now();
+  const timer = setInterval(() => {
+    const pause = toValue(every);
+    if (pause === undefined || Date.now() - polledAt < pause) return;
+    polledAt = Date.now();
+    poll();
+  }, 500);
+  const onShown = (): void => {
+    if (!document.hidden && toValue(every) !== undefined) poll();
+  };
+  document.addEventListener('visibilitychange', onShown);
+  onScopeDispose(() => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', onShown);
+  });
 }
 
 /** A read that leaves a record or calls WeChat: made when `enabled`, once, and never by itself again. */

@@ -177,8 +177,9 @@ export const en: Texts<typeof zh> = {
     submit: 'Sign in',
     whereTitle: 'Where is the admin token?',
     whereEnv: 'Where it was set: {variable} in .env or the environment;',
+    whereCompose: 'with Docker Compose, in the file {file} beside docker-compose.yml;',
     whereLog:
-      'otherwise the hub showed it once, at its first start. Look in that terminal or in the log:',
+      'otherwise the hub showed it once, at its first start, in that terminal or its output.',
     wrong: 'That is not right. Please check it and try again.',
     wait: 'Too many tries. Please wait {seconds} s.',
     linkUsed: 'This link no longer works: it works once, within 15 minutes.',
@@ -897,7 +898,8 @@ export const en: Texts<typeof zh> = {
     replayAction: 'Replay {count}',
     replayedSoFar: '{count} begun again…',
     replayedDone: '{count} begun again; the list shows how they go.',
-    replayedLess: '{count} left out: their subscription was removed, or cannot be read.',
+    replayedLess:
+      '{count} left out: they are being attempted, or their subscription was removed or cannot be read.',
     stop: 'Stop',
     advice: {
       none: 'The target was not reached: check its address, DNS, firewall and certificate, and whether it runs.',

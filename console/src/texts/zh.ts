@@ -171,7 +171,8 @@ export const zh = {
     submit: '登录',
     whereTitle: '管理令牌在哪里？',
     whereEnv: '如已配置，在 .env 或环境变量的 {variable} 中；',
-    whereLog: '如未配置，首次启动时显示过一次，可在启动它的终端或日志中查找：',
+    whereCompose: '使用 Docker Compose 时，在 docker-compose.yml 旁的 {file} 文件中；',
+    whereLog: '如未配置，首次启动时在启动它的终端或输出中显示过一次。',
     wrong: '不正确，请检查后重试。',
     wait: '尝试次数过多，请在 {seconds} 秒后重试。',
     linkUsed: '此登录链接已失效：只能使用一次，且在 15 分钟内有效。',
@@ -849,7 +850,7 @@ export const zh = {
     replayAction: '重新投递 {count} 条',
     replayedSoFar: '已开始重新投递 {count} 条…',
     replayedDone: '已开始重新投递 {count} 条，结果将在列表中显示。',
-    replayedLess: '{count} 条未投递：其订阅已删除或无法解密。',
+    replayedLess: '{count} 条未投递：正在投递，或其订阅已删除或无法解密。',
     stop: '停止',
     advice: {
       none: '没有连通目标：请检查其地址、DNS、防火墙和证书，以及服务是否在运行。',
