@@ -67,7 +67,7 @@ export interface PushSearch {
   infoType?: string | undefined;
   /** This InfoType as the database compares texts, and groups them in an index. */
   alike?: string | undefined;
-  /** Any InfoType but this one. */
+  /** Events of any InfoType but this one; of a text without one no index knows that it is an event. */
   exceptInfoType?: string | undefined;
   /** InfoType, MsgType or Event. */
   type?: string | undefined;
@@ -86,6 +86,8 @@ export interface PushSearch {
   /** The push of this id, or recorded after it. */
   since?: string | undefined;
 }
+
+type RawSearch = Omit<PushSearch, 'ids'>;
 
 /** Pushes that lie together in an index: those of one InfoType, or messages and events (''). */
 type PushGroup = Pick<CallbackEvent, 'componentAppId' | 'infoType'>;
@@ -216,6 +218,18 @@ export class PushStore {
     );
   }
 
+  /** The same of InfoTypes, which lie together by platform: the messages beside them are not read. */
+  async pageOfInfoTypes(search: PushSearch, limit: number): Promise<ListedPush[]> {
+    const { componentAppId } = search;
+    const ids: string[] = [];
+    for (const one of componentAppId === undefined ? await this.platforms() : [componentAppId]) {
+      const ofPlatform = { ...search, componentAppId: one };
+      ids.push(...(await this.idsAlong('callback_event_kind', ofPlatform, limit)));
+    }
+    const newest = ids.toSorted().toReversed().slice(0, limit);
+    return newest.length === 0 ? [] : this.page({ ids: newest }, limit);
+  }
+
   /** The id of the push that was recorded so many before another, or before the end. */
   async idBehind(count: number, before?: string): Promise<string | undefined> {
     const rows: { id: string }[] = await this.database.read((manager) =>
@@ -272,6 +286,38 @@ export class PushStore {
       if (page.length > 0) yield page;
       if (page.length < size) return;
       ({ id, receivedAt } = page.at(-1) ?? { id, receivedAt });
+    }
+  }
+
+  /** Ids, newest first, by an index that is named so that statistics never choose another one. */
+  private idsAlong(index: string, search: RawSearch, limit: number): Promise<string[]> {
+    const hint =
+      this.database.dialect === 'mysql' ? `FORCE INDEX (${index})` : `INDEXED BY ${index}`;
+    const { where, values } = whereOf(search);
+    return this.database.read(async (manager) => {
+      const rows: { id: string }[] = await manager.query(
+        `SELECT push.id FROM callback_event AS push ${hint} ${where}
+         ORDER BY push.id DESC LIMIT ${limit}`,
+        values,
+      );
+      return rows.map(({ id }) => id);
+    });
+  }
+
+  /** Those of which there are pushes: one look into the index for each. */
+  private async platforms(): Promise<string[]> {
+    const found: string[] = [];
+    for (;;) {
+      const rows: { component_appid: string }[] = await this.database.read((manager) =>
+        manager.query(
+          `SELECT component_appid FROM callback_event WHERE component_appid > ?
+           ORDER BY component_appid LIMIT 1`,
+          [found.at(-1) ?? ''],
+        ),
+      );
+      const [row] = rows;
+      if (!row) return found;
+      found.push(row.component_appid);
     }
   }
 
@@ -354,19 +400,19 @@ export function keysOf({
 
 /** By which condition each part of a search is found. */
 const CONDITIONS: Record<keyof PushSearch, string> = {
-  componentAppId: 'push.componentAppId = :componentAppId',
-  authorizerAppId: 'push.authorizerAppId = :authorizerAppId',
+  componentAppId: 'push.component_appid = :componentAppId',
+  authorizerAppId: 'push.authorizer_appid = :authorizerAppId',
   kind: 'push.kind = :kind',
   // MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not.
-  infoType: '(push.infoType = :infoType AND HEX(push.infoType) = HEX(:infoType))',
-  alike: 'push.infoType = :alike',
-  exceptInfoType: 'push.infoType <> :exceptInfoType',
-  type: '(push.infoType = :type OR push.msgType = :type OR push.event = :type)',
+  infoType: '(push.info_type = :infoType AND HEX(push.info_type) = HEX(:infoType))',
+  alike: 'push.info_type = :alike',
+  exceptInfoType: "(push.info_type > '' AND push.info_type <> :exceptInfoType)",
+  type: '(push.info_type = :type OR push.msg_type = :type OR push.event = :type)',
   outcome: 'push.outcome = :outcome',
   ids: 'push.id IN (:...ids)',
-  fromUser: 'push.fromUser = :fromUser',
-  from: 'push.receivedAt >= :from',
-  to: 'push.receivedAt < :to',
+  fromUser: 'push.from_user = :fromUser',
+  from: 'push.received_at >= :from',
+  to: 'push.received_at < :to',
   before: 'push.id < :before',
   since: 'push.id >= :since',
 };
@@ -379,10 +425,27 @@ function selectOf(
   const found = manager
     .createQueryBuilder(CallbackEvent, 'push')
     .select(columns.map((name) => `push.${name}`));
-  for (const [name, value] of Object.entries(search)) {
-    // An empty `before` asks for the first page.
-    if (value === undefined || (name === 'before' && value === '')) continue;
-    found.andWhere(CONDITIONS[name as keyof PushSearch], { [name]: value });
-  }
+  for (const [name, value] of partsOf(search)) found.andWhere(CONDITIONS[name], { [name]: value });
   return found;
+}
+
+/** A search as a statement has it that is written by hand. */
+function whereOf(search: RawSearch): { where: string; values: unknown[] } {
+  const parts = partsOf(search);
+  const values: unknown[] = [];
+  const conditions = parts.map(([name, value]) =>
+    CONDITIONS[name].replaceAll(`:${name}`, () => {
+      values.push(value);
+      return '?';
+    }),
+  );
+  return { where: parts.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`, values };
+}
+
+function partsOf(search: PushSearch): [keyof PushSearch, unknown][] {
+  const parts = Object.entries(search) as [keyof PushSearch, unknown][];
+  // An empty `before` asks for the first page.
+  return parts.filter(
+    ([name, value]) => value !== undefined && (name !== 'before' || value !== ''),
+  );
 }

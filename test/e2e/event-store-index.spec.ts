@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mysqlOnly } from '../support/databases.js';
-import { statementsOf, storedMessage, storeEvents } from '../support/event-store-world.js';
+import { databaseKinds, mysqlOnly } from '../support/databases.js';
+import {
+  statementsOf,
+  storedEvent,
+  storedMessage,
+  storeEvents,
+  type Statement,
+} from '../support/event-store-world.js';
 import type { Answer } from '../support/hub-client.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { sql } from '../support/token-world.js';
@@ -76,5 +82,85 @@ describe.each(mysqlOnly())('/admin/events among 12 000 pushes on %s', (kind) => 
       path = json.next === null ? null : `${all}&before=${json.next}`;
     }
     expect(seen.size).toBe(12_001);
+  });
+});
+
+/** By which index, and which of its columns, the database finds the pushes for a statement. */
+async function accessOf(test: TestApp, { query, parameters }: Statement): Promise<string> {
+  if (sql(test).options.type !== 'mysql') {
+    const [step] = await sql(test).query(`EXPLAIN QUERY PLAN ${query}`, parameters);
+    const [, how, index, columns = ''] =
+      /^(\w+) .* INDEX (\w+)(?: \((.*)\))?/.exec(step.detail) ?? [];
+    const used = new Set([...columns.matchAll(/(\w+)[=<>]/g)].map(([, name]) => name));
+    const name = index?.startsWith('sqlite_autoindex') ? 'PRIMARY' : index;
+    return how === 'SEARCH' ? `${name} ${[...used].join(' ')}` : step.detail;
+  }
+  const [plan] = await sql(test).query(`EXPLAIN FORMAT=JSON ${query}`, parameters);
+  const text: string = plan.EXPLAIN;
+  const one = (pattern: RegExp): string => pattern.exec(text)?.[1] ?? '';
+  const type = one(/"access_type": "(\w+)"/);
+  const used = one(/"used_key_parts": \[([^\]]*)\]/).match(/\w+/g) ?? [];
+  return ['const', 'ref', 'range'].includes(type)
+    ? `${one(/"key": "(\w+)"/)} ${used.join(' ')}`
+    : text;
+}
+
+describe.each(databaseKinds())('events among 12 000 messages on %s', (kind) => {
+  let test: TestApp;
+  const other = { component: 'wxanother' };
+  const INFO_TYPES = ['authorized', 'unauthorized', 'component_verify_ticket', 'Authorized'];
+  beforeAll(async () => {
+    test = await createTestApp({ database: kind });
+    const now = test.clock.now();
+    const events = INFO_TYPES.flatMap((infoType) => [
+      storedEvent(now, infoType),
+      storedEvent(now, infoType, other),
+    ]);
+    const messages = Array.from({ length: 12_000 }, (_, index) =>
+      storedMessage(now + index, index % 2 === 0 ? {} : other),
+    );
+    await storeEvents(test, [...events, ...messages]);
+    await sql(test).query(
+      kind === 'mysql' ? 'ANALYZE TABLE callback_event' : 'ANALYZE callback_event',
+    );
+  });
+  afterAll(() => test.close());
+
+  it.each([
+    ['', ['Authorized', 'Authorized', 'unauthorized', 'unauthorized', 'authorized', 'authorized']],
+    ['?infoType=authorized', ['authorized', 'authorized']],
+    ['?component=wxanother', ['Authorized', 'unauthorized', 'authorized']],
+    ['?component=wxanother&infoType=authorized', ['authorized']],
+    ['?component=nobody', []],
+  ])(
+    '/admin/authorizations/events%s finds those by platform and InfoType',
+    async (query, found) => {
+      let shown: any[] = [];
+      const statements = await statementsOf(test, async () => {
+        shown = (await test.hub.get(`/admin/authorizations/events${query}`)).json.events;
+      });
+      expect(shown.map(({ infoType }) => infoType)).toEqual(found);
+      const reads = statements.filter(({ query: text }) => text.includes('callback_event'));
+      const accesses = await Promise.all(reads.map((read) => accessOf(test, read)));
+      const platform = 'callback_event_kind component_appid';
+      const events = `${platform} info_type`;
+      expect(accesses.filter((one) => ![platform, events, 'PRIMARY id'].includes(one))).toEqual([]);
+      // The platforms there are, one more look for their end, and the events of each.
+      const platforms = query.includes('component=') ? 0 : 2;
+      expect(accesses.filter((one) => one === platform)).toHaveLength(platforms && platforms + 1);
+      expect(accesses.filter((one) => one === events)).toHaveLength(platforms || 1);
+    },
+  );
+
+  it('and shows each once, page after page', async () => {
+    const seen: string[] = [];
+    let path: string | null = '/admin/authorizations/events?limit=2';
+    while (path !== null) {
+      const { json }: Answer = await test.hub.get(path);
+      seen.push(...json.events.map(({ id }: any) => id));
+      path = json.next === null ? null : `/admin/authorizations/events?limit=2&before=${json.next}`;
+    }
+    expect(seen).toHaveLength(6);
+    expect(seen).toEqual([...new Set(seen)].toSorted().toReversed());
   });
 });
