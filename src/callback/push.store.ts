@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
+import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
@@ -14,6 +15,8 @@ import type { PushContent } from './push-url.js';
 const REPLIES_PERIOD_MS = 5;
 /** Length of the columns for InfoType, MsgType, Event and openids. */
 const NAME_LENGTH = 64;
+/** By how much the order of ids may differ from that of the times beside them, in milliseconds. */
+const DISORDER_MS = MINUTE_MS;
 /** What a list reads: the payload is large, and none of its business. */
 const LISTED = [
   'id',
@@ -86,6 +89,9 @@ export interface PushSearch {
   /** The push of this id, or recorded after it. */
   since?: string | undefined;
 }
+
+/** Ids between which a search looks. */
+export type PushRange = Pick<PushSearch, 'before' | 'since'>;
 
 type RawSearch = Omit<PushSearch, 'ids'>;
 
@@ -230,16 +236,35 @@ export class PushStore {
     return newest.length === 0 ? [] : this.page({ ids: newest }, limit);
   }
 
-  /** The id of the push that was recorded so many before another, or before the end. */
-  async idBehind(count: number, before?: string): Promise<string | undefined> {
-    const rows: { id: string }[] = await this.database.read((manager) =>
+  /** The same along the primary key, for searches that no index finds. */
+  async walk(search: PushSearch, limit: number): Promise<ListedPush[]> {
+    const ids = await this.idsAlong('PRIMARY', search, limit);
+    return ids.length === 0 ? [] : this.page({ ids }, limit);
+  }
+
+  /** The id of the oldest of the newest `count` pushes in a range; undefined where it has fewer. */
+  async idBehind(count: number, range: PushRange): Promise<string | undefined> {
+    const [id] = await this.idsAlong('PRIMARY', range, 1, count - 1);
+    return id;
+  }
+
+  /** Between which pushes those lie that were received in a time, whichever index finds them. */
+  async rangeOf({ from, to, before }: PushSearch): Promise<PushRange> {
+    const since = from === undefined ? undefined : await this.idBeside('<', from - DISORDER_MS);
+    const end = to === undefined ? undefined : await this.idBeside('>=', to + DISORDER_MS);
+    return { since, before: before && end && before < end ? before : (end ?? before) };
+  }
+
+  private async idBeside(side: '<' | '>=', time: number): Promise<string | undefined> {
+    const order = side === '<' ? 'DESC' : 'ASC';
+    const [row]: { id: string }[] = await this.database.read((manager) =>
       manager.query(
-        `SELECT id FROM callback_event ${before ? 'WHERE id < ?' : ''}
-         ORDER BY id DESC LIMIT 1 OFFSET ${count - 1}`,
-        before ? [before] : [],
+        `SELECT id FROM callback_event WHERE received_at ${side} ?
+         ORDER BY received_at ${order}, id ${order} LIMIT 1`,
+        [time],
       ),
     );
-    return rows[0]?.id;
+    return row?.id;
   }
 
   /** All that a search finds in pages, by the time of their arrival, oldest first. */
@@ -290,14 +315,15 @@ export class PushStore {
   }
 
   /** Ids, newest first, by an index that is named so that statistics never choose another one. */
-  private idsAlong(index: string, search: RawSearch, limit: number): Promise<string[]> {
-    const hint =
-      this.database.dialect === 'mysql' ? `FORCE INDEX (${index})` : `INDEXED BY ${index}`;
+  private idsAlong(index: string, search: RawSearch, limit: number, offset = 0): Promise<string[]> {
+    const isMysql = this.database.dialect === 'mysql';
+    const name = index === 'PRIMARY' && !isMysql ? 'sqlite_autoindex_callback_event_1' : index;
+    const hint = isMysql ? `FORCE INDEX (${name})` : `INDEXED BY ${name}`;
     const { where, values } = whereOf(search);
     return this.database.read(async (manager) => {
       const rows: { id: string }[] = await manager.query(
         `SELECT push.id FROM callback_event AS push ${hint} ${where}
-         ORDER BY push.id DESC LIMIT ${limit}`,
+         ORDER BY push.id DESC LIMIT ${limit} OFFSET ${offset}`,
         values,
       );
       return rows.map(({ id }) => id);
