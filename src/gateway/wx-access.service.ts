@@ -63,10 +63,16 @@ export class WxAccessService {
 
   /**
    * A platform's SDK with its secret.
+   * @param path of WeChat's, where the key must be allowed to call it.
    * @throws {HubError} 400 `secret_missing`; as {@link AccessGuard.checkSecret}
    */
-  async ofPlatform(appid: string, secret: string, address: string): Promise<WxCaller> {
-    const wish = { componentAppId: appid, later: ['account'] as const };
+  async ofPlatform(
+    appid: string,
+    secret: string,
+    address: string,
+    path?: string,
+  ): Promise<WxCaller> {
+    const wish = { componentAppId: appid, later: ['account'] as const, path };
     return { ...(await this.show(secret, address, wish)), componentAppId: appid };
   }
 
@@ -209,4 +215,13 @@ export async function askAsPlatform(
 export function requireAccount({ key }: WxCaller, authorizerAppId: string): void {
   if (isAmong(authorizerAppId, key.authorizerAppIds)) return;
   throw wxRefusal('account_not_allowed', 'component is not authorized by this account', 403);
+}
+
+/** @throws {HubError} 403 `not_allowed` where the key is limited to accounts: the call is about all. */
+export function requireAllAccounts({ key }: WxCaller): void {
+  if (key.authorizerAppIds === null) return;
+  throw new HubError('not_allowed', 'api unauthorized: the API key is limited to accounts', {
+    status: 403,
+    details: { missing: 'path' },
+  });
 }

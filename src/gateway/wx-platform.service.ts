@@ -12,6 +12,7 @@ import { openCode, STAND_IN_SECONDS } from './stand-in.js';
 import {
   askAsPlatform,
   requireAccount,
+  requireAllAccounts,
   WxAccessService,
   type WxCaller,
 } from './wx-access.service.js';
@@ -51,8 +52,11 @@ export class WxPlatformService {
 
   async startPushTicket(call: WxCall): Promise<WxAnswer> {
     const { component_appid, component_secret } = await readBody(call);
+    const { address, url } = call;
     const secret = textOf(component_secret);
-    const caller = await this.access.ofPlatform(textOf(component_appid), secret, call.address);
+    const appid = textOf(component_appid);
+    const caller = await this.access.ofPlatform(appid, secret, address, url.path);
+    requireAllAccounts(caller);
     return { json: { errcode: 0, errmsg: await this.pushes.startPush(caller.componentAppId) } };
   }
 

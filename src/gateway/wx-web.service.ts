@@ -13,6 +13,7 @@ import {
   type WxCaller,
 } from './wx-access.service.js';
 import { readAnswer, textOf, type WxAnswer, type WxCall } from './wx-call.js';
+import { queryEntries } from './wechat-url.js';
 import { wxRefusal } from './wx-errors.js';
 
 /** WeChat's page on which a user consents; links to it are for browsers. */
@@ -74,11 +75,14 @@ export class WxWebService {
   }
 
   /** `connect/oauth2/authorize`: WeChat's page, with the platform named. */
-  async consentPage({ url, query }: WxCall): Promise<WxAnswer> {
+  async consentPage({ query }: WxCall): Promise<WxAnswer> {
     const { componentAppId } = await this.authorizers.idOf(query.fields.appid ?? '');
-    return {
-      location: `${CONSENT_PAGE}?${url.query}&component_appid=${componentAppId}#wechat_redirect`,
-    };
+    const parts = query.rest.split('&').filter((part) => {
+      const [[name] = ['']] = queryEntries(part);
+      return !NOT_HANDED_ON.includes(name.toLowerCase());
+    });
+    const handedOn = [...parts, `component_appid=${componentAppId}`].join('&');
+    return { location: `${CONSENT_PAGE}?${handedOn}#wechat_redirect` };
   }
 
   /** An account's SDK by its secret, a platform's by its token and the account that it names. */

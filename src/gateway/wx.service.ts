@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { HubError } from '../common/hub-error.js';
 import type { GatewayAnswer } from './gateway.client.js';
 import { GatewayService } from './gateway.service.js';
 import type { StandIn } from './stand-in.js';
 import { readTokenQuery, refuseKept, type WechatUrl } from './wechat-url.js';
-import { requireAccount, WxAccessService, type WxCaller } from './wx-access.service.js';
+import {
+  requireAccount,
+  requireAllAccounts,
+  WxAccessService,
+  type WxCaller,
+} from './wx-access.service.js';
 import {
   bodyOf,
   bytesOf,
@@ -118,12 +122,7 @@ export class WxService {
  */
 async function withinAccounts(call: WxCall, caller: WxCaller): Promise<WxCall> {
   if (caller.key.authorizerAppIds === null) return call;
-  if (!NAMES_ACCOUNT.test(call.url.path)) {
-    throw new HubError('not_allowed', 'api unauthorized: the API key is limited to accounts', {
-      status: 403,
-      details: { missing: 'path' },
-    });
-  }
+  if (!NAMES_ACCOUNT.test(call.url.path)) requireAllAccounts(caller);
   const bytes = await bytesOf(call);
   const { authorizer_appid } = await readBody({ body: bodyOf(bytes) });
   requireAccount(caller, textOf(authorizer_appid));

@@ -46,7 +46,8 @@ export function useWx(fastify: FastifyInstance, wx: WxService, filter: HubErrorF
 /** Under these names every path is one below `/wx`, so that nothing else of the hub is reachable. */
 export function leadToWx(request: IncomingMessage, hosts: string[]): void {
   const [name = ''] = (request.headers.host ?? '').toLowerCase().split(':', 1);
-  if (hosts.includes(name)) request.url = `/wx${request.url ?? '/'}`;
+  // The dot of the root may be written: it is the same host.
+  if (hosts.includes(name.replace(/\.$/, ''))) request.url = `/wx${request.url ?? '/'}`;
 }
 
 async function answer(

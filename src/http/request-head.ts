@@ -4,6 +4,8 @@ import { HubError } from '../common/hub-error.js';
 
 /** Most headers that a request may have; browsers and proxies send some 30. */
 const MAX_HEADERS = 100;
+/** A name, with or without the dot of its root, or an address; a port. It may be empty (RFC 9112, 3.2). */
+const HOST = /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[[\da-f]*:[\da-f:.]*\])?(?::\d*)?$/i;
 /** How long what is left of a refused body is read and thrown away, in milliseconds. */
 const LINGER_MS = 1000;
 
@@ -17,6 +19,10 @@ export function headRefusal(request: IncomingMessage): HubError | undefined {
   if (rawHeaders.length > 2 * MAX_HEADERS) {
     const message = `A request may have ${MAX_HEADERS} headers`;
     return new HubError('headers_too_large', message, { status: 431 });
+  }
+  // What is no name could pass by the hosts at which the hub is nothing but the drop-in address.
+  if (headers.host !== undefined && !HOST.test(headers.host)) {
+    return new HubError('bad_request', 'The Host header is malformed', { status: 400 });
   }
   // Older versions know neither of the two.
   if (httpVersion !== '1.1') return undefined;

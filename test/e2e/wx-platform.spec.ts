@@ -142,6 +142,19 @@ describe.each(databaseKinds())('a platform’s SDK at the drop-in address on %s'
     expect((await ask('api_get_authorizer_option', option)).json).toMatchObject(option);
   });
 
+  const START_PUSH = 'cgi-bin/component/api_start_push_ticket';
+  it.each<[string, number, (own: string) => object]>([
+    ['limited to accounts', 48001, (own) => ({ authorizerAppIds: [own] })],
+    ['limited to other paths', 48001, () => ({ paths: [`/${SEND}`] })],
+    ['limited to this path', 0, () => ({ paths: [`/${START_PUSH}`] })],
+  ])('that asks for tickets with a key %s is answered %i', async (_, errcode, limits) => {
+    test.clock.advance(61_000);
+    const { key: secret } = await apiKey(test, limits(account));
+    const body = { component_appid: PLATFORM, component_secret: secret };
+    expect((await sdkCall(test, START_PUSH, body)).json.errcode).toBe(errcode);
+    expect(calls(test, `/${START_PUSH}`)).toBe(errcode === 0 ? 1 : 0);
+  });
+
   describe('with a key limited to an account', () => {
     const limited = (name: string, body: object): Promise<Answer> =>
       ask(name, body, { secret: limitedKey });

@@ -185,6 +185,16 @@ describe.each(databaseKinds())('pages and mini programs of an account on %s', (k
       `https://open.weixin.qq.com/connect/oauth2/authorize?${query}&component_appid=${PLATFORM}#wechat_redirect`,
     ]);
   });
+
+  it('send users there without a secret, a token or another platform of the caller’s', async () => {
+    const query = `appid=${account}&secret=s1&%73ecret=s2&access_token=s3&component_appid=wx1&Component_AppId=wx2&state=1`;
+    const { headers } = await sdkCall(test, `connect/oauth2/authorize?${query}`, undefined, {
+      redirect: 'manual',
+    });
+    expect(headers.get('location')).toBe(
+      `https://open.weixin.qq.com/connect/oauth2/authorize?appid=${account}&state=1&component_appid=${PLATFORM}#wechat_redirect`,
+    );
+  });
 });
 
 describe('under a name of GATEWAY_HOSTS', () => {
@@ -210,11 +220,14 @@ describe('under a name of GATEWAY_HOSTS', () => {
         .end();
     });
 
-  it.each(['wx.hub.internal', 'API.weixin.qq.com:443'])('%s is WeChat’s API', async (host) => {
-    const { key } = await apiKey(test);
-    const { body } = await ask(`/cgi-bin/token?appid=${account}&secret=${key}`, host);
-    expect(JSON.parse(body)).toMatchObject({ expires_in: 7200 });
-  });
+  it.each(['wx.hub.internal', 'API.weixin.qq.com:443', 'wx.hub.internal.', 'wx.hub.internal.:443'])(
+    '%s is WeChat’s API',
+    async (host) => {
+      const { key } = await apiKey(test);
+      const { body } = await ask(`/cgi-bin/token?appid=${account}&secret=${key}`, host);
+      expect(JSON.parse(body)).toMatchObject({ expires_in: 7200 });
+    },
+  );
 
   it.each([
     '/health/live',
@@ -236,7 +249,22 @@ describe('under a name of GATEWAY_HOSTS', () => {
     ]).toContainEqual([status, errcode ?? error.code]);
   });
 
-  it('another name is the hub as ever', async () => {
-    expect((await ask('/health/live', 'hub.internal')).status).toBe(200);
+  it.each([
+    'a@wx.hub.internal',
+    '[wx.hub.internal]',
+    'wx.hub.internal..',
+    'wx%2ehub.internal',
+    'wx.hub.internal,hub.internal',
+    'wx.hub.internal/',
+  ])('%s is no name, and refused', async (host) => {
+    const { status, body } = await ask('/health/live', host);
+    expect([status, JSON.parse(body).error?.code]).toEqual([400, 'bad_request']);
   });
+
+  it.each(['hub.internal', 'hub_1:3000', '127.0.0.1:3000', '[::1]:3000', '[::1]'])(
+    'another name, such as %s, is the hub as ever',
+    async (host) => {
+      expect((await ask('/health/live', host)).status).toBe(200);
+    },
+  );
 });
