@@ -11,6 +11,7 @@ import type { Caller } from '../http/caller.js';
 import { markOf, scopeRefusal, type ApiKey, type Wish } from './api-key.js';
 import { ApiKeyService, callerOfKey, type Asked } from './api-key.service.js';
 import { AuditService } from './audit.service.js';
+import { declinesContent } from './scope.js';
 import {
   callerOf,
   cookieOf,
@@ -158,7 +159,7 @@ export class AccessGuard {
 /** What a request asks for, by its route and what its address names. */
 function wishOf(request: FastifyRequest): Wish {
   const { routeOptions, params, query, headers } = request;
-  const { scopes = [], forwards } = routeOptions.config;
+  const { scopes = [], withoutContent, forwards } = routeOptions.config;
   const named = params as { componentAppId?: string; authorizerAppId?: string; '*'?: string };
   if (forwards) {
     // The query is WeChat's.
@@ -176,7 +177,8 @@ function wishOf(request: FastifyRequest): Wish {
   const component = authorizerAppId === undefined ? undefined : asked.component;
   const componentAppId =
     named.componentAppId ?? (typeof component === 'string' ? component : undefined);
-  return { scopes: reveals(request) ? ['admin'] : scopes, componentAppId, authorizerAppId };
+  const enough = withoutContent && declinesContent(query) ? [...scopes, withoutContent] : scopes;
+  return { scopes: reveals(request) ? ['admin'] : enough, componentAppId, authorizerAppId };
 }
 
 /** Whether secrets are asked for; what is malformed is, to be sure. */

@@ -10,6 +10,7 @@ import { ApiExtension } from '@nestjs/swagger';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import type { Caller, KnownRequest } from '../http/caller.js';
 import { AuditService, type AuditAction } from './audit.service.js';
+import { declinesContent } from './scope.js';
 
 /** What of a route is recorded. */
 interface AuditedRoute {
@@ -54,9 +55,7 @@ export class AuditInterceptor implements NestInterceptor {
     if (shows === 'asked' && (query as { reveal?: unknown }).reveal !== 'true') {
       return next.handle();
     }
-    if (shows === 'unless_declined' && (query as { content?: unknown }).content === 'false') {
-      return next.handle();
-    }
+    if (shows === 'unless_declined' && declinesContent(query)) return next.handle();
     const target = Object.values(params as Record<string, string>).join('/') || '*';
     const isRead = shows !== undefined && method === 'GET';
     const isOpen = routeOptions.config.open === true;

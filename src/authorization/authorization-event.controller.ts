@@ -14,9 +14,6 @@ import {
 import { lastOfFullPage } from '../http/list-query.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 
-/** Every authorization event but the tickets. */
-const EVENTS = { kind: 'authorization', exceptInfoType: TICKET_INFO_TYPE } as const;
-
 /** `/admin/authorizations/events`: what WeChat pushed about a platform's accounts. */
 @ApiTags('authorizers')
 @ApiBearer()
@@ -35,13 +32,16 @@ export class AuthorizationEventController {
     @Query({ schema: authorizationEventQuery }) query: AuthorizationEventQuery,
   ): Promise<z.infer<typeof authorizationEventListView>> {
     const { component: componentAppId, account: authorizerAppId, infoType, before, limit } = query;
-    const search = { ...EVENTS, componentAppId, authorizerAppId, infoType, before };
-    const page = await this.pushes.page(search, limit);
+    const events = { componentAppId, infoType, exceptInfoType: TICKET_INFO_TYPE, before };
+    const page =
+      authorizerAppId === undefined
+        ? await this.pushes.pageOfInfoTypes(events, limit)
+        : await this.pushes.page({ ...events, authorizerAppId }, limit);
     const pushes = await this.pushes.read(page.map(({ id }) => id));
-    const events = page.flatMap((listed) => {
+    const shown = page.flatMap((listed) => {
       const push = pushes.get(listed.id);
       return push ? toAuthorizationEventView(listed, push) : [];
     });
-    return { events, next: lastOfFullPage(page, limit)?.id ?? null };
+    return { events: shown, next: lastOfFullPage(page, limit)?.id ?? null };
   }
 }

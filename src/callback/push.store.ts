@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
+import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
 import { marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
@@ -14,6 +15,8 @@ import type { PushContent } from './push-url.js';
 const REPLIES_PERIOD_MS = 5;
 /** Length of the columns for InfoType, MsgType, Event and openids. */
 const NAME_LENGTH = 64;
+/** By how much the order of ids may differ from that of the times beside them, in milliseconds. */
+const DISORDER_MS = MINUTE_MS;
 /** What a list reads: the payload is large, and none of its business. */
 const LISTED = [
   'id',
@@ -67,7 +70,7 @@ export interface PushSearch {
   infoType?: string | undefined;
   /** This InfoType as the database compares texts, and groups them in an index. */
   alike?: string | undefined;
-  /** Any InfoType but this one. */
+  /** Events of any InfoType but this one; of a text without one no index knows that it is an event. */
   exceptInfoType?: string | undefined;
   /** InfoType, MsgType or Event. */
   type?: string | undefined;
@@ -86,6 +89,11 @@ export interface PushSearch {
   /** The push of this id, or recorded after it. */
   since?: string | undefined;
 }
+
+/** Ids between which a search looks. */
+export type PushRange = Pick<PushSearch, 'before' | 'since'>;
+
+type RawSearch = Omit<PushSearch, 'ids'>;
 
 /** Pushes that lie together in an index: those of one InfoType, or messages and events (''). */
 type PushGroup = Pick<CallbackEvent, 'componentAppId' | 'infoType'>;
@@ -216,16 +224,47 @@ export class PushStore {
     );
   }
 
-  /** The id of the push that was recorded so many before another, or before the end. */
-  async idBehind(count: number, before?: string): Promise<string | undefined> {
-    const rows: { id: string }[] = await this.database.read((manager) =>
+  /** The same of InfoTypes, which lie together by platform: the messages beside them are not read. */
+  async pageOfInfoTypes(search: PushSearch, limit: number): Promise<ListedPush[]> {
+    const { componentAppId } = search;
+    const ids: string[] = [];
+    for (const one of componentAppId === undefined ? await this.platforms() : [componentAppId]) {
+      const ofPlatform = { ...search, componentAppId: one };
+      ids.push(...(await this.idsAlong('callback_event_kind', ofPlatform, limit)));
+    }
+    const newest = ids.toSorted().toReversed().slice(0, limit);
+    return newest.length === 0 ? [] : this.page({ ids: newest }, limit);
+  }
+
+  /** The same along the primary key, for searches that no index finds. */
+  async walk(search: PushSearch, limit: number): Promise<ListedPush[]> {
+    const ids = await this.idsAlong('PRIMARY', search, limit);
+    return ids.length === 0 ? [] : this.page({ ids }, limit);
+  }
+
+  /** The id of the oldest of the newest `count` pushes in a range; undefined where it has fewer. */
+  async idBehind(count: number, range: PushRange): Promise<string | undefined> {
+    const [id] = await this.idsAlong('PRIMARY', range, 1, count - 1);
+    return id;
+  }
+
+  /** Between which pushes those lie that were received in a time, whichever index finds them. */
+  async rangeOf({ from, to, before }: PushSearch): Promise<PushRange> {
+    const since = from === undefined ? undefined : await this.idBeside('<', from - DISORDER_MS);
+    const end = to === undefined ? undefined : await this.idBeside('>=', to + DISORDER_MS);
+    return { since, before: before && end && before < end ? before : (end ?? before) };
+  }
+
+  private async idBeside(side: '<' | '>=', time: number): Promise<string | undefined> {
+    const order = side === '<' ? 'DESC' : 'ASC';
+    const [row]: { id: string }[] = await this.database.read((manager) =>
       manager.query(
-        `SELECT id FROM callback_event ${before ? 'WHERE id < ?' : ''}
-         ORDER BY id DESC LIMIT 1 OFFSET ${count - 1}`,
-        before ? [before] : [],
+        `SELECT id FROM callback_event WHERE received_at ${side} ?
+         ORDER BY received_at ${order}, id ${order} LIMIT 1`,
+        [time],
       ),
     );
-    return rows[0]?.id;
+    return row?.id;
   }
 
   /** All that a search finds in pages, by the time of their arrival, oldest first. */
@@ -272,6 +311,39 @@ export class PushStore {
       if (page.length > 0) yield page;
       if (page.length < size) return;
       ({ id, receivedAt } = page.at(-1) ?? { id, receivedAt });
+    }
+  }
+
+  /** Ids, newest first, by an index that is named so that statistics never choose another one. */
+  private idsAlong(index: string, search: RawSearch, limit: number, offset = 0): Promise<string[]> {
+    const isMysql = this.database.dialect === 'mysql';
+    const name = index === 'PRIMARY' && !isMysql ? 'sqlite_autoindex_callback_event_1' : index;
+    const hint = isMysql ? `FORCE INDEX (${name})` : `INDEXED BY ${name}`;
+    const { where, values } = whereOf(search);
+    return this.database.read(async (manager) => {
+      const rows: { id: string }[] = await manager.query(
+        `SELECT push.id FROM callback_event AS push ${hint} ${where}
+         ORDER BY push.id DESC LIMIT ${limit} OFFSET ${offset}`,
+        values,
+      );
+      return rows.map(({ id }) => id);
+    });
+  }
+
+  /** Those of which there are pushes: one look into the index for each. */
+  private async platforms(): Promise<string[]> {
+    const found: string[] = [];
+    for (;;) {
+      const rows: { component_appid: string }[] = await this.database.read((manager) =>
+        manager.query(
+          `SELECT component_appid FROM callback_event WHERE component_appid > ?
+           ORDER BY component_appid LIMIT 1`,
+          [found.at(-1) ?? ''],
+        ),
+      );
+      const [row] = rows;
+      if (!row) return found;
+      found.push(row.component_appid);
     }
   }
 
@@ -354,19 +426,19 @@ export function keysOf({
 
 /** By which condition each part of a search is found. */
 const CONDITIONS: Record<keyof PushSearch, string> = {
-  componentAppId: 'push.componentAppId = :componentAppId',
-  authorizerAppId: 'push.authorizerAppId = :authorizerAppId',
+  componentAppId: 'push.component_appid = :componentAppId',
+  authorizerAppId: 'push.authorizer_appid = :authorizerAppId',
   kind: 'push.kind = :kind',
   // MySQL's comparison of texts leaves out case and trailing spaces; that of their bytes does not.
-  infoType: '(push.infoType = :infoType AND HEX(push.infoType) = HEX(:infoType))',
-  alike: 'push.infoType = :alike',
-  exceptInfoType: 'push.infoType <> :exceptInfoType',
-  type: '(push.infoType = :type OR push.msgType = :type OR push.event = :type)',
+  infoType: '(push.info_type = :infoType AND HEX(push.info_type) = HEX(:infoType))',
+  alike: 'push.info_type = :alike',
+  exceptInfoType: "(push.info_type > '' AND push.info_type <> :exceptInfoType)",
+  type: '(push.info_type = :type OR push.msg_type = :type OR push.event = :type)',
   outcome: 'push.outcome = :outcome',
   ids: 'push.id IN (:...ids)',
-  fromUser: 'push.fromUser = :fromUser',
-  from: 'push.receivedAt >= :from',
-  to: 'push.receivedAt < :to',
+  fromUser: 'push.from_user = :fromUser',
+  from: 'push.received_at >= :from',
+  to: 'push.received_at < :to',
   before: 'push.id < :before',
   since: 'push.id >= :since',
 };
@@ -379,10 +451,27 @@ function selectOf(
   const found = manager
     .createQueryBuilder(CallbackEvent, 'push')
     .select(columns.map((name) => `push.${name}`));
-  for (const [name, value] of Object.entries(search)) {
-    // An empty `before` asks for the first page.
-    if (value === undefined || (name === 'before' && value === '')) continue;
-    found.andWhere(CONDITIONS[name as keyof PushSearch], { [name]: value });
-  }
+  for (const [name, value] of partsOf(search)) found.andWhere(CONDITIONS[name], { [name]: value });
   return found;
+}
+
+/** A search as a statement has it that is written by hand. */
+function whereOf(search: RawSearch): { where: string; values: unknown[] } {
+  const parts = partsOf(search);
+  const values: unknown[] = [];
+  const conditions = parts.map(([name, value]) =>
+    CONDITIONS[name].replaceAll(`:${name}`, () => {
+      values.push(value);
+      return '?';
+    }),
+  );
+  return { where: parts.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`, values };
+}
+
+function partsOf(search: PushSearch): [keyof PushSearch, unknown][] {
+  const parts = Object.entries(search) as [keyof PushSearch, unknown][];
+  // An empty `before` asks for the first page.
+  return parts.filter(
+    ([name, value]) => value !== undefined && (name !== 'before' || value !== ''),
+  );
 }

@@ -44,12 +44,13 @@ export class EventLogController {
   }
 
   @Get(':id')
-  @Scope('events:read')
+  @Scope('events:read', { withoutContent: 'admin:read' })
   @Audited('event.reveal', { shows: 'unless_declined' })
   @ApiOperation({
     summary: 'One push, decrypted, with its deliveries and their attempts',
     description:
-      'Audited, unless `?content=false` asks for all but the content. Tickets and codes of authorization events are shown as `[secret]`.',
+      'Audited, unless `?content=false` asks for all but the content, for which `admin:read` is ' +
+      'enough. Tickets and codes of authorization events are shown as `[secret]`.',
   })
   @ApiHubError(404, 'event_unknown', 'There is no such push, or it is no longer stored')
   @ApiJson(eventDetailView, eventDetailExample)

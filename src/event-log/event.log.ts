@@ -40,6 +40,11 @@ export interface EventPage {
   next: string | null;
 }
 
+interface Bounded {
+  search: PushSearch;
+  end: string | undefined;
+}
+
 /** The recorded pushes of both URLs, for people who look something up. */
 @Injectable()
 export class EventLog {
@@ -56,11 +61,9 @@ export class EventLog {
   async page({ limit, ...query }: EventListQuery): Promise<EventPage> {
     if (query.delivery === 'dead') return this.dead(query, limit);
     if (query.unknownAccount) return this.ofUnknownAccounts(query, limit);
-    const since = isFoundByIndex(query)
-      ? undefined
-      : await this.pushes.idBehind(SEARCHED, query.before);
-    const rows = await this.pushes.page({ ...searchOf(query), since }, limit);
-    const last = rows.length === limit ? rows.at(-1)?.id : since;
+    const { search, end } = await this.boundOf(query);
+    const rows = await this.read(search, limit);
+    const last = rows.length === limit ? rows.at(-1)?.id : end;
     return { events: await this.viewsOf(rows), next: last ?? null };
   }
 
@@ -101,22 +104,38 @@ export class EventLog {
     return this.replays.push(row, subscriptions);
   }
 
+  /**
+   * What a page searches, bounded where no index finds it.
+   * @returns also where the next page begins if this one is not full; undefined for nowhere.
+   */
+  private async boundOf(query: Omit<EventListQuery, 'limit'>): Promise<Bounded> {
+    const search = searchOf(query);
+    if (hasIndex(search)) return { search, end: undefined };
+    const range = await this.pushes.rangeOf(search);
+    const { component, kind, type, outcome } = query;
+    const meansAll = (component ?? kind ?? type ?? outcome) === undefined;
+    const end = meansAll ? undefined : await this.pushes.idBehind(SEARCHED, range);
+    return { search: { ...search, ...range, ...(end !== undefined && { since: end }) }, end };
+  }
+
+  private read(search: PushSearch, limit: number): Promise<ListedPush[]> {
+    return hasIndex(search) ? this.pushes.page(search, limit) : this.pushes.walk(search, limit);
+  }
+
   /** Those for accounts that are not known: none of the database's indexes finds them. */
   private async ofUnknownAccounts(
     query: Omit<EventListQuery, 'limit'>,
     limit: number,
   ): Promise<EventPage> {
-    const since = isFoundByIndex(query)
-      ? undefined
-      : await this.pushes.idBehind(SEARCHED, query.before);
+    const { search, end } = await this.boundOf(query);
     const found: ListedPush[] = [];
-    let { before } = query;
+    let { before } = search;
     for (let looked = 0; looked < SEARCHED && found.length < limit; looked += PIECE) {
-      const rows = await this.pushes.page({ ...searchOf(query), before, since }, PIECE);
+      const rows = await this.read({ ...search, before }, PIECE);
       const isUnknown = await this.unknownAmong(rows);
       found.push(...rows.filter(isUnknown));
       if (rows.length < PIECE) {
-        before = since;
+        before = end;
         break;
       }
       before = rows.at(-1)?.id;
@@ -172,10 +191,9 @@ export class EventLog {
   }
 }
 
-/** Whether the index has them together, or every push is meant. */
-function isFoundByIndex(query: Omit<EventListQuery, 'limit'>): boolean {
-  const { account, user, from, to, component, kind, type, outcome } = query;
-  return Boolean(account ?? user ?? from ?? to) || !(component ?? kind ?? type ?? outcome);
+/** Whether an index has them in the order of a page. */
+function hasIndex({ authorizerAppId, fromUser }: PushSearch): boolean {
+  return (authorizerAppId ?? fromUser) !== undefined;
 }
 
 function searchOf(query: Omit<EventListQuery, 'limit'>): PushSearch {

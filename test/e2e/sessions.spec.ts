@@ -273,6 +273,9 @@ describe.each(databaseKinds())('sessions of the console on %s', (kind) => {
       '/admin/sessions',
       '/admin/audit/export',
       '/admin/events/x',
+      '/admin/events/x?content=true',
+      '/admin/events/x?content=false&content=true',
+      '/admin/events/x?content=false&reveal=true',
     ];
     for (const path of [...hidden, `/admin/tickets/${appid}?reveal=true`]) {
       expectRefusal(await viewer.get(path), { status: 403, code: 'missing_scope' });
@@ -285,5 +288,17 @@ describe.each(databaseKinds())('sessions of the console on %s', (kind) => {
     ]) {
       expect([path, (await viewer.get(path)).status]).toEqual([path, 200]);
     }
+    await test.simulator.pushTicket(appid);
+    const [{ id }] = (await viewer.get('/admin/events?limit=1')).json.events;
+    const hiding = { status: 403, code: 'missing_scope' };
+    expectRefusal(await viewer.get(`/admin/events/${id}`), hiding);
+    const { status, json } = await viewer.get(`/admin/events/${id}?content=false`);
+    expect([status, json.id, json.fields, json.raw, json.reply]).toEqual([
+      200,
+      id,
+      null,
+      null,
+      null,
+    ]);
   });
 });

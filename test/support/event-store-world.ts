@@ -10,6 +10,7 @@ const INSERT_BATCH = 500;
 /** A recorded push that a test puts into the table. */
 export interface StoredEvent {
   id: string;
+  component: string;
   kind: string;
   infoType: string;
   account: string | null;
@@ -21,7 +22,18 @@ export interface StoredEvent {
 /** A message that was received at a time; `changes` make it another. */
 export function storedMessage(receivedAt: number, changes: Partial<StoredEvent> = {}): StoredEvent {
   const message = { kind: 'message', infoType: '', account: 'wxfedcba9876543210', msgType: 'text' };
-  return { id: uuidv7(), ...message, fromUser: 'oFakeUser', receivedAt, ...changes };
+  const component = COMPONENT.appid;
+  return { id: uuidv7(), component, ...message, fromUser: 'oFakeUser', receivedAt, ...changes };
+}
+
+/** An authorization event about no account that was received at a time. */
+export function storedEvent(
+  receivedAt: number,
+  infoType: string,
+  changes: Partial<StoredEvent> = {},
+): StoredEvent {
+  const event = { kind: 'authorization', infoType, account: null, msgType: null, fromUser: null };
+  return storedMessage(receivedAt, { ...event, ...changes });
 }
 
 /** Puts pushes into the table as if they had arrived; what they say can't be read. */
@@ -37,7 +49,7 @@ export async function storeEvents(
         ` VALUES ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}`,
       rows.flatMap((row) => [
         row.id,
-        COMPONENT.appid,
+        row.component,
         row.kind,
         row.infoType,
         row.account,

@@ -687,7 +687,6 @@ export const en: Texts<typeof zh> = {
     recorded:
       'The content is encrypted at rest. Opening it is written to the audit log; you are asked once, until you reload the console.',
     read: 'Show the content',
-    toDeliveries: 'Show its deliveries',
     mayNotRead: 'Your role may not read contents. An owner can allow it.',
     chat: 'Chat',
     fields: 'Fields',

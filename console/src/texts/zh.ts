@@ -652,7 +652,6 @@ export const zh = {
     content: '推送内容',
     recorded: '内容以密文保存。查看会写入操作记录；确认后，本次打开期间不再询问。',
     read: '查看内容',
-    toDeliveries: '查看其投递',
     mayNotRead: '您的角色不能查看推送内容。如有需要，请联系所有者开通。',
     chat: '对话',
     fields: '字段',
