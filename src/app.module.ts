@@ -14,6 +14,7 @@ import { DeliveryModule } from './delivery/delivery.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
 import { DoctorModule } from './doctor/doctor.module.js';
+import { Surroundings } from './doctor/surroundings.js';
 import { EventLogModule } from './event-log/event-log.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { MessageModule } from './message/message.module.js';
@@ -30,13 +31,38 @@ export class AppModule implements OnModuleDestroy {
 
   /** @param options `timers: false` leaves the timers to the caller, for tests. */
   static register(config: AppConfig, { timers }: { timers: boolean }): DynamicModule {
+    const doctor = DoctorModule.register(new Surroundings());
+    return AppModule.of(config, timers, [
+      DatabaseModule.register(),
+      SecretsModule.register(),
+      doctor,
+    ]);
+  }
+
+  /**
+   * The same without a change to database and keys, and where those cannot be had: for the doctor
+   * beside a hub. Not to be initialized.
+   * @param surroundings what is found on the way is put in.
+   */
+  static unchanged(config: AppConfig, surroundings: Surroundings): DynamicModule {
+    return AppModule.of(config, false, [
+      DatabaseModule.unchanged(surroundings),
+      SecretsModule.unchanged(surroundings),
+      DoctorModule.register(surroundings),
+    ]);
+  }
+
+  private static of(
+    config: AppConfig,
+    timers: boolean,
+    foundation: NonNullable<DynamicModule['imports']>,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         CommonModule,
         ConfigModule.register(config),
-        DatabaseModule,
-        SecretsModule,
+        ...foundation,
         AuthModule,
         ScheduleModule.forRoot({ cronJobs: timers, timeouts: timers, intervals: timers }),
         ComponentModule,
@@ -53,7 +79,6 @@ export class AppModule implements OnModuleDestroy {
         MetricsModule,
         StatisticsModule,
         InstanceModule,
-        DoctorModule,
       ],
     };
   }

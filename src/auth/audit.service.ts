@@ -23,6 +23,7 @@ export type AuditAction =
   | 'component.change'
   | 'component.end_previous'
   | 'component.release_check'
+  | 'doctor.ask'
   | 'authorization.link'
   | 'authorization.redeem'
   | 'authorizer.export'
