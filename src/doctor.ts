@@ -2,12 +2,10 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { AppModule } from './app.module.js';
-import { createAdapter } from './app.setup.js';
 import { within } from './common/time-limit.js';
 import { inspectConfig } from './config/load-config.js';
-import { DoctorService } from './doctor/doctor.service.js';
-import type { DoctorCheckView, DoctorView } from './doctor/doctor.views.js';
+import { exitCodeOf, linesOf } from './doctor/doctor-report.js';
+import type { DoctorView } from './doctor/doctor.views.js';
 import { Surroundings } from './doctor/surroundings.js';
 
 const USAGE = `Checks settings, database, keys, the way to WeChat and from outside, platforms and deliveries.
@@ -19,11 +17,11 @@ Exit code: 0 all is well, 1 something failed, 2 warnings only, 64 unknown option
 const LIMIT_MS = 30_000;
 /** Longest that it waits for connections to close, in milliseconds. */
 const CLOSE_LIMIT_MS = 1000;
-const MARKS = { ok: '✓', warning: '!', failure: '✗', skipped: '–' };
-/** Of terminals (ECMA-48). */
-const COLOURS = { ok: 32, warning: 33, failure: 31, skipped: 2 };
-
 async function examine(reach: 'out' | 'asked'): Promise<DoctorView> {
+  // Only now: who asks how it is used need not wait for a thousand modules.
+  const { AppModule } = await import('./app.module.js');
+  const { createAdapter } = await import('./app.setup.js');
+  const { DoctorService } = await import('./doctor/doctor.service.js');
   const { config, problems } = inspectConfig();
   const surroundings = new Surroundings();
   surroundings.isCommand = true;
@@ -44,23 +42,6 @@ async function examine(reach: 'out' | 'asked'): Promise<DoctorView> {
     if (dataSource.isInitialized)
       await within(CLOSE_LIMIT_MS, dataSource.destroy(), () => undefined);
   }
-}
-
-/** One line for each check, those for details below it. */
-function linesOf(check: DoctorCheckView, colours: boolean): string {
-  const { id, componentAppId, status, seen, remedy, docs, details } = check;
-  const coloured = colours ? `\x1b[${COLOURS[status]}m${MARKS[status]}\x1b[0m` : MARKS[status];
-  const place = componentAppId === null ? id : `${id} ${componentAppId}`;
-  const toDo = remedy === null ? '' : ` → ${remedy} [${docs}]`;
-  return [`${coloured} ${place}: ${seen}${toDo}`, ...details.map((line) => `    ${line}`)].join(
-    '\n',
-  );
-}
-
-function exitCodeOf({ checks }: DoctorView): number {
-  const has = (status: string): boolean => checks.some((check) => check.status === status);
-  if (has('failure')) return 1;
-  return has('warning') ? 2 : 0;
 }
 
 async function main(options: string[]): Promise<number> {

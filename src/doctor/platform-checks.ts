@@ -70,9 +70,11 @@ export class PlatformChecks {
   }
 
   private async factsOf({ appid, appSecret }: Component): Promise<CredentialFacts> {
-    const { lastError, attempts } = await this.tokens.inspect(appid);
+    const { lastError, attempts, obtainedAt } = await this.tokens.inspect(appid);
     const failure = lastError && attempts > 0 ? lastError : undefined;
-    return { failure, takenAt: appSecret.lastUsedAt };
+    // Uses are noted a little later.
+    const byToken = obtainedAt !== null && obtainedAt >= appSecret.changedAt ? obtainedAt : null;
+    return { failure, takenAt: appSecret.lastUsedAt ?? byToken };
   }
 
   async token({ appid, problem }: Component): Promise<Finding> {

@@ -194,10 +194,10 @@ export function valuesVerdict(values: {
 }): Finding {
   const { appSecret, token, encodingAesKey } = componentFields;
   const said = (name: string, schema: typeof token, value: string): string[] => {
-    const { error } = schema.safeParse(value);
+    const { data, error } = schema.safeParse(value);
     // The check of a form cuts off what cannot be seen at the ends; what is stored stays as it is.
-    if (!error && value === value.trim()) return [];
-    return [`${name} · ${error?.issues[0]?.message ?? 'begins or ends with a space'}`];
+    if (data === value) return [];
+    return [`${name} · ${error?.issues[0]?.message ?? 'begins or ends with what cannot be seen'}`];
   };
   const lines = [
     ...said('AppSecret', appSecret, values.appSecret),

@@ -977,19 +977,35 @@ export const en: Texts<typeof zh> = {
     status: { ok: 'Fine', warning: 'Warning', failure: 'Failed', skipped: 'Skipped' },
     groups: { hub: 'The hub', pushes: 'Pushes and deliveries' },
     checks: {
-      public_url: 'Public address',
-      admin_token: 'Admin token',
       settings: 'Settings',
+      files: 'Files and their rights',
+      admin_token: 'Admin token',
       database: 'Database',
+      server: 'Database server',
+      schema: 'Schema',
+      disk: 'Free disk',
+      replication: 'Replication',
+      database_clock: 'Clock against the database',
+      hosts: 'Hubs on one file',
       keys: 'Keys at rest',
-      clock: 'Clock and way to WeChat',
+      wechat: 'Way to WeChat',
+      clock: 'Clock against WeChat',
+      public_url: 'Public address',
+      outside: 'Way from outside',
+      admin: 'Operators’ routes from outside',
       platforms: 'Platforms',
+      refused_pushes: 'Refused pushes',
+      subscriptions: 'Subscriptions',
+      values: 'Values of WeChat',
       ticket: 'Ticket',
+      credentials: 'AppID and AppSecret',
+      egress: 'White list',
       token: 'Token',
       accounts: 'Accounts',
       refreshes: 'Refreshes of accounts',
-      refused_pushes: 'Refused pushes',
-      subscriptions: 'Subscriptions',
+      permissions: 'Permissions',
+      asked: 'WeChat’s own answer',
+      push: 'Push from outside',
     },
     found: {
       check_failed: {
@@ -999,6 +1015,10 @@ export const en: Texts<typeof zh> = {
       check_late: {
         seen: 'The check was not over within {seconds} s',
         remedy: 'Look at the database and at the network, then check again.',
+      },
+      no_database: { seen: 'Not looked at: it wants the database' },
+      only_asked: {
+        seen: 'Not looked at: it calls WeChat, or pushes. Asked for by POST /admin/doctor or --ask',
       },
       public_url_ok: { seen: 'PUBLIC_URL is {url}' },
       public_url_unset: {
@@ -1024,6 +1044,19 @@ export const en: Texts<typeof zh> = {
         seen: 'Settings that weaken a protection: {count}',
         remedy: 'Change them, unless they are wanted.',
       },
+      settings_invalid: {
+        seen: 'Settings with which the hub does not start: {count}',
+        remedy: 'Correct what the lines name.',
+      },
+      files_ok: { seen: 'Files that the hub can use and others cannot read: {count}' },
+      files_open: {
+        seen: 'Files that other users of this machine can read: {count}',
+        remedy: 'Run for each: chmod 600 FILE',
+      },
+      files_unusable: {
+        seen: 'Files and folders that the hub cannot use: {count}',
+        remedy: 'Do what the lines say.',
+      },
       database_ok: { seen: 'Written within {write} ms, read within {read} ms' },
       database_slow: {
         seen: 'Slow: written within {write} ms, read within {read} ms',
@@ -1033,6 +1066,68 @@ export const en: Texts<typeof zh> = {
         seen: 'The database cannot be written: {message}',
         remedy: 'Look at its disk, its server and its locks. Pushes are refused until it works.',
       },
+      database_unreachable: {
+        seen: 'The database cannot be opened: {message}',
+        remedy: 'Correct DATABASE_URL, or start the database.',
+      },
+      server_ok: { seen: '{product} {version}; its time zone: {zone}' },
+      server_old: {
+        seen: '{product} {version} is older than what the hub is tested with',
+        remedy: 'Update to MySQL 8.4 or MariaDB 10.11.',
+      },
+      server_charset: {
+        seen: 'Tables whose text is not utf8mb4: {count}',
+        remedy: 'ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, one by one.',
+      },
+      server_journal: {
+        seen: '{product} {version} writes by {journal}, not by wal',
+        remedy:
+          'Start the hub on it, which sets wal; a file system that lacks it is not a local disk.',
+      },
+      schema_ok: { seen: 'The schema is up to date' },
+      schema_behind: {
+        seen: 'Migrations that the database still needs: {count}',
+        remedy: 'Run: npm run migration:run, or restart the hub.',
+      },
+      schema_ahead: {
+        seen: 'Migrations that this version does not know: {count}',
+        remedy: 'A newer version has used the database: update this one, too.',
+      },
+      disk_ok: { seen: 'Free beside the database file: {megabytes} MiB' },
+      disk_low: {
+        seen: 'Free beside the database file: {megabytes} MiB only',
+        remedy: 'Make room, or keep pushes for fewer days.',
+      },
+      disk_full: {
+        seen: 'Free beside the database file: {megabytes} MiB, too little to go on',
+        remedy: 'Make room now: pushes are refused when nothing can be written.',
+      },
+      disk_elsewhere: { seen: 'The disk of the database server cannot be seen' },
+      replication_none: { seen: 'The database is no replica' },
+      replication_hidden: {
+        seen: 'Whether the database is a replica may not be seen by this user',
+      },
+      replication_ok: { seen: 'The replica is {seconds} s behind' },
+      replication_late: {
+        seen: 'The replica is {seconds} s behind',
+        remedy: 'Use the source for the hub: what is read late is wrong.',
+      },
+      replication_broken: {
+        seen: 'The database is a replica that gets nothing from its source',
+        remedy: 'Repair the replication, or use the source for the hub.',
+      },
+      database_clock_ok: { seen: 'The clock is {seconds} s from that of the database' },
+      database_clock_off: {
+        seen: 'The clock is {seconds} s from that of the database',
+        remedy: 'Let both machines keep their clocks by NTP.',
+      },
+      database_clock_same: { seen: 'The database has the clock of this machine' },
+      hosts_ok: { seen: 'One hub at the most has the database file open' },
+      hosts_shared: {
+        seen: 'Further programs that have the database file open: {count}',
+        remedy: 'Run one hub on a SQLite file; for several use MySQL.',
+      },
+      hosts_unseen: { seen: 'Who has the database open cannot be seen here' },
       clock_ok: { seen: 'The clock is {seconds} s from that of WeChat' },
       clock_off: {
         seen: 'The clock is {seconds} s from that of WeChat',
@@ -1042,10 +1137,24 @@ export const en: Texts<typeof zh> = {
         seen: 'The clock is {seconds} s from that of WeChat: pushes may be refused for their time',
         remedy: 'Let the machine keep its clock by NTP.',
       },
-      clock_unknown: { seen: 'WeChat answered without saying the time' },
+      clock_unknown: { seen: 'WeChat did not say the time' },
       wechat_unreachable: {
         seen: 'WeChat does not answer: {message}',
         remedy: 'Check DNS, the firewall and the proxy on the way to WECHAT_API_BASE_URL.',
+      },
+      wechat_ok: { seen: '{host} answers within {milliseconds} ms' },
+      wechat_dns: {
+        seen: 'The name {host} has no address: {message}',
+        remedy: "Check this machine's DNS, and WECHAT_API_BASE_URL.",
+      },
+      wechat_tls: {
+        seen: 'No TLS with {host}: {message}',
+        remedy:
+          'Something between reads or changes TLS, or the clock is wrong. Give the authority of a proxy of your own by NODE_EXTRA_CA_CERTS.',
+      },
+      wechat_proxy: {
+        seen: 'No way to {host}: {message}',
+        remedy: 'Check HTTPS_PROXY, its user and password, NO_PROXY, and what the proxy allows.',
       },
       platforms_ok: { seen: 'Platforms: {count}' },
       platforms_none: {
@@ -1056,6 +1165,68 @@ export const en: Texts<typeof zh> = {
       platform_unreadable: {
         seen: 'The secrets of the platform cannot be read: {message}',
         remedy: 'Give MASTER_KEYS the key that is missing, or enter the secrets again.',
+      },
+      outside_ok: {
+        seen: '{url} leads to this hub, within {milliseconds} ms, path and query unchanged',
+      },
+      outside_certificate: {
+        seen: 'The certificate of {url} ends in {days} days',
+        remedy: 'Renew it: WeChat does not push to one that has ended.',
+      },
+      outside_unset: { seen: 'PUBLIC_URL is not set' },
+      outside_no_platform: {
+        seen: '{url} answers within {milliseconds} ms; without a platform no more can be seen',
+      },
+      way_dns: {
+        seen: 'The name in {url} has no address: {message}',
+        remedy: 'Enter the name into the DNS, and wait until it is known.',
+      },
+      way_tls: {
+        seen: 'The certificate of {url} is refused: {message}',
+        remedy: 'Have the proxy send a valid certificate of that name with its whole chain.',
+      },
+      way_unreachable: {
+        seen: '{url} cannot be reached from this machine: {message}',
+        remedy:
+          'Check port 443 or 80, firewall, proxy, and whether the network leads back to itself.',
+      },
+      way_redirect: {
+        seen: '{url} leads on to {location}, and WeChat does not follow',
+        remedy: 'Let the proxy answer /callback itself, by http as by https.',
+      },
+      way_query: {
+        seen: 'The query is lost or changed on the way through {url}: {answer}',
+        remedy: 'Have the proxy pass path and query on as they are.',
+      },
+      way_path: {
+        seen: 'The path is lost or changed on the way through {url}, or another hub answers: {answer}',
+        remedy: 'Have the proxy pass /callback on to this hub, with path and query as they are.',
+      },
+      way_changed: {
+        seen: 'The answer is another one on the way through {url}: {answer}',
+        remedy:
+          'Have the proxy pass bodies on as they are: no page, banner or compression of its own.',
+      },
+      way_refused: {
+        seen: '{url} answers {answer}',
+        remedy: "Look at the proxy and at the hub's log.",
+      },
+      admin_closed: { seen: '{url}/admin is not served to the outside' },
+      admin_open: {
+        seen: '{url}/admin is served to the outside',
+        remedy: 'Have the proxy pass on /callback and /authorize only.',
+      },
+      admin_unknown: { seen: 'PUBLIC_URL does not answer' },
+      push_ok: { seen: 'A push through {url} was answered success in {milliseconds} ms' },
+      push_slow: {
+        seen: 'A push through {url} was answered success, but only after {milliseconds} ms',
+        remedy: 'Look at the database and the way: WeChat waits 5 s, and pushes come together.',
+      },
+      push_no_ticket: { seen: 'There is no ticket yet that could be pushed again' },
+      values_ok: { seen: 'AppSecret, Token and EncodingAESKey look like those of WeChat' },
+      values_odd: {
+        seen: 'Values that do not look like those of WeChat: {count}',
+        remedy: 'Copy them again from the WeChat console, without spaces.',
       },
       ticket_ok: { seen: 'The newest ticket is {minutes} min old' },
       ticket_none: {
@@ -1086,6 +1257,36 @@ export const en: Texts<typeof zh> = {
         remedy: '{advice}',
       },
       token_failed: { seen: 'There is no valid token: {message}', remedy: '{advice}' },
+      credentials_ok: { seen: 'WeChat took AppID and AppSecret {minutes} min ago' },
+      credentials_unproven: { seen: 'WeChat has not been asked yet with this AppSecret' },
+      credentials_refused: {
+        seen: 'WeChat refuses AppID or AppSecret: {message}',
+        remedy: 'Compare both with the WeChat console (管理中心 → 第三方平台 → 开发资料).',
+      },
+      platform_unpublished: {
+        seen: 'WeChat says that the platform is not published: {message}',
+        remedy: 'Publish it (全网发布), or use accounts of its list for tests only until then.',
+      },
+      egress_ok: { seen: 'WeChat takes calls from the address of this hub' },
+      egress_unproven: { seen: 'WeChat has not been called yet' },
+      egress_refused: {
+        seen: 'WeChat sees calls from {address}, which is not on the white list',
+        remedy: 'Add {address} to the 白名单IP地址列表 of the platform.',
+      },
+      asked_ok: {
+        seen: 'WeChat took AppID, AppSecret, address and token; pushing of tickets: {answer}',
+      },
+      asked_secret: {
+        seen: 'WeChat took AppID, AppSecret and address; pushing of tickets: {answer}. No token yet',
+      },
+      asked_too_soon: { seen: 'WeChat was asked less than a minute ago' },
+      asked_refused: { seen: 'WeChat refuses: {message}', remedy: '{advice}' },
+      permissions_ok: { seen: 'No call was refused for want of a permission today' },
+      permissions_missing: {
+        seen: 'Calls of the last day that WeChat refused for want of a permission: {count}',
+        remedy:
+          '61007: the account has not granted the permission set; have it authorized again with it. 48001: the account itself lacks the API.',
+      },
       refused_none: { seen: 'No push was refused in the last hour' },
       refused_some: {
         seen: 'Pushes that were refused, up to within the last hour: {count}',
@@ -1113,7 +1314,14 @@ export const en: Texts<typeof zh> = {
         seen: 'Subscriptions that cannot be read: {count}',
         remedy: 'Give MASTER_KEYS the key that is missing, or rotate their secrets.',
       },
-      keys_ok: { seen: 'Every master key that values were found under is there' },
+      keys_ok: { seen: 'Every master key that a value is under is there' },
+      keys_unfinished: {
+        seen: 'No master key is missing so far; columns that are too long to be looked through: {count}',
+      },
+      keys_unusable: {
+        seen: 'The master key cannot be used: {message}',
+        remedy: 'Restore it, or set MASTER_KEYS.',
+      },
       keys_plain: {
         seen: 'Columns with values that are not encrypted: {count}',
         remedy: 'Run: npm run secrets:rotate',

@@ -926,19 +926,35 @@ export const zh = {
     status: { ok: '正常', warning: '警告', failure: '失败', skipped: '跳过' },
     groups: { hub: '本服务', pushes: '推送与投递' },
     checks: {
-      public_url: '公网地址',
-      admin_token: '管理令牌',
       settings: '设置',
+      files: '文件与权限',
+      admin_token: '管理令牌',
       database: '数据库',
+      server: '数据库服务器',
+      schema: '表结构',
+      disk: '磁盘空间',
+      replication: '数据库复制',
+      database_clock: '与数据库的时间差',
+      hosts: '共用数据库文件的服务',
       keys: '主密钥',
-      clock: '时钟与微信连接',
+      wechat: '到微信的连接',
+      clock: '与微信的时间差',
+      public_url: '公网地址',
+      outside: '从外网访问',
+      admin: '管理接口是否对外',
       platforms: '第三方平台',
+      refused_pushes: '被拒推送',
+      subscriptions: '订阅',
+      values: '微信提供的值',
       ticket: '验证票据',
+      credentials: 'AppID 与 AppSecret',
+      egress: 'IP 白名单',
       token: '令牌',
       accounts: '授权账号',
       refreshes: '授权账号刷新',
-      refused_pushes: '被拒推送',
-      subscriptions: '订阅',
+      permissions: '权限',
+      asked: '微信的答复',
+      push: '外网推送',
     },
     found: {
       check_failed: { seen: '检查本身出错：{message}', remedy: '请查看服务日志。' },
@@ -946,6 +962,8 @@ export const zh = {
         seen: '检查在 {seconds} 秒内没有完成',
         remedy: '请检查数据库与网络，然后重新诊断。',
       },
+      no_database: { seen: '需要数据库，未检查' },
+      only_asked: { seen: '未检查：会调用微信或推送。可用 POST /admin/doctor 或 --ask 检查' },
       public_url_ok: { seen: 'PUBLIC_URL 为 {url}' },
       public_url_unset: {
         seen: '没有设置 PUBLIC_URL，目前使用 {url}',
@@ -967,6 +985,16 @@ export const zh = {
       },
       settings_ok: { seen: '没有设置削弱保护' },
       settings_doubtful: { seen: '削弱保护的设置：{count} 项', remedy: '如非有意，请修改。' },
+      settings_invalid: { seen: '使服务无法启动的设置：{count} 项', remedy: '请修改下列各项。' },
+      files_ok: { seen: '服务可用、他人不可读的文件：{count} 个' },
+      files_open: {
+        seen: '本机其他用户可读的文件：{count} 个',
+        remedy: '请逐个执行：chmod 600 文件',
+      },
+      files_unusable: {
+        seen: '服务无法使用的文件与目录：{count} 个',
+        remedy: '请按下列各行处理。',
+      },
       database_ok: { seen: '写入 {write} 毫秒，读取 {read} 毫秒' },
       database_slow: {
         seen: '数据库较慢：写入 {write} 毫秒，读取 {read} 毫秒',
@@ -976,16 +1004,89 @@ export const zh = {
         seen: '无法写入数据库：{message}',
         remedy: '请检查磁盘、数据库服务器与锁。恢复之前，推送会被拒绝。',
       },
+      database_unreachable: {
+        seen: '无法打开数据库：{message}',
+        remedy: '请修改 DATABASE_URL，或启动数据库。',
+      },
+      server_ok: { seen: '{product} {version}，服务器时区：{zone}' },
+      server_old: {
+        seen: '{product} {version} 低于经过测试的版本',
+        remedy: '请升级到 MySQL 8.4 或 MariaDB 10.11。',
+      },
+      server_charset: {
+        seen: '字符集不是 utf8mb4 的表：{count} 个',
+        remedy: '请逐个执行：ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin。',
+      },
+      server_journal: {
+        seen: '{product} {version} 的写入方式为 {journal}，不是 wal',
+        remedy: '请让服务在其上启动，会设为 wal；不支持 wal 的文件系统不是本地磁盘。',
+      },
+      schema_ok: { seen: '表结构已是最新' },
+      schema_behind: {
+        seen: '数据库尚缺的迁移：{count} 个',
+        remedy: '请运行 npm run migration:run，或重启服务。',
+      },
+      schema_ahead: {
+        seen: '此版本不认识的迁移：{count} 个',
+        remedy: '数据库已被更新的版本使用过，请一并升级此服务。',
+      },
+      disk_ok: { seen: '数据库文件所在磁盘剩余 {megabytes} MiB' },
+      disk_low: {
+        seen: '数据库文件所在磁盘仅剩 {megabytes} MiB',
+        remedy: '请清理空间，或缩短推送的保留天数。',
+      },
+      disk_full: {
+        seen: '数据库文件所在磁盘只剩 {megabytes} MiB，无法继续',
+        remedy: '请立即清理空间：无法写入时推送会被拒绝。',
+      },
+      disk_elsewhere: { seen: '看不到数据库服务器的磁盘' },
+      replication_none: { seen: '数据库不是从库' },
+      replication_hidden: { seen: '此用户无权查看数据库是否为从库' },
+      replication_ok: { seen: '从库落后 {seconds} 秒' },
+      replication_late: {
+        seen: '从库落后 {seconds} 秒',
+        remedy: '请让服务使用主库：读到的旧数据会出错。',
+      },
+      replication_broken: {
+        seen: '数据库是从库，但收不到主库的数据',
+        remedy: '请修复复制，或让服务使用主库。',
+      },
+      database_clock_ok: { seen: '与数据库的时间相差 {seconds} 秒' },
+      database_clock_off: {
+        seen: '与数据库的时间相差 {seconds} 秒',
+        remedy: '请用 NTP 校准两台机器的时钟。',
+      },
+      database_clock_same: { seen: '数据库使用本机时钟' },
+      hosts_ok: { seen: '至多一个服务打开了数据库文件' },
+      hosts_shared: {
+        seen: '另外打开数据库文件的程序：{count} 个',
+        remedy: '一个 SQLite 文件只运行一个服务；多个请用 MySQL。',
+      },
+      hosts_unseen: { seen: '这里看不到谁打开了数据库' },
       clock_ok: { seen: '与微信的时间相差 {seconds} 秒' },
       clock_off: { seen: '与微信的时间相差 {seconds} 秒', remedy: '请用 NTP 校准本机时钟。' },
       clock_wrong: {
         seen: '与微信的时间相差 {seconds} 秒，推送可能因时间被拒绝',
         remedy: '请用 NTP 校准本机时钟。',
       },
-      clock_unknown: { seen: '微信的应答没有注明时间' },
+      clock_unknown: { seen: '微信没有给出时间' },
       wechat_unreachable: {
         seen: '微信没有应答：{message}',
         remedy: '请检查到 WECHAT_API_BASE_URL 的 DNS、防火墙与代理。',
+      },
+      wechat_ok: { seen: '{host} 在 {milliseconds} 毫秒内应答' },
+      wechat_dns: {
+        seen: '域名 {host} 解析失败：{message}',
+        remedy: '请检查本机 DNS 与 WECHAT_API_BASE_URL。',
+      },
+      wechat_tls: {
+        seen: '无法与 {host} 建立 TLS：{message}',
+        remedy:
+          '途中有设备读取或改动 TLS，或本机时钟有误。自有代理的根证书请用 NODE_EXTRA_CA_CERTS 指定。',
+      },
+      wechat_proxy: {
+        seen: '无法连接 {host}：{message}',
+        remedy: '请检查 HTTPS_PROXY 及其用户名密码、NO_PROXY 和代理的放行规则。',
       },
       platforms_ok: { seen: '第三方平台：{count} 个' },
       platforms_none: {
@@ -996,6 +1097,58 @@ export const zh = {
       platform_unreadable: {
         seen: '无法读取此平台的秘密：{message}',
         remedy: '请在 MASTER_KEYS 中补上缺少的密钥，或重新填写这些秘密。',
+      },
+      outside_ok: { seen: '{url} 在 {milliseconds} 毫秒内到达本服务，路径与参数未变' },
+      outside_certificate: {
+        seen: '{url} 的证书还有 {days} 天到期',
+        remedy: '请更新证书：证书过期后微信不再推送。',
+      },
+      outside_unset: { seen: '没有设置 PUBLIC_URL' },
+      outside_no_platform: {
+        seen: '{url} 在 {milliseconds} 毫秒内应答；没有第三方平台，无法进一步检查',
+      },
+      way_dns: { seen: '{url} 的域名解析失败：{message}', remedy: '请添加 DNS 记录，并等待生效。' },
+      way_tls: {
+        seen: '{url} 的证书不被接受：{message}',
+        remedy: '请让代理发送此域名的有效证书及完整证书链。',
+      },
+      way_unreachable: {
+        seen: '本机无法访问 {url}：{message}',
+        remedy: '请检查 443 或 80 端口、防火墙、代理，以及内网能否访问自身的公网地址。',
+      },
+      way_redirect: {
+        seen: '{url} 跳转到 {location}，微信不会跟随',
+        remedy: '请让代理直接响应 /callback，http 与 https 均如此。',
+      },
+      way_query: {
+        seen: '经过 {url} 时参数丢失或被改动：{answer}',
+        remedy: '请让代理原样转发路径与参数。',
+      },
+      way_path: {
+        seen: '经过 {url} 时路径丢失或被改动，或应答的是另一个服务：{answer}',
+        remedy: '请让代理将 /callback 连同路径与参数原样转发到本服务。',
+      },
+      way_changed: {
+        seen: '经过 {url} 时应答被改动：{answer}',
+        remedy: '请让代理原样转发内容，不要加入自己的页面、提示或压缩。',
+      },
+      way_refused: { seen: '{url} 应答 {answer}', remedy: '请查看代理与服务日志。' },
+      admin_closed: { seen: '{url}/admin 没有对外开放' },
+      admin_open: {
+        seen: '{url}/admin 对外开放',
+        remedy: '请让代理只转发 /callback 与 /authorize。',
+      },
+      admin_unknown: { seen: 'PUBLIC_URL 没有应答' },
+      push_ok: { seen: '经 {url} 的推送在 {milliseconds} 毫秒内得到 success' },
+      push_slow: {
+        seen: '经 {url} 的推送得到 success，但用了 {milliseconds} 毫秒',
+        remedy: '请检查数据库与网络：微信只等 5 秒，且推送会同时到来。',
+      },
+      push_no_ticket: { seen: '还没有可以重新推送的验证票据' },
+      values_ok: { seen: 'AppSecret、Token、EncodingAESKey 的格式与微信提供的一致' },
+      values_odd: {
+        seen: '格式与微信提供的不一致的值：{count} 个',
+        remedy: '请从微信开放平台重新复制，不要带空格。',
       },
       ticket_ok: { seen: '最新的验证票据生成于 {minutes} 分钟前' },
       ticket_none: {
@@ -1025,6 +1178,33 @@ export const zh = {
         remedy: '{advice}',
       },
       token_failed: { seen: '没有有效的令牌：{message}', remedy: '{advice}' },
+      credentials_ok: { seen: '{minutes} 分钟前微信接受了 AppID 与 AppSecret' },
+      credentials_unproven: { seen: '还没有用此 AppSecret 调用过微信' },
+      credentials_refused: {
+        seen: '微信拒绝 AppID 或 AppSecret：{message}',
+        remedy: '请与微信开放平台核对（管理中心 → 第三方平台 → 开发资料）。',
+      },
+      platform_unpublished: {
+        seen: '微信表示此平台尚未发布：{message}',
+        remedy: '请进行全网发布；在此之前只能使用测试列表中的账号。',
+      },
+      egress_ok: { seen: '微信接受来自本服务地址的调用' },
+      egress_unproven: { seen: '还没有调用过微信' },
+      egress_refused: {
+        seen: '微信看到的调用地址 {address} 不在白名单中',
+        remedy: '请将 {address} 加入平台的白名单IP地址列表。',
+      },
+      asked_ok: { seen: '微信接受了 AppID、AppSecret、地址与令牌；验证票据推送：{answer}' },
+      asked_secret: {
+        seen: '微信接受了 AppID、AppSecret 与地址；验证票据推送：{answer}。还没有令牌',
+      },
+      asked_too_soon: { seen: '不到一分钟前已问过微信' },
+      asked_refused: { seen: '微信拒绝：{message}', remedy: '{advice}' },
+      permissions_ok: { seen: '今天没有调用因缺少权限被拒' },
+      permissions_missing: {
+        seen: '最近一天因缺少权限被微信拒绝的调用：{count} 次',
+        remedy: '61007：账号没有授予该权限集，请带上它重新授权。48001：账号本身没有该接口。',
+      },
       refused_none: { seen: '最近一小时没有被拒推送' },
       refused_some: {
         seen: '被拒推送，直到最近一小时内：{count} 次',
@@ -1051,7 +1231,12 @@ export const zh = {
         seen: '无法读取的订阅：{count} 个',
         remedy: '请在 MASTER_KEYS 中补上缺少的密钥，或轮换这些订阅的签名密钥。',
       },
-      keys_ok: { seen: '所查数据用到的主密钥都在' },
+      keys_ok: { seen: '数据用到的主密钥都在' },
+      keys_unfinished: { seen: '目前没有缺少的主密钥；数据过多、未查完的列：{count} 个' },
+      keys_unusable: {
+        seen: '无法使用主密钥：{message}',
+        remedy: '请恢复它，或设置 MASTER_KEYS。',
+      },
       keys_plain: {
         seen: '含未加密数据的列：{count} 个',
         remedy: '请运行：npm run secrets:rotate',
