@@ -31,12 +31,8 @@ export class AppModule implements OnModuleDestroy {
 
   /** @param options `timers: false` leaves the timers to the caller, for tests. */
   static register(config: AppConfig, { timers }: { timers: boolean }): DynamicModule {
-    const doctor = DoctorModule.register(new Surroundings());
-    return AppModule.of(config, timers, [
-      DatabaseModule.register(),
-      SecretsModule.register(),
-      doctor,
-    ]);
+    const foundation = [DatabaseModule.register(), SecretsModule.register()];
+    return AppModule.of(config, timers, foundation, new Surroundings());
   }
 
   /**
@@ -45,17 +41,18 @@ export class AppModule implements OnModuleDestroy {
    * @param surroundings what is found on the way is put in.
    */
   static unchanged(config: AppConfig, surroundings: Surroundings): DynamicModule {
-    return AppModule.of(config, false, [
+    const foundation = [
       DatabaseModule.unchanged(surroundings),
       SecretsModule.unchanged(surroundings),
-      DoctorModule.register(surroundings),
-    ]);
+    ];
+    return AppModule.of(config, false, foundation, surroundings);
   }
 
   private static of(
     config: AppConfig,
     timers: boolean,
-    foundation: NonNullable<DynamicModule['imports']>,
+    foundation: DynamicModule[],
+    surroundings: Surroundings,
   ): DynamicModule {
     return {
       module: AppModule,
@@ -79,6 +76,7 @@ export class AppModule implements OnModuleDestroy {
         MetricsModule,
         StatisticsModule,
         InstanceModule,
+        DoctorModule.register(surroundings),
       ],
     };
   }

@@ -251,9 +251,9 @@ describe.each(databaseKinds())('/admin/doctor on %s', (kind) => {
     expect(behind).toMatchObject({ code: 'schema_behind', details: [name] });
     const insert = "INSERT INTO migrations (timestamp, name) VALUES (1, 'Later1')";
     await sql(test).query(insert);
-    const ahead = await found(test, 'schema');
+    const newer = await found(test, 'schema');
     await sql(test).query("DELETE FROM migrations WHERE name = 'Later1'");
-    expect(ahead).toMatchObject({ code: 'schema_ahead', details: ['Later1'] });
+    expect(newer).toMatchObject({ code: 'schema_ahead', details: ['Later1'] });
   });
 
   it('finds a clock that is off, and a WeChat that does not answer', async () => {

@@ -969,6 +969,9 @@ export const en: Texts<typeof zh> = {
     lead: 'Looks at everything that can be checked. Runs only when you ask for it, for 10 s at the most.',
     run: 'Check everything',
     again: 'Check again',
+    ask: 'Check with calls of WeChat',
+    askHint:
+      'Also calls WeChat with AppID, AppSecret and token, has it push a ticket, and pushes through PUBLIC_URL',
     running: 'Checking…',
     markdown: 'Copy as Markdown',
     look: 'Look at it',

@@ -918,6 +918,8 @@ export const zh = {
     lead: '检查一切可以检查的项目。只在您点击时运行，最多 10 秒。',
     run: '开始诊断',
     again: '重新诊断',
+    ask: '诊断并调用微信',
+    askHint: '同时用 AppID、AppSecret 与令牌调用微信，请求推送验证票据，并经 PUBLIC_URL 推送',
     running: '正在诊断…',
     markdown: '复制为 Markdown',
     look: '查看',
