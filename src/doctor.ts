@@ -1,9 +1,6 @@
-import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { within } from './common/time-limit.js';
-import { inspectConfig } from './config/load-config.js';
 import { exitCodeOf, linesOf } from './doctor/doctor-report.js';
 import type { DoctorView } from './doctor/doctor.views.js';
 import { Surroundings } from './doctor/surroundings.js';
@@ -19,6 +16,9 @@ const LIMIT_MS = 30_000;
 const CLOSE_LIMIT_MS = 1000;
 async function examine(reach: 'out' | 'asked'): Promise<DoctorView> {
   // Only now: who asks how it is used need not wait for a thousand modules.
+  const { NestFactory } = await import('@nestjs/core');
+  const { getDataSourceToken } = await import('@nestjs/typeorm');
+  const { inspectConfig } = await import('./config/load-config.js');
   const { AppModule } = await import('./app.module.js');
   const { createAdapter } = await import('./app.setup.js');
   const { DoctorService } = await import('./doctor/doctor.service.js');

@@ -454,7 +454,8 @@ describe('what WeChat sees of a hub, and answers it', () => {
   });
 });
 
-describe('node dist/doctor.js', () => {
+// A process that loads a thousand files beside other tests.
+describe('node dist/doctor.js', { timeout: 90_000 }, () => {
   const authority = new TestAuthority();
   const folder = mkdtempSync(join(tmpdir(), 'hub-doctor-'));
   afterAll(() => {
