@@ -59,7 +59,8 @@ export type AuditAction =
   | 'operator.invite'
   | 'operator.delete'
   | 'component.clear_quota'
-  | 'authorizer.clear_quota';
+  | 'authorizer.clear_quota'
+  | 'database.restore';
 
 /** Everything that is in a record but for how it ended. */
 interface Act {
@@ -161,6 +162,13 @@ export class AuditService implements BeforeApplicationShutdown {
     if (!act) return;
     await manager.insert(AuditRecord, this.recordOf(act, 'ok'));
     act.isWritten = true;
+  }
+
+  /** Records what the hub itself does, in the transaction of that. */
+  async ofHub(act: { action: AuditAction; target: string }, manager: EntityManager): Promise<void> {
+    const caller = { actor: 'system', kind: 'system', name: null } as const;
+    const facts = { ...act, caller, id: uuidv7(), sourceAddress: '', requestId: null };
+    await manager.insert(AuditRecord, this.recordOf(facts, 'ok'));
   }
 
   private current(): Act | undefined {
