@@ -527,6 +527,7 @@ export const en: Texts<typeof zh> = {
       unauthorized: 'Withdrawn',
       found_withdrawn: 'Found withdrawn',
       found_authorized: 'Found authorized',
+      moved_in: 'Moved in from another system',
       refresh_token_repaired: 'Refresh token repaired',
       refresh_token_void: 'Refresh token void: needs re-authorization',
       refresh_token_unreadable: 'Refresh token unreadable: needs re-authorization',

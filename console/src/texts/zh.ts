@@ -498,6 +498,7 @@ export const zh = {
       unauthorized: '取消授权',
       found_withdrawn: '核对发现已取消授权',
       found_authorized: '核对发现仍在授权中',
+      moved_in: '从其他系统迁入',
       refresh_token_repaired: '刷新令牌已修复',
       refresh_token_void: '刷新令牌已失效，需重新授权',
       refresh_token_unreadable: '刷新令牌无法解密，需重新授权',
