@@ -223,7 +223,9 @@ export type MoveInStep = 'add' | 'verify' | 'verified' | StoppedStatus;
 export function moveInStep(account: Account | undefined, refreshToken: Secret): MoveInStep {
   if (!account) return 'add';
   const { status, obtainedAt, refreshToken: own } = account;
-  if (status === 'active' && own !== null) return obtainedAt === null ? 'verify' : 'verified';
+  if (status === 'active' && own !== null && !own.problem) {
+    return obtainedAt === null ? 'verify' : 'verified';
+  }
   const mayBeBetter = status === 'active' || status === 'needs_reauthorization';
   return mayBeBetter && isOther(account, refreshToken) ? 'add' : (status as StoppedStatus);
 }

@@ -23,8 +23,8 @@ import {
   type TestDatabase,
 } from '../support/databases.js';
 import { hubEnvironment } from '../support/fake-settings.js';
-import type { TestApp } from '../support/test-app.js';
-import { eventually, prime, sql } from '../support/token-world.js';
+import { createTestApp, type TestApp } from '../support/test-app.js';
+import { eventually, issued, prime, sql } from '../support/token-world.js';
 
 const IMPORT = join(import.meta.dirname, '../../dist/import.js');
 const ACCOUNTS = 200;
@@ -185,6 +185,23 @@ describe('moving in', () => {
     test.simulator.removeFaults();
     const again = await run(test, ['csv', file, '--apply']);
     expect([again.code, again.text]).toEqual([0, expect.stringContaining('40 verified, 0 ')]);
+  });
+
+  it('needs no push where the ticket of the legacy table is brought along', async () => {
+    const fresh = await createTestApp({ database: 'sqlite', clock: new SystemClock() });
+    const { plaintext } = fresh.simulator.buildTicketPush(PLATFORM);
+    const [, ticket] = /<ComponentVerifyTicket><!\[CDATA\[(.*?)\]\]>/.exec(plaintext) ?? [];
+    // As docs/moving-in.md has it.
+    await sql(fresh).query(
+      `INSERT INTO tb_ComponentVerifyTicket (Cvt_AppId, Cvt_CreateTime, Cvt_InfoType,
+         Cvt_ComponentVerifyTicket, Cvt_DateTime)
+       VALUES (?, ?, 'component_verify_ticket', ?, '2026-11-22 08:00:00')`,
+      [PLATFORM, Math.floor(Date.now() / 1000), ticket],
+    );
+    expect(calls(fresh)).toBe(0);
+    const { status, json } = await fresh.hub.accessToken();
+    expect([status, json.component_access_token]).toEqual([200, issued(fresh)]);
+    await fresh.close();
   });
 
   describe.each(mysqlOnly())('from a database on %s', (kind) => {
