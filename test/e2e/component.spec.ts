@@ -165,7 +165,7 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
       { enabled: 'no' },
       { componentAppId: 'wxother0' },
       { token: '' },
-      { name: 'Main\u0000' },
+      { name: 'Main\u0000platform' },
       { appSecret: '      ' },
     ]) {
       expect((await test.hub.patch(path, body)).status).toBe(400);
