@@ -39,7 +39,8 @@ const platformOf = (number) =>
 export async function fill(query, sizes, now = Date.now()) {
   const start = now - DAYS * DAY_MS;
   await query('CREATE TABLE bench_number (i INT PRIMARY KEY)');
-  const digits = '(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION ' +
+  const digits =
+    '(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION ' +
     'SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)';
   await query(
     `INSERT INTO bench_number SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d FROM
@@ -99,7 +100,12 @@ export async function fill(query, sizes, now = Date.now()) {
   await rows('callback_event', sizes.pushes, {
     id: (k) => idOf(at(k), k),
     component_appid: (k) => platformOf(accountOfPush(k)),
-    kind: byKind("'authorization'", () => "'authorization'", () => "'message'", () => "'event'"),
+    kind: byKind(
+      "'authorization'",
+      () => "'authorization'",
+      () => "'message'",
+      () => "'event'",
+    ),
     info_type: byKind(
       "'component_verify_ticket'",
       (k) => oneOf(['authorized', 'updateauthorized', 'unauthorized'], k, 'i'),
@@ -199,8 +205,7 @@ export async function fill(query, sizes, now = Date.now()) {
     component_appid: (k) => platformOf(`FLOOR(${k} / 720)`),
     authorizer_appid: "''",
     path: (k) => `CONCAT('path-', FLOOR(${k} / 720))`,
-    outcome: (k) =>
-      `ELT(1 + MOD(FLOOR(${k} / 720), 4), 'success', 'taken', 'success', '0')`,
+    outcome: (k) => `ELT(1 + MOD(FLOOR(${k} / 720), 4), 'success', 'taken', 'success', '0')`,
     count: '17',
   });
   await rows('api_key', sizes.keys, {

@@ -12,7 +12,7 @@ import { StatisticStore, type Group, type Sum } from './statistic.store.js';
 
 /** Longest answers in rows or points: a request for more is cut, or refused. */
 const MOST_ROWS = 1000;
-const MOST_POINTS = 20_000;
+const MOST_POINTS = 50_000;
 /** Longest time for hours, in days. */
 const DAYS_OF_HOURS = 31;
 
@@ -210,37 +210,35 @@ export class StatisticsController {
         status: 400,
       });
     }
-    const of = { componentAppId: component, from, to, limit: MOST_POINTS };
     const timed = TIMED.filter((one) => kind === undefined || kind === one);
-    const [sums, times] = await Promise.all([
-      this.store.sums({
-        ...of,
-        kinds: kind ? [kind] : [...KINDS],
-        groups: ['kind', 'outcome', bucket],
-      }),
-      this.store.sums({
-        ...of,
-        kinds: timed.map((one) => TIMES[one]),
-        groups: ['kind', 'outcome', bucket],
-      }),
-    ]);
+    const kinds = [...(kind ? [kind] : KINDS), ...timed.map((one) => TIMES[one])];
+    const all = await this.store.sums({
+      kinds,
+      componentAppId: component,
+      from,
+      to,
+      groups: ['kind', 'outcome', bucket],
+      limit: MOST_POINTS,
+    });
+    const isTimed = new Set<string>(Object.values(TIMES));
+    const sums = all.filter((sum) => !isTimed.has(sum.kind ?? ''));
     const at = (sum: Sum): number => sum[bucket] ?? 0;
     return {
       from: isoTime(from),
       to: isoTime(to),
-      series: grouped(sums, (sum) => `${sum.kind} ${sum.outcome}`).map((all) => ({
-        kind: all[0]?.kind as (typeof KINDS)[number],
-        outcome: all[0]?.outcome ?? '',
-        points: all
+      series: grouped(sums, (sum) => `${sum.kind} ${sum.outcome}`).map((some) => ({
+        kind: some[0]?.kind as (typeof KINDS)[number],
+        outcome: some[0]?.outcome ?? '',
+        points: some
           .toSorted((one, other) => at(one) - at(other))
           .map((sum) => ({ at: isoTime(at(sum)), count: sum.count })),
       })),
       latencies: timed.map((one) => {
-        const all = times.filter((sum) => sum.kind === TIMES[one]);
-        const points = grouped(all, at).map((some) => ({ at: at(some[0] as Sum), some }));
+        const times = all.filter((sum) => sum.kind === TIMES[one]);
+        const points = grouped(times, at).map((some) => ({ at: at(some[0] as Sum), some }));
         return {
           kind: one,
-          ...latencyOfSums(all),
+          ...latencyOfSums(times),
           points: points
             .toSorted((left, right) => left.at - right.at)
             .map((point) => ({ at: isoTime(point.at), ...latencyOfSums(point.some) })),
