@@ -1,6 +1,6 @@
 /**
- * The console's texts in Chinese; `en.ts` has the same keys. `{name}` is put in; `@`, `{` and `|`
- * themselves are written `{'@'}`, `{'{'}`, `{'|'}`. WeChat's literal values stay untranslated.
+ * The console's texts in Chinese; `en.ts` has the same keys. How they are written: `phrase.ts`.
+ * WeChat's literal values stay untranslated.
  */
 export const zh = {
   common: {
