@@ -1113,6 +1113,7 @@ export const zh = {
     keys: {
       lead: '供程序调用接口，可限制权限、平台、账号和来源网络。',
       add: '新建密钥',
+      change: '修改密钥',
       empty: '还没有接口密钥',
       scopes: '权限',
       scope: {
