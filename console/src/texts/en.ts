@@ -1194,6 +1194,7 @@ export const en: Texts<typeof zh> = {
     keys: {
       lead: 'For programs; limited to permissions, platforms, accounts and networks as you choose.',
       add: 'New key',
+      change: 'Change key',
       empty: 'No API keys yet',
       scopes: 'Permissions',
       scope: {

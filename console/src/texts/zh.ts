@@ -1,6 +1,6 @@
 /**
- * The console's texts in Chinese; `en.ts` has the same keys. `{name}` is put in; `@`, `{` and `|`
- * themselves are written `{'@'}`, `{'{'}`, `{'|'}`. WeChat's literal values stay untranslated.
+ * The console's texts in Chinese; `en.ts` has the same keys. How they are written: `phrase.ts`.
+ * WeChat's literal values stay untranslated.
  */
 export const zh = {
   common: {
@@ -1130,6 +1130,7 @@ export const zh = {
     keys: {
       lead: '供程序调用接口，可限制权限、平台、账号和来源网络。',
       add: '新建密钥',
+      change: '修改密钥',
       empty: '还没有接口密钥',
       scopes: '权限',
       scope: {
