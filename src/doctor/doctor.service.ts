@@ -24,6 +24,7 @@ import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { CheckId, DoctorCheckView, DoctorView } from './doctor.views.js';
 import { finding, inWords, type Finding } from './findings.js';
+import { remark } from '../common/remarks.js';
 
 /** Longest that one check may take, in milliseconds; they run beside each other. */
 const CHECK_LIMIT_MS = 8000;
@@ -306,7 +307,9 @@ export class DoctorService {
     );
     if (ill.length > 0) {
       const lines = ill.map(({ name, id, disabledReason }) =>
-        [`${name} (${id})`, disabledReason ?? 'failing'].join(' · '),
+        disabledReason === null
+          ? remark('line_failing', { name, id })
+          : remark('line_disabled', { name, id, why: disabledReason }),
       );
       return finding('subscriptions_failing', { count: ill.length }, lines);
     }
@@ -328,5 +331,5 @@ function millisecondsSince(started: number): number {
 
 /** What is no error of the hub's may have anything in its text. */
 function messageOf(error: unknown): string {
-  return error instanceof HubError ? error.message : 'an unexpected error';
+  return error instanceof HubError ? error.message : remark('unexpected');
 }

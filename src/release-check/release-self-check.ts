@@ -20,13 +20,14 @@ import type {
   ReleaseCheckView,
 } from './release-check.views.js';
 import { SelfPush, SelfPushError, type SelfPushAnswer } from './self-push.js';
+import { remark } from '../common/remarks.js';
 
 /** How long the customer message that follows a code is waited for, in milliseconds. */
 const CUSTOMER_MESSAGE_LIMIT_MS = 6000;
 /** A user that nobody is. */
 const NOBODY = 'oSelfCheckOfTheHub0000000000';
 const EVENT = 'LOCATION';
-const EMPTY = 'empty answer';
+const EMPTY = remark('check_empty');
 /** Longest part of a reply that is shown. */
 const SHOWN = 100;
 
@@ -67,8 +68,16 @@ export class ReleaseSelfCheck {
       this.play(component, this.toAccount(official, openid, name, fields, expected));
     const cases = await Promise.all([
       this.ticketCase(component),
-      message('official_account_text', text, `reply: ${CHECK_TEXT}_callback`),
-      message('official_account_event', event, `reply: ${EVENT}from_callback`),
+      message(
+        'official_account_text',
+        text,
+        remark('check_reply', { text: `${CHECK_TEXT}_callback` }),
+      ),
+      message(
+        'official_account_event',
+        event,
+        remark('check_reply', { text: `${EVENT}from_callback` }),
+      ),
       this.codeCase(component, official, openid, authCodes.officialAccount),
       this.codeCase(component, program, openid, authCodes.miniProgram),
     ]);
@@ -81,7 +90,7 @@ export class ReleaseSelfCheck {
     const ticket = await this.tickets.latest(component.appid);
     const facts = { name: 'ticket' as const, expected: 'success' };
     if (!ticket) {
-      return { ...facts, ok: null, got: 'skipped: no ticket has arrived yet', milliseconds: 0 };
+      return { ...facts, ok: null, got: remark('check_no_ticket'), milliseconds: 0 };
     }
     return this.play(component, {
       ...facts,
@@ -109,7 +118,7 @@ export class ReleaseSelfCheck {
     const played = await this.play(component, this.toAccount(account, openid, name, text, EMPTY));
     const customerMessage =
       authCode === undefined
-        ? { ok: null, got: 'not checked: no authorization code was given' }
+        ? { ok: null, got: remark('check_no_code') }
         : await this.customerMessage(component, authCode);
     return { ...played, customerMessage };
   }
@@ -117,11 +126,11 @@ export class ReleaseSelfCheck {
   private async customerMessage(component: Component, code: string): Promise<CustomerMessageView> {
     const outcome = this.fromApi.outcomeOf(component.appid, code);
     if (!outcome) {
-      return { ok: null, got: 'not checked: not in the hands of this host; see the others’ logs' };
+      return { ok: null, got: remark('check_other_host') };
     }
-    const late = { ok: false, error: `not sent within ${CUSTOMER_MESSAGE_LIMIT_MS} ms` };
+    const late = { ok: false, error: remark('check_not_sent', { ms: CUSTOMER_MESSAGE_LIMIT_MS }) };
     const { ok, error } = await within(CUSTOMER_MESSAGE_LIMIT_MS, outcome, () => late);
-    return { ok, got: error ?? 'sent' };
+    return { ok, got: error ?? remark('check_sent') };
   }
 
   private toAccount(
@@ -166,10 +175,10 @@ export class ReleaseSelfCheck {
       const swapped =
         reply.ToUserName === one.fields.FromUserName &&
         reply.FromUserName === one.fields.ToUserName;
-      if (reply.MsgType !== 'text' || !swapped) return 'a reply to somebody else, or of no text';
-      return `reply: ${String(reply.Content).slice(0, SHOWN)}`;
+      if (reply.MsgType !== 'text' || !swapped) return remark('check_wrong_reply');
+      return remark('check_reply', { text: String(reply.Content).slice(0, SHOWN) });
     } catch (error) {
-      return `no answer that WeChat can read: ${(error as Error).message}`;
+      return remark('check_unreadable', { reason: (error as Error).message });
     }
   }
 }

@@ -1,5 +1,11 @@
+import { remark, type Remark } from '../common/remarks.js';
+
 /** Bytes of an answer cannot be read as text; the message says why, and nothing of what they hold. */
-export class TargetTextError extends Error {}
+export class TargetTextError extends Error {
+  constructor(message: Remark) {
+    super(message);
+  }
+}
 
 /** How much of the beginning is looked at for an XML declaration, in bytes. */
 const DECLARATION_BYTES = 256;
@@ -28,8 +34,11 @@ export function targetText(bytes: Buffer, contentType: string): string {
   try {
     return checked(decoder.decode(bytes), decoder.encoding);
   } catch {
-    const what = said === undefined ? 'UTF-8, and it names no charset' : `${said}, as it says`;
-    throw new TargetTextError(`The answer is not ${what}`);
+    throw new TargetTextError(
+      said === undefined
+        ? remark('answer_not_utf8')
+        : remark('answer_not_charset', { charset: said }),
+    );
   }
 }
 
@@ -69,7 +78,7 @@ function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset, { fatal: true });
   } catch {
-    throw new TargetTextError('The answer names a charset that is not known');
+    throw new TargetTextError(remark('answer_charset_unknown'));
   }
 }
 
