@@ -25,6 +25,7 @@ import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { CheckId, DoctorCheckView, DoctorView } from './doctor.views.js';
 import { finding, inWords, type Finding } from './findings.js';
 import { remark } from '../common/remarks.js';
+import { toRemarkView } from '../http/remark-view.js';
 
 /** Longest that one check may take, in milliseconds; they run beside each other. */
 const CHECK_LIMIT_MS = 8000;
@@ -127,6 +128,7 @@ export class DoctorService {
     );
     const { code, facts, details } = found;
     const { status, seen, remedy = null, docs = null } = inWords(found);
+    const lines = details.slice(0, MOST_DETAILS);
     return {
       id,
       componentAppId,
@@ -136,7 +138,9 @@ export class DoctorService {
       seen,
       remedy,
       docs,
-      details: details.slice(0, MOST_DETAILS),
+      details: lines,
+      messageRemark: toRemarkView(facts['message'] === undefined ? null : String(facts['message'])),
+      detailRemarks: lines.map(toRemarkView),
       milliseconds: millisecondsSince(started),
     };
   }
@@ -259,8 +263,8 @@ export class DoctorService {
     const valid = isServable(state, now) && state.invalidatedAt === null;
     const minutes = Math.max(0, Math.floor(((state.expiresAt ?? 0) - now) / MINUTE_MS));
     if (lastError && attempts > 0) {
-      const { message, advice } = lastError;
-      const facts = { message, advice };
+      const { message, kind, advice } = lastError;
+      const facts = { message, kind, advice };
       return valid
         ? finding('token_failing', { ...facts, minutes })
         : finding('token_failed', facts);

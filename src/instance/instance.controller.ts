@@ -10,6 +10,7 @@ import { APP_CONFIG, SETTING_SOURCES, type AppConfig } from '../config/app-confi
 import { Database } from '../database/database.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { timeView } from '../http/list-query.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 const instanceView = z
   .object({
@@ -44,6 +45,7 @@ const instanceView = z
     allowedTargets: z.array(z.string()).describe('Private targets that deliveries may call'),
     gatewayHosts: z.array(z.string()),
     warnings: z.array(z.string()).describe('What was said about the settings at the start'),
+    warningRemarks: z.array(remarkOf('warnings')),
     settings: z.array(
       z.object({
         name: z.string(),
@@ -84,6 +86,7 @@ const example: InstanceView = {
   allowedTargets: ['10.0.0.0/8'],
   gatewayHosts: [],
   warnings: [],
+  warningRemarks: [],
   settings: [
     {
       name: 'ADMIN_TOKEN',
@@ -150,6 +153,7 @@ export class InstanceController {
       allowedTargets: delivery.allowedTargets,
       gatewayHosts: gateway.hosts,
       warnings: [...config.warnings],
+      warningRemarks: config.warnings.map(toRemarkView),
       settings: [...config.settings],
     };
   }

@@ -14,10 +14,10 @@ import { TicketService } from '../ticket/ticket.service.js';
 import { CHECK_CODE_PREFIX, CHECK_TEXT, SELF_CHECK_CODE_PREFIX } from './release-check.js';
 import { ReleaseCheckService } from './release-check.service.js';
 import type {
-  CustomerMessageView,
-  ReleaseCaseView,
+  CustomerMessage,
+  ReleaseCase,
   ReleaseCheckBody,
-  ReleaseCheckView,
+  ReleaseCheck,
 } from './release-check.views.js';
 import { SelfPush, SelfPushError, type SelfPushAnswer } from './self-push.js';
 import { remark } from '../common/remarks.js';
@@ -31,11 +31,11 @@ const EMPTY = remark('check_empty');
 /** Longest part of a reply that is shown. */
 const SHOWN = 100;
 
-type CaseName = ReleaseCaseView['name'];
+type CaseName = ReleaseCase['name'];
 type Fields = Record<string, string | number>;
 
 /** One push of the check. */
-interface ReleaseCase {
+interface CasePush {
   name: CaseName;
   expected: string;
   path: string;
@@ -58,13 +58,13 @@ export class ReleaseSelfCheck {
   async run(
     componentAppId: string,
     { authCodes, openid = NOBODY }: ReleaseCheckBody,
-  ): Promise<ReleaseCheckView> {
+  ): Promise<ReleaseCheck> {
     const component = await this.components.getEnabled(componentAppId);
     const official = anyOf('official_account');
     const program = anyOf('mini_program');
     const text = { MsgType: 'text', Content: CHECK_TEXT };
     const event = { MsgType: 'event', Event: EVENT, Latitude: '23.13', Longitude: '113.35' };
-    const message = (name: CaseName, fields: Fields, expected: string): Promise<ReleaseCaseView> =>
+    const message = (name: CaseName, fields: Fields, expected: string): Promise<ReleaseCase> =>
       this.play(component, this.toAccount(official, openid, name, fields, expected));
     const cases = await Promise.all([
       this.ticketCase(component),
@@ -86,7 +86,7 @@ export class ReleaseSelfCheck {
   }
 
   /** The newest ticket once more, with its own CreateTime: it replaces itself. */
-  private async ticketCase(component: Component): Promise<ReleaseCaseView> {
+  private async ticketCase(component: Component): Promise<ReleaseCase> {
     const ticket = await this.tickets.latest(component.appid);
     const facts = { name: 'ticket' as const, expected: 'success' };
     if (!ticket) {
@@ -111,7 +111,7 @@ export class ReleaseSelfCheck {
     account: ReleaseCheckAccount,
     openid: string,
     authCode?: string,
-  ): Promise<ReleaseCaseView> {
+  ): Promise<ReleaseCase> {
     const code = authCode ?? SELF_CHECK_CODE_PREFIX + randomBytes(16).toString('hex');
     const name = account.type === 'mini_program' ? 'mini_program_code' : 'official_account_code';
     const text = { MsgType: 'text', Content: CHECK_CODE_PREFIX + code };
@@ -123,7 +123,7 @@ export class ReleaseSelfCheck {
     return { ...played, customerMessage };
   }
 
-  private async customerMessage(component: Component, code: string): Promise<CustomerMessageView> {
+  private async customerMessage(component: Component, code: string): Promise<CustomerMessage> {
     const outcome = this.fromApi.outcomeOf(component.appid, code);
     if (!outcome) {
       return { ok: null, got: remark('check_other_host') };
@@ -139,7 +139,7 @@ export class ReleaseSelfCheck {
     name: CaseName,
     content: Fields,
     expected: string,
-  ): ReleaseCase {
+  ): CasePush {
     const names = { ToUserName: account.userName, FromUserName: openid };
     const { MsgType, ...rest } = content;
     const fields = { ...names, CreateTime: this.pushes.seconds(), MsgType: MsgType ?? '', ...rest };
@@ -149,7 +149,7 @@ export class ReleaseSelfCheck {
     return { name, expected, path, outer, fields: { ...fields, MsgId: randomInt(1e13, 1e14) } };
   }
 
-  private async play(component: Component, one: ReleaseCase): Promise<ReleaseCaseView> {
+  private async play(component: Component, one: CasePush): Promise<ReleaseCase> {
     const { name, expected, path, outer, fields } = one;
     try {
       const answer = await this.pushes.send(component, path, outer, fields);
@@ -165,7 +165,7 @@ export class ReleaseSelfCheck {
   }
 
   /** What WeChat would make of an answer. */
-  private describe(component: Component, one: ReleaseCase, answer: SelfPushAnswer): string {
+  private describe(component: Component, one: CasePush, answer: SelfPushAnswer): string {
     const { status, body } = answer;
     if (status !== 200) return `HTTP ${status}${codeOf(body)}`;
     if (body === '') return EMPTY;
