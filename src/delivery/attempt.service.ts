@@ -251,20 +251,20 @@ export class AttemptService {
 
   /**
    * Decides how the delivery goes on, and records that and the attempt.
-   * @param remark what is to be said although the delivery was taken.
+   * @param said what is to be said although the delivery was taken.
    * @returns whether the delivery has ended.
    */
   private async record(
     job: DeliveryJob,
     sent: Attempt,
     cause: AttemptCause,
-    remark?: string,
+    said?: string,
   ): Promise<boolean> {
     const { deliveryId, subscriptionId } = job;
     const outcome: Outcome = sent.taken
       ? { status: 'delivered', at: this.clock.now() }
       : this.afterFailure(job, sent.retryAfterMs);
-    const error = sent.error ?? remark ?? null;
+    const error = sent.error ?? said ?? null;
     const attempt = attemptFacts(sent, cause, error);
     await this.results.save({ deliveryId, outcome, attempt });
     if (outcome.status === 'dead') {

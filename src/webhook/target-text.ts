@@ -1,11 +1,7 @@
-import { remark, type Remark } from '../common/remarks.js';
+import { remark } from '../common/remarks.js';
 
 /** Bytes of an answer cannot be read as text; the message says why, and nothing of what they hold. */
-export class TargetTextError extends Error {
-  constructor(message: Remark) {
-    super(message);
-  }
-}
+export class TargetTextError extends Error {}
 
 /** How much of the beginning is looked at for an XML declaration, in bytes. */
 const DECLARATION_BYTES = 256;

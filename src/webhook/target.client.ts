@@ -32,11 +32,7 @@ const MAX_INFORMATIONAL = 10;
 const MAX_BYTES_BEFORE_STATUS = 64 * 1024;
 
 /** No answer that is one: why, in words that hold nothing of what was sent or answered. */
-export class TargetCallError extends Error {
-  constructor(message: Remark) {
-    super(message);
-  }
-}
+export class TargetCallError extends Error {}
 
 /** One POST. */
 export interface TargetCall {
