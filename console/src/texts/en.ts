@@ -705,7 +705,7 @@ export const en: Texts<typeof zh> = {
     noFields: 'There are no fields to show.',
     curl: 'Copy as curl (unsigned), to try your service',
     noDeliveries:
-      'It has no deliveries: when it came, no subscription that was enabled meant it. If that has changed since, deliver it to those you choose.',
+      'It has no deliveries: as far as is known, no subscription that was enabled meant it when it came. If that has changed since, deliver it to those you choose.',
     noSubscription: 'It has no deliveries: there is no subscription now.',
     beforeSubscriptions:
       'It has no deliveries: it came before all the subscriptions that there are, of which the first was added at {time}; of those that were deleted nothing is known. Deliver it to those you choose.',

@@ -133,7 +133,7 @@ export const zh = {
     receivedAt: '接收时间',
     pushedAt: '推送时间',
     openid: '用户 openid',
-    accountSearch: '名称、主体、AppID 或原始 ID',
+    accountSearch: '名称、主体或 AppID',
     accountNone: '没有找到授权账号',
     errcode: '错误码',
     rid: 'rid',
@@ -669,7 +669,7 @@ export const zh = {
     noFields: '没有可以显示的字段。',
     curl: '复制为 curl 命令（未签名），用于调试您的服务',
     noDeliveries:
-      '这条推送没有投递：收到时没有启用的订阅与它匹配。订阅之后如有修改，可在此投递给所选订阅。',
+      '这条推送没有投递：据现有记录，收到时没有启用的订阅与它匹配。之后如有修改，可在此投递给所选订阅。',
     noSubscription: '这条推送没有投递：目前没有订阅。',
     beforeSubscriptions:
       '这条推送没有投递：现有订阅都在它之后添加，最早的添加于 {time}；已删除的订阅无从得知。可在此投递给所选订阅。',
