@@ -123,12 +123,12 @@ describe.skipIf(!findChromium())('messages, deliveries and subscriptions in the 
     expect(await row.getByText('The target').count()).toBe(0);
     expect(await faults()).toEqual([]);
     await open('/audit');
-    await page.getByText('查看推送内容').first().waitFor();
+    await page.locator('.audit-action').getByText('查看推送内容').first().waitFor();
     await page.getByLabel('操作', { exact: true }).selectOption({ label: '登录' });
     await page.waitForURL(/action=session\.open/);
     await page.locator('.user').click();
     await page.getByRole('menuitemradio', { name: 'English' }).click();
-    await page.getByText('Signed in', { exact: true }).last().waitFor();
+    await page.locator('.audit-action').getByText('Signed in').first().waitFor();
   });
 
   it('says why a delivery failed, and sends all of an account again', async () => {
