@@ -14,54 +14,56 @@ import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';
 
 /** Actions that leave a record. */
-export type AuditAction =
-  | 'ticket.reveal'
-  | 'ticket.start_push'
-  | 'token.reveal'
-  | 'token.refresh'
-  | 'token.invalidate'
-  | 'component.add'
-  | 'component.change'
-  | 'component.end_previous'
-  | 'component.release_check'
-  | 'authorization.link'
-  | 'authorization.redeem'
-  | 'authorizer.export'
-  | 'authorizer.refresh'
-  | 'authorizer.invalidate'
-  | 'authorizer.fetch_info'
-  | 'authorizer.set_option'
-  | 'authorizer.resync'
-  | 'event.reveal'
-  | 'event.replay'
-  | 'subscription.add'
-  | 'subscription.change'
-  | 'subscription.delete'
-  | 'subscription.rotate_secret'
-  | 'subscription.test'
-  | 'subscription.replay'
-  | 'delivery.replay'
-  | 'delivery.cancel'
-  | 'delivery.reveal'
-  | 'api_key.add'
-  | 'api_key.change'
-  | 'api_key.rotate'
-  | 'api_key.revoke'
-  | 'audit.export'
-  | 'session.open'
-  | 'session.close'
-  | 'session.end'
-  | 'session.confirm'
-  | 'session.link'
-  | 'session.accept_invitation'
-  | 'session.change_password'
-  | 'operator.add'
-  | 'operator.change'
-  | 'operator.invite'
-  | 'operator.delete'
-  | 'component.clear_quota'
-  | 'authorizer.clear_quota'
-  | 'database.restore';
+export const AUDIT_ACTIONS = [
+  'ticket.reveal',
+  'ticket.start_push',
+  'token.reveal',
+  'token.refresh',
+  'token.invalidate',
+  'component.add',
+  'component.change',
+  'component.end_previous',
+  'component.release_check',
+  'authorization.link',
+  'authorization.redeem',
+  'authorizer.export',
+  'authorizer.refresh',
+  'authorizer.invalidate',
+  'authorizer.fetch_info',
+  'authorizer.set_option',
+  'authorizer.resync',
+  'event.reveal',
+  'event.replay',
+  'subscription.add',
+  'subscription.change',
+  'subscription.delete',
+  'subscription.rotate_secret',
+  'subscription.test',
+  'subscription.replay',
+  'delivery.replay',
+  'delivery.cancel',
+  'delivery.reveal',
+  'api_key.add',
+  'api_key.change',
+  'api_key.rotate',
+  'api_key.revoke',
+  'audit.export',
+  'session.open',
+  'session.close',
+  'session.end',
+  'session.confirm',
+  'session.link',
+  'session.accept_invitation',
+  'session.change_password',
+  'operator.add',
+  'operator.change',
+  'operator.invite',
+  'operator.delete',
+  'component.clear_quota',
+  'authorizer.clear_quota',
+  'database.restore',
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Everything that is in a record but for how it ended. */
 interface Act {

@@ -32,6 +32,7 @@ import {
 } from './authorization-code.store.js';
 import { AuthorizationRequestStore } from './authorization-request.store.js';
 import { codeInProgress, CodeVisitors, type Visitor } from './code-visitors.js';
+import { remark } from '../common/remarks.js';
 
 /** How often the second way looks whether the first has finished: ever more patiently. */
 const FIRST_POLL_MS = 50;
@@ -302,7 +303,7 @@ function accountOf({
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof HubError ? error.message : 'The exchange failed';
+  return error instanceof HubError ? error.message : remark('exchange_failed');
 }
 
 /** @param reason WeChat's. */

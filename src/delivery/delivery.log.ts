@@ -17,6 +17,17 @@ const DISORDER_MS = MINUTE_MS;
 /** How many deliveries there are, by status. */
 export type DeliveryCounts = Record<DeliveryStatus, number>;
 
+/** Deliveries of a push that wait after a failure. */
+export interface FailingDeliveries {
+  count: number;
+  /** Of the one that was tried most often. */
+  attempts: number;
+  /** Of the one that is tried next, in Unix milliseconds. */
+  nextAttemptAt: number;
+  /** Of one of them. */
+  lastError: string | null;
+}
+
 /** Which deliveries; what is absent restricts nothing. */
 export interface DeliverySearch {
   event?: string | undefined;
@@ -120,6 +131,38 @@ export class DeliveryLog {
       counts.set(id, { ...counts.get(id), [status]: Number(count) });
     }
     return counts;
+  }
+
+  /** Of these pushes those with deliveries that wait after a failure, and how these stand. */
+  async failingOf(eventIds: string[]): Promise<Map<string, FailingDeliveries>> {
+    if (eventIds.length === 0) return new Map();
+    const rows: {
+      id: string;
+      count: number | string;
+      attempts: number | string;
+      next: number | string;
+      error: string | null;
+    }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT event_id AS id, COUNT(*) AS count, MAX(attempts) AS attempts,
+           MIN(next_attempt_at) AS next, MAX(last_error) AS error
+         FROM delivery ${this.hint('delivery_event')}
+         WHERE event_id IN (${marks(eventIds.length)}) AND status = 'pending' AND attempts > 0
+         GROUP BY event_id`,
+        eventIds,
+      ),
+    );
+    return new Map(
+      rows.map(({ id, count, attempts, next, error }) => [
+        id,
+        {
+          count: Number(count),
+          attempts: Number(attempts),
+          nextAttemptAt: Number(next),
+          lastError: error,
+        },
+      ]),
+    );
   }
 
   /** How many deliveries of each of these subscriptions are still to be made. */

@@ -25,6 +25,8 @@ import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import type { CheckId, DoctorCheckView, DoctorView } from './doctor.views.js';
 import { finding, inWords, type Finding } from './findings.js';
+import { remark } from '../common/remarks.js';
+import { toRemarkView } from '../http/remark-view.js';
 
 /** Longest that one check may take, in milliseconds; they run beside each other. */
 const CHECK_LIMIT_MS = 8000;
@@ -129,6 +131,7 @@ export class DoctorService {
     );
     const { code, facts, details } = found;
     const { status, seen, remedy = null, docs = null } = inWords(found);
+    const lines = details.slice(0, MOST_DETAILS);
     return {
       id,
       componentAppId,
@@ -138,7 +141,9 @@ export class DoctorService {
       seen,
       remedy,
       docs,
-      details: details.slice(0, MOST_DETAILS),
+      details: lines,
+      messageRemark: toRemarkView(facts['message'] === undefined ? null : String(facts['message'])),
+      detailRemarks: lines.map(toRemarkView),
       milliseconds: millisecondsSince(started),
     };
   }
@@ -277,8 +282,8 @@ export class DoctorService {
     const valid = isServable(state, now) && state.invalidatedAt === null;
     const minutes = Math.max(0, Math.floor(((state.expiresAt ?? 0) - now) / MINUTE_MS));
     if (lastError && attempts > 0) {
-      const { message, advice } = lastError;
-      const facts = { message, advice };
+      const { message, kind, advice } = lastError;
+      const facts = { message, kind, advice };
       return valid
         ? finding('token_failing', { ...facts, minutes })
         : finding('token_failed', facts);
@@ -325,7 +330,9 @@ export class DoctorService {
     );
     if (ill.length > 0) {
       const lines = ill.map(({ name, id, disabledReason }) =>
-        [`${name} (${id})`, disabledReason ?? 'failing'].join(' · '),
+        disabledReason === null
+          ? remark('line_failing', { name, id })
+          : remark('line_disabled', { name, id, why: disabledReason }),
       );
       return finding('subscriptions_failing', { count: ill.length }, lines);
     }
@@ -347,5 +354,5 @@ function millisecondsSince(started: number): number {
 
 /** What is no error of the hub's may have anything in its text. */
 function messageOf(error: unknown): string {
-  return error instanceof HubError ? error.message : 'an unexpected error';
+  return error instanceof HubError ? error.message : remark('unexpected');
 }

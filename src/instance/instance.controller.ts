@@ -9,6 +9,7 @@ import { Database } from '../database/database.js';
 import { HostStore, SILENT_MS } from '../database/host.store.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { timeView } from '../http/list-query.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 import { HostRecorder } from './host.recorder.js';
 
 const instanceView = z
@@ -60,6 +61,7 @@ const instanceView = z
     allowedTargets: z.array(z.string()).describe('Private targets that deliveries may call'),
     gatewayHosts: z.array(z.string()),
     warnings: z.array(z.string()).describe('What was said about the settings at the start'),
+    warningRemarks: z.array(remarkOf('warnings')),
     settings: z.array(
       z.object({
         name: z.string(),
@@ -112,6 +114,7 @@ const example: InstanceView = {
   allowedTargets: ['10.0.0.0/8'],
   gatewayHosts: [],
   warnings: [],
+  warningRemarks: [],
   settings: [
     {
       name: 'ADMIN_TOKEN',
@@ -177,6 +180,7 @@ export class InstanceController {
       allowedTargets: delivery.allowedTargets,
       gatewayHosts: gateway.hosts,
       warnings: [...config.warnings],
+      warningRemarks: config.warnings.map(toRemarkView),
       settings: [...config.settings],
     };
   }
