@@ -533,6 +533,7 @@ export const en: Texts<typeof zh> = {
       unauthorized: 'Withdrawn',
       found_withdrawn: 'Found withdrawn',
       found_authorized: 'Found authorized',
+      moved_in: 'Moved in from another system',
       refresh_token_repaired: 'Refresh token repaired',
       refresh_token_void: 'Refresh token void: needs re-authorization',
       refresh_token_unreadable: 'Refresh token unreadable: needs re-authorization',
@@ -1193,6 +1194,7 @@ export const en: Texts<typeof zh> = {
     keys: {
       lead: 'For programs; limited to permissions, platforms, accounts and networks as you choose.',
       add: 'New key',
+      change: 'Change key',
       empty: 'No API keys yet',
       scopes: 'Permissions',
       scope: {

@@ -1,6 +1,6 @@
 /**
- * The console's texts in Chinese; `en.ts` has the same keys. `{name}` is put in; `@`, `{` and `|`
- * themselves are written `{'@'}`, `{'{'}`, `{'|'}`. WeChat's literal values stay untranslated.
+ * The console's texts in Chinese; `en.ts` has the same keys. How they are written: `phrase.ts`.
+ * WeChat's literal values stay untranslated.
  */
 export const zh = {
   common: {
@@ -504,6 +504,7 @@ export const zh = {
       unauthorized: '取消授权',
       found_withdrawn: '核对发现已取消授权',
       found_authorized: '核对发现仍在授权中',
+      moved_in: '从其他系统迁入',
       refresh_token_repaired: '刷新令牌已修复',
       refresh_token_void: '刷新令牌已失效，需重新授权',
       refresh_token_unreadable: '刷新令牌无法解密，需重新授权',
@@ -1129,6 +1130,7 @@ export const zh = {
     keys: {
       lead: '供程序调用接口，可限制权限、平台、账号和来源网络。',
       add: '新建密钥',
+      change: '修改密钥',
       empty: '还没有接口密钥',
       scopes: '权限',
       scope: {
