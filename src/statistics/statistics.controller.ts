@@ -220,8 +220,7 @@ export class StatisticsController {
       groups: ['kind', 'outcome', bucket],
       limit: MOST_POINTS,
     });
-    const isTimed = new Set<string>(Object.values(TIMES));
-    const sums = all.filter((sum) => !isTimed.has(sum.kind ?? ''));
+    const sums = all.filter((sum) => !sum.kind?.endsWith('_time'));
     const at = (sum: Sum): number => sum[bucket] ?? 0;
     return {
       from: isoTime(from),
@@ -233,17 +232,10 @@ export class StatisticsController {
           .toSorted((one, other) => at(one) - at(other))
           .map((sum) => ({ at: isoTime(at(sum)), count: sum.count })),
       })),
-      latencies: timed.map((one) => {
-        const times = all.filter((sum) => sum.kind === TIMES[one]);
-        const points = grouped(times, at).map((some) => ({ at: at(some[0] as Sum), some }));
-        return {
-          kind: one,
-          ...latencyOfSums(times),
-          points: points
-            .toSorted((left, right) => left.at - right.at)
-            .map((point) => ({ at: isoTime(point.at), ...latencyOfSums(point.some) })),
-        };
-      }),
+      latencies: timed.map((one) => ({
+        kind: one,
+        ...latenciesOf(all, TIMES[one], at),
+      })),
     };
   }
 
@@ -329,4 +321,18 @@ function latencyOfSums(sums: Sum[]): Latency {
     counts.set(outcome, (counts.get(outcome) ?? 0) + count);
   }
   return latencyOf(counts);
+}
+
+/** In all, and by time. */
+function latenciesOf(
+  all: Sum[],
+  kind: (typeof TIMES)[keyof typeof TIMES],
+  at: (sum: Sum) => number,
+): Latency & { points: (Latency & { at: string })[] } {
+  const sums = all.filter((sum) => sum.kind === kind);
+  const points = grouped(sums, at)
+    .map((some) => ({ time: at(some[0] as Sum), ...latencyOfSums(some) }))
+    .toSorted((one, other) => one.time - other.time)
+    .map(({ time, ...latency }) => ({ at: isoTime(time), ...latency }));
+  return { ...latencyOfSums(sums), points };
 }

@@ -1,5 +1,6 @@
 import type { Api } from '../data/api';
 import { answerOf } from '../data/api';
+import type { components } from '../data/api-types';
 
 /** What `GET /admin/overview` says of a platform. */
 export type PlatformState = Overview['platforms'][number];
@@ -92,6 +93,27 @@ const LINES: Record<ChartKind, [string, ChartLine['tone']][]> = {
   ],
 };
 
+type Latency = components['schemas']['Statistics']['latencies'][number];
+
+/** Percentiles over time, with nothing where nothing was timed. */
+function latencyChart(
+  { kind, p50Ms, p99Ms, points }: Latency,
+  length: number,
+  placeOf: (time: string) => number,
+): ChartData {
+  const found = new Map(points.map((point) => [placeOf(point.at), point]));
+  const countsOf = (of: 'p50Ms' | 'p99Ms') =>
+    Array.from({ length }, (_, index) => found.get(index)?.[of] ?? null);
+  return {
+    name: `${kind}Latency`,
+    lines: [
+      { name: 'p50', tone: 'info', counts: countsOf('p50Ms') },
+      { name: 'p99', tone: 'warn', counts: countsOf('p99Ms') },
+    ],
+    totals: [p50Ms, p99Ms],
+  };
+}
+
 /** Counts of a time in equal steps, with a zero where nothing happened. */
 export async function readCharts(
   api: Api,
@@ -121,21 +143,8 @@ export async function readCharts(
     }
     return { name: kind, lines };
   });
-  const latencies = answer.latencies.map(({ kind, p50Ms, p99Ms, points }): ChartData => {
-    const found = new Map(
-      points.map((point) => [Math.floor((Date.parse(point.at) - first) / step), point]),
-    );
-    const countsOf = (of: 'p50Ms' | 'p99Ms') =>
-      at.map((_, index) => found.get(index)?.[of] ?? null);
-    return {
-      name: `${kind}Latency`,
-      lines: [
-        { name: 'p50', tone: 'info', counts: countsOf('p50Ms') },
-        { name: 'p99', tone: 'warn', counts: countsOf('p99Ms') },
-      ],
-      totals: [p50Ms, p99Ms],
-    };
-  });
+  const placeOf = (time: string): number => Math.floor((Date.parse(time) - first) / step);
+  const latencies = answer.latencies.map((one) => latencyChart(one, at.length, placeOf));
   return { at, charts: [...charts, ...latencies] };
 }
 
