@@ -86,7 +86,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
       await page.getByRole('button', { name: '同步授权账号' }).click();
       await page.getByText('同步完成，共核对 58 个账号', { exact: true }).waitFor();
     });
-  });
+  }, 60_000);
 
   it('shows what others write as text', async () => {
     await browser.visit({ viewport: { width: 375, height: 800 } }, async (page) => {
@@ -252,7 +252,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
       await settled(page);
       await expectWell(page, 'links-375');
     });
-  });
+  }, 60_000);
 
   it('lets a viewer look, and act nowhere', async () => {
     const { password } = await addOperator(test.hub, { name: 'Vera', role: 'viewer' });

@@ -167,7 +167,7 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       expect(await page.getByRole('button', { name: 'Run the check' }).isDisabled()).toBe(true);
       await expectWell(page);
     });
-  });
+  }, 60_000);
 
   it('says what the hub answered instead, and what is not there', async () => {
     const complaint = /status of (401|404|500)|Failed to load/;

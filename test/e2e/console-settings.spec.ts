@@ -91,7 +91,7 @@ describe.each(browsers())('settings and the audit log in the console, in %s', ()
       await page.locator('tbody tr').nth(3).waitFor();
       await expectWell(page);
     });
-  });
+  }, 60_000);
 
   it('fits a phone, in English and dark', async () => {
     const phone = { viewport: { width: 375, height: 800 }, colorScheme: 'dark', locale: 'en' };
