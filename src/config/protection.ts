@@ -128,13 +128,13 @@ function doubts(values: VariableValues): string[] {
 
 function databaseDoubts(text: string): string[] {
   if (text.startsWith('sqlite:')) return [];
-  const { host, tls } = parseMysqlUrl(text);
+  const { hosts, tls } = parseMysqlUrl(text);
   if (tls?.verify === 'nothing') {
     return [
       "DATABASE_URL does not verify the server's certificate: anybody on the way can pose as it",
     ];
   }
-  if (!tls && isPublicHost(host)) {
+  if (!tls && hosts.some(({ host }) => isPublicHost(host))) {
     return ['DATABASE_URL has no TLS to a host that is not of this network; add ?tls=true'];
   }
   return [];
