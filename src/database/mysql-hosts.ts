@@ -1,5 +1,6 @@
+import { callbackify, promisify } from 'node:util';
 import { Logger } from '@nestjs/common';
-import type { Pool, PoolConnection, PoolOptions, QueryError } from 'mysql2';
+import type { Pool, PoolConnection, PoolOptions } from 'mysql2';
 import { codeOf } from './database-error.js';
 import type { MysqlServerOptions } from './mysql-address.js';
 import { pinnedMysql } from './pinned-mysql.js';
@@ -8,8 +9,6 @@ import { pinnedMysql } from './pinned-mysql.js';
 const AVOID_MS = 30_000;
 /** Idle connections are closed after this where several hosts are: one that is no longer used. */
 const IDLE_MS = 60_000;
-
-type Callback = (error: QueryError | null, connection?: PoolConnection) => void;
 
 /** Which host each connection leads to. */
 const hosts = new WeakMap<object, MysqlHost>();
@@ -55,18 +54,13 @@ class HostsPool {
     });
   }
 
-  getConnection(callback: Callback): void {
-    this.connect().then(
-      (connection) => callback(null, connection),
-      (error: QueryError) => callback(error),
-    );
-  }
+  /** With a callback, as mysql2's. */
+  readonly getConnection = callbackify(() => this.connect());
+  readonly end = callbackify(() => this.close());
 
-  end(callback: (error?: Error) => void): void {
-    const ends = this.all.map(
-      ({ pool }) => new Promise<void>((resolve) => pool.end(() => resolve())),
-    );
-    void Promise.all(ends).then(() => callback());
+  private async close(): Promise<void> {
+    const ends = this.all.map(({ pool }) => promisify(pool.end.bind(pool))());
+    await Promise.allSettled(ends);
   }
 
   /** @throws what the server said that said something, else what happened at the last host. */

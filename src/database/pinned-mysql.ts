@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { callbackify } from 'node:util';
 import type { Pool, PoolConnection, PoolOptions, QueryError } from 'mysql2';
 
 let loaded: typeof import('mysql2') | undefined;
@@ -69,28 +70,27 @@ export const pinnedMysql = {
   /** @param wants `writable` refuses servers that take no writes, as another may. */
   createPool(options: PoolOptions, wants: { writable: boolean }): Pool {
     const pool = mysql().createPool({ ...options, maxPreparedStatements: MAX_STATEMENTS });
-    const pinned = new WeakSet<PoolConnection>();
+    const done = new WeakSet<PoolConnection>();
     const getConnection = pool.getConnection.bind(pool);
     pool.getConnection = (callback) =>
       getConnection((error, connection) => {
-        if (error || pinned.has(connection)) return callback(error, connection);
-        pin(connection, wants.writable).then(
-          () => {
-            pinned.add(connection);
+        if (error || done.has(connection)) return callback(error, connection);
+        pinned(connection, wants.writable, (failure) => {
+          if (failure) discard(connection, failure);
+          else {
+            done.add(connection);
             bindValues(connection);
-            callback(null, connection);
-          },
-          (failure: QueryError) => {
-            discard(connection, failure);
-            callback(failure, connection);
-          },
-        );
+          }
+          callback(failure as QueryError | null, connection);
+        });
       });
     return pool;
   },
 };
 
 type Row = { Variable_name: string; Value: string };
+
+const pinned = callbackify(pin);
 
 async function pin(connection: PoolConnection, writable: boolean): Promise<void> {
   for (const sql of SETTINGS) await ask(connection, sql);

@@ -259,9 +259,9 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
 /** Reads of the token at every hub, ten a second, by status. */
 function readTokens(hubs: HubProcess[]): { end(): Promise<Map<number, number>> } {
   const counts = new Map<number, number>();
-  let stopped = false;
+  const reading = { stopped: false };
   const read = async ({ hub }: HubProcess): Promise<void> => {
-    while (!stopped) {
+    while (!reading.stopped) {
       const { status } = await hub.accessToken();
       counts.set(status, (counts.get(status) ?? 0) + 1);
       await delay(100);
@@ -270,7 +270,7 @@ function readTokens(hubs: HubProcess[]): { end(): Promise<Map<number, number>> }
   const running = Promise.all(hubs.map(read));
   return {
     end: async () => {
-      stopped = true;
+      reading.stopped = true;
       await running;
       return counts;
     },

@@ -26,6 +26,7 @@ const PACKAGES: Record<string, string[]> = {
 };
 /** A node that gets the whole of the data from another takes seconds. */
 const SYNC_LIMIT_MS = 60_000;
+const ASK_LIMIT_MS = 1000;
 const LOG_FOLDER = '.test-output';
 
 /** Which packages are missing, in words; '' where all are there. */
@@ -58,7 +59,7 @@ export class GaleraNode {
     const until = performance.now() + SYNC_LIMIT_MS;
     // The server says so to no one: it is asked.
     while (performance.now() < until) {
-      if (this.child?.exitCode != null) break;
+      if (typeof this.child?.exitCode === 'number') break;
       if ((await this.state()) === 'Synced') return;
       await delay(100);
     }
@@ -84,16 +85,19 @@ export class GaleraNode {
 
   connect(database?: string): Promise<Connection> {
     const { port } = this;
-    return createConnection({ host: '127.0.0.1', port, user: 'root', database });
+    const connectTimeout = ASK_LIMIT_MS;
+    return createConnection({ host: '127.0.0.1', port, user: 'root', database, connectTimeout });
   }
 
   private async state(): Promise<string | undefined> {
     try {
+      // A node that joins takes connections on which it never answers.
       const connection = await this.connect();
-      const [rows] = await connection.query<RowDataPacket[]>(
-        "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_ready')",
-      );
-      connection.destroy();
+      const names = "('wsrep_local_state_comment', 'wsrep_ready')";
+      const sql = `SHOW STATUS WHERE Variable_name IN ${names}`;
+      const [rows] = await connection
+        .query<RowDataPacket[]>({ sql, timeout: ASK_LIMIT_MS })
+        .finally(() => connection.destroy());
       const values = Object.fromEntries(rows.map((row) => [row.Variable_name, row.Value]));
       return values.wsrep_ready === 'ON' ? values.wsrep_local_state_comment : undefined;
     } catch {
@@ -121,7 +125,7 @@ export class GaleraCluster {
     for (let node = 0; node < 3; node += 1) {
       ports.push([await freePort(), await freePort(), await freePort(), await freePort()]);
     }
-    const group = `gcomm://${ports.map(([, group]) => `127.0.0.1:${group}`).join(',')}`;
+    const group = `gcomm://${ports.map(([, port]) => `127.0.0.1:${port}`).join(',')}`;
     const nodes = ports.map((own, index) => makeNode(folder, index, own, group));
     const proxyPort = existsSync(HAPROXY) ? await freePort() : undefined;
     const cluster = new GaleraCluster(folder, nodes, proxyPort);

@@ -8,6 +8,6 @@ export default defineConfig({
     setupFiles: ['test/support/setup-file.ts'],
     fileParallelism: false,
     testTimeout: 180_000,
-    hookTimeout: 180_000,
+    hookTimeout: 300_000,
   },
 });
