@@ -80,7 +80,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
       WECHAT_API_BASE_URL: simulator.url,
       DELIVERY_ALLOWED_TARGETS: '127.0.0.1',
     };
-    return HubProcess.start(hubEnvironment(env), 60_000);
+    return HubProcess.start(hubEnvironment(env), 120_000);
   }
 
   /** All hubs hear at once, from many services, that the token is dead. */
@@ -126,7 +126,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
       );
       return Number(rows[0]?.n) === outcomes.length || undefined;
     };
-    await poll('a first attempt of each', firstTries, 60_000);
+    await poll('a first attempt of each', firstTries, 120_000);
     receiver.answer({});
     receiver.clear();
     await sql.query("UPDATE delivery SET next_attempt_at = 1 WHERE status = 'pending'");

@@ -51,6 +51,9 @@ export class GaleraNode {
     const log = openSync(this.log, 'a');
     this.child = spawn(SERVER, [...this.args, ...own], { stdio: ['ignore', log, log] });
     closeSync(log);
+    const child = this.child;
+    // Also where the run is interrupted.
+    process.once('exit', () => child.kill('SIGKILL'));
     await this.synced();
   }
 
