@@ -21,6 +21,7 @@ import {
   credentialMark,
   isConfirmed,
   LINK_MS,
+  nameByLink,
   newValue,
   SESSION_MS,
   sessionRefusal,
@@ -246,7 +247,7 @@ export class SessionService {
     const found = await this.store.findLink(linkHash, this.clock.now());
     if (!found) throw this.wrong(from, linkInvalid());
     const { value, hash } = newValue();
-    const facts = { openedBy: 'link' as const, name: name ?? found.name };
+    const facts = { openedBy: 'link' as const, name: nameByLink(found.name, name) };
     const { id, credential } = found;
     const session = { ...this.newSession(facts, undefined, from), id, credential };
     const known = { session: { ...session, confirmedAt: null }, operator: undefined };

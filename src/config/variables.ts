@@ -42,6 +42,11 @@ function typed(ends: Ends): z.ZodString {
     .overwrite((text) => trimInvisible(text, ends));
 }
 
+/** What people call something: characters that are seen, so that no name can pass for another one. */
+export function nameText(longest: number): z.ZodString {
+  return typed('any').min(1).max(longest);
+}
+
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 const appid = typed('any').regex(
   /^[A-Za-z0-9_-]{6,64}$/,

@@ -3,6 +3,8 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { Database } from './database.js';
+import { Host } from './host.entity.js';
+import { HostStore } from './host.store.js';
 import { openDataSource } from './open-data-source.js';
 
 /** One connected, migrated database for all features. */
@@ -19,8 +21,9 @@ import { openDataSource } from './open-data-source.js';
       }),
       dataSourceFactory: openDataSource,
     }),
+    TypeOrmModule.forFeature([Host]),
   ],
-  providers: [Database],
-  exports: [Database],
+  providers: [Database, HostStore],
+  exports: [Database, HostStore],
 })
 export class DatabaseModule {}

@@ -114,6 +114,7 @@ export class AttemptService {
     const { called, request, ...judged } = await this.judged(sending, at);
     const durationMs = Math.round(performance.now() - started);
     emitTelemetry('delivery.attempt', {
+      componentAppId: sending.push.componentAppId,
       subscriptionId: sending.subscription.id,
       cause: sending.cause,
       outcome: outcomeOf(judged),

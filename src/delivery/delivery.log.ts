@@ -138,13 +138,21 @@ export class DeliveryLog {
 
   /** The pushes of the newest `among` dead deliveries, the newest push first. */
   async deadEvents(among: number): Promise<string[]> {
-    const rows: { id: string }[] = await this.database.read((manager) =>
-      manager.query(
-        `SELECT DISTINCT id FROM (SELECT event_id AS id FROM delivery ${this.hint('delivery_status')}
-         WHERE status = 'dead' ORDER BY delivery.id DESC LIMIT ${among}) AS dead ORDER BY id DESC`,
-      ),
-    );
-    return rows.map(({ id }) => id);
+    return this.database.read(async (manager) => {
+      const platforms = await this.platforms(manager);
+      const walks = platforms.map(
+        ([platform], part) =>
+          `SELECT * FROM (SELECT id, event_id FROM delivery ${this.hint('delivery_component')}
+           WHERE ${platform} AND status = 'dead' ORDER BY id DESC LIMIT ${among}) AS walk_${part}`,
+      );
+      const rows: { push: string }[] = await manager.query(
+        `SELECT DISTINCT event_id AS push
+         FROM (${walks.join(' UNION ALL ')} ORDER BY id DESC LIMIT ${among}) AS dead
+         ORDER BY push DESC`,
+        platforms.flatMap(([, ...values]) => values),
+      );
+      return rows.map(({ push }) => push);
+    });
   }
 
   /** When the newest delivery of each that was taken was taken, in Unix milliseconds. */
@@ -219,7 +227,8 @@ export class DeliveryLog {
     limit: number,
     manager: EntityManager,
   ): Promise<DeliveryPage<string>> {
-    const { index, walks, rest } = planOf(search);
+    const platforms = isByStatus(search) ? await this.platforms(manager) : [];
+    const { index, walks, rest } = planOf(search, platforms);
     const table = `delivery ${this.hint(index)}`;
     const found = async (extra: Condition[], tail: string): Promise<string[]> => {
       const parts = walks.map((walk) => [...walk, ...range, ...extra]);
@@ -241,6 +250,24 @@ export class DeliveryLog {
     return { rows, next: (rows.length === limit ? rows.at(-1) : since) ?? null };
   }
 
+  /**
+   * What each platform's deliveries are found by, one look into the index for each; the last one
+   * finds those from before the column.
+   */
+  private async platforms(manager: EntityManager): Promise<Condition[]> {
+    const found: Condition[] = [];
+    for (let last = ''; ;) {
+      const [row]: { id: string }[] = await manager.query(
+        `SELECT component_appid AS id FROM delivery WHERE component_appid > ?
+         ORDER BY component_appid LIMIT 1`,
+        [last],
+      );
+      if (!row) return [...found, ['component_appid IS NULL']];
+      found.push(['component_appid = ?', row.id]);
+      last = row.id;
+    }
+  }
+
   /** An index is named so that statistics of the table never choose another one. */
   private hint(index: string | undefined): string {
     if (this.database.dialect === 'mysql') return `FORCE INDEX (${index ?? 'PRIMARY'})`;
@@ -260,8 +287,30 @@ interface Plan {
   rest: Condition[];
 }
 
-/** Along the index that is expected to leave the fewest. */
-function planOf(search: DeliverySearch): Plan {
+/** Whether nothing leads to deliveries but their status: they lie together within a platform. */
+function isByStatus({
+  event,
+  account,
+  subscription,
+  component,
+  ...search
+}: DeliverySearch): boolean {
+  const { statuses, type } = search;
+  if (statuses === undefined || (event ?? account ?? subscription ?? component) !== undefined) {
+    return false;
+  }
+  return type === undefined || isRare(statuses);
+}
+
+function isRare(statuses: DeliveryStatus[] | undefined): boolean {
+  return statuses !== undefined && !statuses.includes('delivered');
+}
+
+/**
+ * Along the index that is expected to leave the fewest.
+ * @param platforms by which to find those of all platforms, where {@link isByStatus} says so.
+ */
+function planOf(search: DeliverySearch, platforms: Condition[]): Plan {
   const { event, account, subscription, component, type, statuses } = search;
   const all: Partial<Record<string, Condition>> = {
     ...(event !== undefined && { event: ['event_id = ?', event] }),
@@ -278,21 +327,22 @@ function planOf(search: DeliverySearch): Plan {
       condition && !led.includes(name) ? [condition] : [],
     ),
   });
-  const byStatus = (index: string, name?: string): Plan => {
-    const lead = (name && all[name]) || undefined;
-    const walks = (statuses ?? [...DELIVERY_STATUSES]).map((status): Condition[] => [
-      ...(lead ? [lead] : []),
-      ['status = ?', status],
-    ]);
-    return plan(index, [name ?? '', 'statuses'], walks);
+  const byStatus = (index: string, name: string, leads: Condition[]): Plan => {
+    const walks = leads.flatMap((lead) =>
+      (statuses ?? DELIVERY_STATUSES).map((status): Condition[] => [lead, ['status = ?', status]]),
+    );
+    return plan(index, [name, 'statuses'], walks);
   };
-  const isRare = statuses !== undefined && !statuses.includes('delivered');
   if (all['event']) return plan('delivery_event', ['event'], [[all['event']]]);
   if (all['account']) return plan('delivery_account', ['account'], [[all['account']]]);
-  if (all['subscription']) return byStatus('delivery_subscription', 'subscription');
-  if (all['type'] && !isRare) return plan('delivery_type', ['type'], [[all['type']]]);
-  if (all['component']) return byStatus('delivery_component', 'component');
-  if (all['statuses']) return byStatus('delivery_status');
+  if (all['subscription']) {
+    return byStatus('delivery_subscription', 'subscription', [all['subscription']]);
+  }
+  if (all['type'] && !isRare(statuses)) return plan('delivery_type', ['type'], [[all['type']]]);
+  if (all['component']) {
+    return byStatus('delivery_component', 'component', [all['component']]);
+  }
+  if (isByStatus(search)) return byStatus('delivery_component', 'component', platforms);
   return plan(undefined, [], [[]]);
 }
 

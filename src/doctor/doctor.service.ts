@@ -11,6 +11,7 @@ import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { isLoopback } from '../config/protection.js';
 import { Database } from '../database/database.js';
+import { HostStore } from '../database/host.store.js';
 import { clearProbe, fillProbe } from '../database/write-probe.js';
 import { encryptedColumns } from '../secrets/encrypted-columns.js';
 import { keysInUse } from '../secrets/keys-in-use.js';
@@ -62,6 +63,7 @@ export class DoctorService {
   constructor(
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     private readonly database: Database,
+    private readonly hosts: HostStore,
     private readonly box: SecretBox,
     private readonly wechat: WechatApiClient,
     private readonly components: ComponentService,
@@ -92,6 +94,7 @@ export class DoctorService {
       ['admin_token', () => this.adminToken()],
       ['settings', () => this.settings()],
       ['database', () => this.databaseWorks()],
+      ['hosts', () => this.hostsTogether()],
       ['keys', () => this.keys()],
       ['clock', () => this.clockAgainstWechat()],
       ['platforms', () => platforms(components)],
@@ -192,6 +195,22 @@ export class DoctorService {
     } catch (error) {
       return finding('database_down', { message: messageOf(error) });
     }
+  }
+
+  /** A host that was killed is among them for some minutes. */
+  private async hostsTogether(): Promise<Finding> {
+    const running = await this.hosts.running();
+    const count = running.length;
+    const lines = running.map(({ name, pid, version, lastSeenAt }) =>
+      [name, `pid ${pid}`, version ?? '?', isoTime(lastSeenAt)].join(' · '),
+    );
+    if (count > 1 && this.database.dialect === 'sqlite') {
+      return finding('hosts_on_sqlite', { count }, lines);
+    }
+    const versions = new Set(running.map(({ version }) => version)).size;
+    return versions > 1
+      ? finding('hosts_differ', { count: versions }, lines)
+      : finding('hosts_ok', { count });
   }
 
   /** By the first and last rows of each table. */

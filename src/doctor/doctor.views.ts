@@ -7,6 +7,7 @@ export const CHECK_IDS = [
   'admin_token',
   'settings',
   'database',
+  'hosts',
   'keys',
   'clock',
   'platforms',

@@ -79,6 +79,21 @@ export const FINDINGS = {
     remedy: 'Look at its disk, its server and its locks. Pushes are refused until it works.',
     docs: DATABASE,
   },
+  hosts_ok: { status: 'ok', seen: 'Hosts that share the database, all of one version: {count}' },
+  hosts_differ: {
+    status: 'warning',
+    seen: 'The hosts that share the database run different versions: {count}',
+    remedy:
+      'Bring all of them to the newest one. Within minutes of an update this is as it must be.',
+    docs: 'docs/operations.md#hosts',
+  },
+  hosts_on_sqlite: {
+    status: 'warning',
+    seen: 'Hubs that use one SQLite file: {count}',
+    remedy:
+      'Stop all but one, or move to MySQL. One that was killed is counted for two minutes more.',
+    docs: 'docs/operations.md#hosts',
+  },
   clock_ok: { status: 'ok', seen: 'The clock is {seconds} s from that of WeChat' },
   clock_off: {
     status: 'warning',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { componentFields } from '../config/variables.js';
+import { componentFields, nameText } from '../config/variables.js';
 import { timeQuery, timeView } from '../http/list-query.js';
 import { errorOf, problemView } from '../http/problem-view.js';
 import {
@@ -16,7 +16,7 @@ const kind = z.enum(['authorization', 'message', 'event']);
 
 /** The fields that an administrator sets. */
 const fields = {
-  name: z.string().min(1).max(191),
+  name: nameText(191),
   url: z.string().min(1).max(2048).describe('http or https, without user and password'),
   mode: z
     .enum(SUBSCRIPTION_MODES)

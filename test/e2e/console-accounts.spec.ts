@@ -16,6 +16,7 @@ import {
   ConsoleBrowser,
   faultsOf,
   overflow,
+  settled,
   signInAt,
 } from '../support/console-browser.js';
 import { addOperator } from '../support/console-world.js';
@@ -150,7 +151,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
         await page.getByText('账号信息已更新', { exact: true }).waitFor();
         for (const tab of ['消息', '原始信息']) {
           await page.getByRole('tab', { name: tab }).click();
-          await page.waitForLoadState('networkidle');
+          await settled(page);
           await expectWell(page, `account-${tab}`);
         }
         await page.goto(at(`/accounts/${PLATFORM}/wx-no-such?tab=%00`));
@@ -241,14 +242,14 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
       for (const tab of ['timeline', 'sets', 'token', 'messages', 'options', 'raw']) {
         await page.goto(at(`/accounts/${PLATFORM}/${poor}?tab=${tab}`));
         await page.getByRole('tabpanel').waitFor();
-        await page.waitForLoadState('networkidle');
+        await settled(page);
         if (['timeline', 'sets'].includes(tab)) await expectWell(page, `account-${tab}-375`);
         else expect(await overflow(page)).toBeLessThanOrEqual(0);
       }
       await page.goto(at(`/links?auth_type=99&category_id_list=x&biz_appid=${'w'.repeat(64)}`));
       await page.getByRole('img', { name: /QR code/ }).waitFor();
       await page.getByText('This does not look like an AppID').waitFor();
-      await page.waitForLoadState('networkidle');
+      await settled(page);
       await expectWell(page, 'links-375');
     });
   });

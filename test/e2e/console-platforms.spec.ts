@@ -7,6 +7,7 @@ import {
   ConsoleBrowser,
   faultsOf,
   overflow,
+  settled,
   signInAt,
 } from '../support/console-browser.js';
 import { addOperator } from '../support/console-world.js';
@@ -154,7 +155,7 @@ describe.each(browsers())('platforms in the console, in %s', () => {
       for (const tab of ['setup', 'secrets', 'ticket', 'token']) {
         await page.goto(at(`/platforms/${appid}?tab=${tab}`));
         await page.locator('.tabs').waitFor();
-        await page.waitForLoadState('networkidle');
+        await settled(page);
         await expectWell(page);
         const writing = /^(Save|Disable|Enable|Refresh now|Start ticket|End previous|Make)/;
         expect(await page.getByRole('button', { name: writing }).count()).toBe(0);

@@ -60,8 +60,26 @@ describe.each(browsers())('settings and the audit log in the console, in %s', ()
       await page.getByRole('button', { name: '我已保存' }).click();
       await page.getByText('10.0.0.0/8').waitFor();
       expect(await page.content()).not.toContain(key);
+
+      // What the key had is there to be changed, the end to the minute; what is emptied is no limit.
+      await page.getByRole('button', { name: '修改' }).click();
+      const drawer = page.getByRole('dialog', { name: '修改密钥' });
+      expect(await drawer.getByLabel('来源网络').inputValue()).toBe('10.0.0.0/8');
+      await drawer.getByLabel('来源网络').fill('');
+      await drawer.getByLabel('名称').fill('daily reports');
+      await drawer.getByText('token:refresh').click();
+      await drawer.getByLabel('有效期至').fill('2030-01-02T03:04');
+      await expectWell(page);
+      await drawer.getByRole('button', { name: '保存' }).click();
+      await page.locator('table').getByText('daily reports').waitFor();
+      const changed = { name: 'daily reports', networks: null, revokedAt: null };
+      const { keys } = (await test.hub.get('/admin/api-keys')).json;
+      expect(keys[0]).toMatchObject({ ...changed, scopes: ['token:read', 'token:refresh'] });
+      await page.getByRole('button', { name: '修改' }).click();
+      expect(await drawer.getByLabel('有效期至').inputValue()).toBe('2030-01-02T03:04');
+      await page.keyboard.press('Escape');
       await page.getByRole('button', { name: '吊销' }).click();
-      await page.getByRole('button', { name: '吊销 reports' }).click();
+      await page.getByRole('button', { name: '吊销 daily reports' }).click();
       await page.locator('table .pill[data-tone=none]').waitFor();
 
       for (const tab of ['sessions', 'instance', 'own']) {

@@ -1,8 +1,10 @@
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { en } from '../../console/src/texts/en.js';
 import { zh } from '../../console/src/texts/zh.js';
 import { RefusedPushes } from '../../src/callback/refused-pushes.js';
 import { FINDINGS } from '../../src/doctor/findings.js';
+import { HostRecorder } from '../../src/instance/host.recorder.js';
 import { authorizeByEvent, newAccount, PLATFORM } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -82,8 +84,8 @@ describe.each(databaseKinds())('/admin/doctor on %s', (kind) => {
     const checks = await examine(test);
     expect(checks.filter(({ status }) => !['ok', 'skipped'].includes(status))).toEqual([]);
     const codes =
-      'accounts_ok admin_token_ok clock_ok database_ok keys_ok platforms_ok public_url_ok ' +
-      'refreshes_ok refused_none settings_ok subscriptions_none ticket_ok token_ok';
+      'accounts_ok admin_token_ok clock_ok database_ok hosts_ok keys_ok platforms_ok ' +
+      'public_url_ok refreshes_ok refused_none settings_ok subscriptions_none ticket_ok token_ok';
     expect(checks.map(({ code }) => code).toSorted()).toEqual(codes.split(' '));
     expect(await sql(test).query('SELECT * FROM write_probe')).toEqual([]);
     expect(Object.keys(test.simulator.callSummary().paths)).not.toContain(
@@ -207,6 +209,52 @@ describe.each(databaseKinds())('/admin/doctor on %s', (kind) => {
     await other.close();
     expect(check).toMatchObject({ status: 'failure', code: 'wechat_unreachable' });
     expect(check.seen).toContain('ECONNREFUSED');
+  });
+
+  it('knows the hosts that share the database, and warns where they should not', async () => {
+    const hosts = async () => (await test.hub.get('/admin/instance')).json.hosts;
+    expect(await found(test, 'hosts')).toMatchObject({ code: 'hosts_ok', facts: { count: 1 } });
+    const other = await secondHub(test);
+    const both = await hosts();
+    const host = { name: hostname(), pid: process.pid, version: '0.1.0', running: true };
+    expect(both).toEqual([expect.objectContaining(host), expect.objectContaining(host)]);
+    expect(both.map(({ answers }: { answers: boolean }) => answers).toSorted()).toEqual([
+      false,
+      true,
+    ]);
+    await sql(test).query("UPDATE host SET version = '0.0.9' WHERE id = ?", [
+      both.find(({ answers }: { answers: boolean }) => !answers).id,
+    ]);
+    const warning = await found(test, 'hosts');
+    expect(warning).toMatchObject({
+      status: 'warning',
+      code: kind === 'sqlite' ? 'hosts_on_sqlite' : 'hosts_differ',
+      facts: { count: 2 },
+    });
+    expect(warning.details.join(' ')).toContain(`${hostname()} · pid ${process.pid} · 0.0.9`);
+    // What stops leaves; what is silent has ended, or will be back.
+    await other.close();
+    expect(await hosts()).toHaveLength(1);
+    test.clock.advance(3 * MINUTE);
+    expect(await hosts()).toMatchObject([{ running: false, answers: true }]);
+    await test.app.get(HostRecorder).beat();
+    expect(await hosts()).toMatchObject([{ running: true }]);
+    test.clock.advance(-3 * MINUTE);
+  });
+
+  it('forgets a host of this machine that was killed at the next start, others in a day', async () => {
+    const now = test.clock.now();
+    const add = (id: string, name: string, pid: number, seen: number): Promise<unknown> =>
+      sql(test).query('INSERT INTO host VALUES (?, ?, ?, NULL, ?, ?)', [id, name, pid, now, seen]);
+    await add('killed', hostname(), 2 ** 22 + 1, now);
+    await add('elsewhere', 'other-machine', 2 ** 22 + 1, now);
+    await add('yesterday', 'other-machine', 1, now - 25 * HOUR);
+    await (await secondHub(test)).close();
+    const rows = await sql(test).query("SELECT id FROM host WHERE name <> '' ORDER BY id");
+    const ids = rows.map(({ id }: { id: string }) => id);
+    expect(ids).toContain('elsewhere');
+    expect(ids).toHaveLength(2);
+    await sql(test).query("DELETE FROM host WHERE id = 'elsewhere'");
   });
 
   it('finds tickets that are late or too old, and a token that WeChat refuses', async () => {

@@ -41,9 +41,18 @@ export interface ChartLine {
   /** `overview.chart.<name>` */
   name: string;
   tone: 'good' | 'warn' | 'bad' | 'info';
-  counts: number[];
+  /** Null where there is nothing to show. */
+  counts: (number | null)[];
 }
 export type ChartKind = 'push' | 'delivery' | 'refresh' | 'call';
+/** What one chart shows. */
+export interface ChartData {
+  /** `overview.chart.<name>` */
+  name: ChartKind | 'pushLatency' | 'deliveryLatency';
+  lines: ChartLine[];
+  /** What the legend says of each line; without it, the sum of its counts. */
+  totals?: (number | null)[];
+}
 export type Range = 'day' | 'week' | 'month';
 
 const HOUR = 3_600_000;
@@ -88,7 +97,7 @@ export async function readCharts(
   api: Api,
   range: Range,
   component: string | undefined,
-): Promise<{ at: number[]; charts: { kind: ChartKind; lines: ChartLine[] }[] }> {
+): Promise<{ at: number[]; charts: ChartData[] }> {
   const bucket = range === 'month' ? 'day' : 'hour';
   const from = new Date(Date.now() - LENGTH[range]).toISOString();
   const query = { bucket, from, component } as const;
@@ -106,10 +115,33 @@ export async function readCharts(
       const line = lines.find(({ name }) => name === lineOf(kind, outcome));
       for (const point of points) {
         const index = Math.floor((Date.parse(point.at) - first) / step);
-        if (line?.counts[index] !== undefined) line.counts[index] += point.count;
+        if (line && index in line.counts)
+          line.counts[index] = (line.counts[index] ?? 0) + point.count;
       }
     }
-    return { kind, lines };
+    return { name: kind, lines };
   });
-  return { at, charts };
+  const latencies = answer.latencies.map(({ kind, p50Ms, p99Ms, points }): ChartData => {
+    const found = new Map(
+      points.map((point) => [Math.floor((Date.parse(point.at) - first) / step), point]),
+    );
+    const countsOf = (of: 'p50Ms' | 'p99Ms') =>
+      at.map((_, index) => found.get(index)?.[of] ?? null);
+    return {
+      name: `${kind}Latency`,
+      lines: [
+        { name: 'p50', tone: 'info', counts: countsOf('p50Ms') },
+        { name: 'p99', tone: 'warn', counts: countsOf('p99Ms') },
+      ],
+      totals: [p50Ms, p99Ms],
+    };
+  });
+  return { at, charts: [...charts, ...latencies] };
+}
+
+/** How the deliveries of each subscription went in a time, the most first. */
+export async function readSplit(api: Api, range: Range, component: string | undefined) {
+  const query = { from: new Date(Date.now() - LENGTH[range]).toISOString(), component };
+  const answer = await answerOf(api.GET('/admin/statistics/subscriptions', { params: { query } }));
+  return answer.subscriptions;
 }

@@ -248,6 +248,10 @@ export const en: Texts<typeof zh> = {
     range: 'Time range',
     ranges: { day: '24 hours', week: '7 days', month: '30 days' },
     chart: {
+      pushLatency: 'Answers to WeChat, ms',
+      deliveryLatency: 'Calls of targets, ms',
+      p50: 'p50',
+      p99: 'p99',
       push: 'Pushes',
       delivery: 'Deliveries',
       refresh: 'Token exchanges',
@@ -262,6 +266,8 @@ export const en: Texts<typeof zh> = {
       table: 'As a table',
       total: 'Total',
     },
+    bySubscription: 'Deliveries by subscription',
+    removed: 'removed',
     changes: 'Latest authorization changes',
     noChanges: 'No authorization changed yet',
     deadList: 'Latest dead deliveries',
@@ -527,6 +533,7 @@ export const en: Texts<typeof zh> = {
       unauthorized: 'Withdrawn',
       found_withdrawn: 'Found withdrawn',
       found_authorized: 'Found authorized',
+      moved_in: 'Moved in from another system',
       refresh_token_repaired: 'Refresh token repaired',
       refresh_token_void: 'Refresh token void: needs re-authorization',
       refresh_token_unreadable: 'Refresh token unreadable: needs re-authorization',
@@ -981,6 +988,7 @@ export const en: Texts<typeof zh> = {
       admin_token: 'Admin token',
       settings: 'Settings',
       database: 'Database',
+      hosts: 'Hosts',
       keys: 'Keys at rest',
       clock: 'Clock and way to WeChat',
       platforms: 'Platforms',
@@ -1113,6 +1121,17 @@ export const en: Texts<typeof zh> = {
         seen: 'Subscriptions that cannot be read: {count}',
         remedy: 'Give MASTER_KEYS the key that is missing, or rotate their secrets.',
       },
+      hosts_ok: { seen: 'Hosts that share the database, all of one version: {count}' },
+      hosts_differ: {
+        seen: 'The hosts that share the database run different versions: {count}',
+        remedy:
+          'Bring all of them to the newest one. Within minutes of an update this is as it must be.',
+      },
+      hosts_on_sqlite: {
+        seen: 'Hubs that use one SQLite file: {count}',
+        remedy:
+          'Stop all but one, or move to MySQL. One that was killed is counted for two minutes more.',
+      },
       keys_ok: { seen: 'Every master key that values were found under is there' },
       keys_plain: {
         seen: 'Columns with values that are not encrypted: {count}',
@@ -1175,6 +1194,7 @@ export const en: Texts<typeof zh> = {
     keys: {
       lead: 'For programs; limited to permissions, platforms, accounts and networks as you choose.',
       add: 'New key',
+      change: 'Change key',
       empty: 'No API keys yet',
       scopes: 'Permissions',
       scope: {
@@ -1224,6 +1244,12 @@ export const en: Texts<typeof zh> = {
       ended: 'The session has ended',
     },
     instance: {
+      hosts: 'Hosts',
+      hostsHint: 'Every process that shares the database; seen once a minute.',
+      seen: 'Last seen',
+      answers: 'This one',
+      silent: 'Not seen lately',
+      running: 'Running',
       version: 'Version',
       node: 'Node.js',
       startedAt: 'Started',

@@ -1,6 +1,6 @@
 /**
- * The console's texts in Chinese; `en.ts` has the same keys. `{name}` is put in; `@`, `{` and `|`
- * themselves are written `{'@'}`, `{'{'}`, `{'|'}`. WeChat's literal values stay untranslated.
+ * The console's texts in Chinese; `en.ts` has the same keys. How they are written: `phrase.ts`.
+ * WeChat's literal values stay untranslated.
  */
 export const zh = {
   common: {
@@ -240,6 +240,10 @@ export const zh = {
     range: '时间范围',
     ranges: { day: '24 小时', week: '7 天', month: '30 天' },
     chart: {
+      pushLatency: '应答微信耗时（毫秒）',
+      deliveryLatency: '投递耗时（毫秒）',
+      p50: 'p50',
+      p99: 'p99',
       push: '微信推送',
       delivery: '投递',
       refresh: '令牌换取',
@@ -254,6 +258,8 @@ export const zh = {
       table: '数据表',
       total: '合计',
     },
+    bySubscription: '各订阅的投递',
+    removed: '已删除',
     changes: '最近的授权变化',
     noChanges: '还没有授权变化',
     deadList: '最近放弃的投递',
@@ -498,6 +504,7 @@ export const zh = {
       unauthorized: '取消授权',
       found_withdrawn: '核对发现已取消授权',
       found_authorized: '核对发现仍在授权中',
+      moved_in: '从其他系统迁入',
       refresh_token_repaired: '刷新令牌已修复',
       refresh_token_void: '刷新令牌已失效，需重新授权',
       refresh_token_unreadable: '刷新令牌无法解密，需重新授权',
@@ -930,6 +937,7 @@ export const zh = {
       admin_token: '管理令牌',
       settings: '设置',
       database: '数据库',
+      hosts: '主机',
       keys: '主密钥',
       clock: '时钟与微信连接',
       platforms: '第三方平台',
@@ -1051,6 +1059,15 @@ export const zh = {
         seen: '无法读取的订阅：{count} 个',
         remedy: '请在 MASTER_KEYS 中补上缺少的密钥，或轮换这些订阅的签名密钥。',
       },
+      hosts_ok: { seen: '共用数据库的主机有 {count} 台，版本一致' },
+      hosts_differ: {
+        seen: '共用数据库的主机运行着 {count} 个不同版本',
+        remedy: '请把所有主机更新到最新版本。更新后的几分钟内出现此提示属正常。',
+      },
+      hosts_on_sqlite: {
+        seen: '{count} 个服务正在使用同一个 SQLite 文件',
+        remedy: '请只保留一个，或改用 MySQL。被强制结束的服务还会被计入约两分钟。',
+      },
       keys_ok: { seen: '所查数据用到的主密钥都在' },
       keys_plain: {
         seen: '含未加密数据的列：{count} 个',
@@ -1113,6 +1130,7 @@ export const zh = {
     keys: {
       lead: '供程序调用接口，可限制权限、平台、账号和来源网络。',
       add: '新建密钥',
+      change: '修改密钥',
       empty: '还没有接口密钥',
       scopes: '权限',
       scope: {
@@ -1162,6 +1180,12 @@ export const zh = {
       ended: '登录会话已结束',
     },
     instance: {
+      hosts: '主机',
+      hostsHint: '共用数据库的所有进程，每分钟更新一次。',
+      seen: '最近在线',
+      answers: '当前主机',
+      silent: '近期未在线',
+      running: '运行中',
       version: '版本',
       node: 'Node.js',
       startedAt: '启动时间',
