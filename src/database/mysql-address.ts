@@ -19,7 +19,7 @@ export interface MysqlAddress {
   database: string;
   ssl?: MysqlSsl;
   /** In the order in which they are tried. */
-  servers: MysqlServerOptions[];
+  servers: [MysqlServerOptions, ...MysqlServerOptions[]];
 }
 
 /** Options of mysql2 that say where one server is. */
@@ -45,14 +45,16 @@ interface MysqlSsl extends SecureContextOptions {
 export function mysqlAddress(url: string): MysqlAddress {
   const { hosts, user, password, database, tls } = parseMysqlUrl(url);
   const files = tls && tlsFiles(tls);
-  const servers: MysqlServerOptions[] = hosts.map(({ host, port }) => ({
+  const optionsOf = ({ host, port }: MysqlHost): MysqlServerOptions => ({
     name: `${host.includes(':') ? `[${host}]` : host}:${port}`,
     host,
     port,
     ...(tls && files ? tlsOptions({ host, port }, tls, files) : {}),
-  }));
-  const ssl = servers[0]?.ssl;
-  return { ...hosts[0], username: user, password, database, servers, ...(ssl ? { ssl } : {}) };
+  });
+  const [first, ...others] = hosts;
+  const servers: MysqlAddress['servers'] = [optionsOf(first), ...others.map(optionsOf)];
+  const { ssl } = servers[0];
+  return { ...first, username: user, password, database, servers, ...(ssl ? { ssl } : {}) };
 }
 
 type TlsFiles = Record<'ca' | 'cert' | 'key', Buffer | undefined>;
