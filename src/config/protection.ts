@@ -127,11 +127,11 @@ function doubts(values: VariableValues): string[] {
 
 function databaseDoubts(text: string): string[] {
   if (text.startsWith('sqlite:')) return [];
-  const { host, tls } = parseMysqlUrl(text);
+  const { hosts, tls } = parseMysqlUrl(text);
   if (tls?.verify === 'nothing') {
     return [remark('setting_tls_unverified')];
   }
-  if (!tls && isPublicHost(host)) {
+  if (!tls && hosts.some(({ host }) => isPublicHost(host))) {
     return [remark('setting_no_tls')];
   }
   return [];

@@ -271,7 +271,8 @@ export const variables = {
   DATABASE_URL: {
     secret: true,
     schema: databaseUrl.default('sqlite:./data/hub.sqlite'),
-    meaning: 'sqlite:PATH, or mysql://user:password@host:3306/database, with TLS ?tls=true',
+    meaning:
+      'sqlite:PATH, or mysql://user:password@host:3306/database (several hosts with commas), with TLS ?tls=true',
     example: 'mysql://hub:fake-password@127.0.0.1:3306/hub',
   },
   PUBLIC_URL: {

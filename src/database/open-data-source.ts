@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { within } from '../common/time-limit.js';
+import { isCluster, withClusterLock } from './cluster-lock.js';
 import { applyLongTextColumns } from './column-types.js';
 import { isLocked, isUnavailable } from './database-error.js';
 import {
@@ -128,6 +129,9 @@ async function beginWhenFree(runner: QueryRunner): Promise<void> {
 }
 
 async function migrateMysql(dataSource: DataSource): Promise<void> {
+  if (await isCluster(dataSource)) {
+    return withClusterLock(dataSource, MIGRATION_LOCK_SECONDS, () => dataSource.runMigrations());
+  }
   const lockHolder = dataSource.createQueryRunner();
   try {
     const [row] = await lockHolder.query('SELECT GET_LOCK(?, ?) AS locked', [

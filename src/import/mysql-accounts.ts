@@ -75,13 +75,18 @@ async function rowsOf<R = BroughtRow>(
 async function reading<T>(url: Secret, read: (connection: Connection) => Promise<T>): Promise<T> {
   let connection: Connection | undefined;
   try {
-    const { username: user, extra, ...address } = mysqlAddress(url.reveal());
+    // One read for a person: of several hosts the first one.
+    const { username: user, password, database, servers } = mysqlAddress(url.reveal());
+    const { host, port, ssl, stream } = servers[0];
     const limits = { charset: 'utf8mb4', connectTimeout: CONNECT_TIMEOUT_MS };
     connection = await createConnection({
-      ...address,
-      ...extra,
       ...limits,
+      ...(stream ? { ssl, stream } : {}),
+      host,
+      port,
       user,
+      password,
+      database,
     } as ConnectionOptions);
     await connection.query('SET SESSION TRANSACTION READ ONLY');
     return await read(connection);
