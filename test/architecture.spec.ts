@@ -82,7 +82,7 @@ describe('the folders of src', () => {
 /** What a class is in this code base; a new kind of class is named here. */
 const ROLES = new Set(
   (
-    'attempts client controller engine entity filter guard interceptor job lanes log ' +
+    'client controller engine entity filter guard interceptor job lanes log ' +
     'module reader recorder refresher replay results retention service source store ' +
     'worker'
   ).split(' '),

@@ -64,7 +64,7 @@ describe('the catalogues of the console', () => {
     expect(codes.filter((code) => !hasWords(code))).toEqual([]);
   });
 
-  it('let the audit log be filtered by all acts', () => {
+  it('let the audit trail be filtered by all acts', () => {
     expect(SHOWN_ACTIONS).toEqual([...AUDIT_ACTIONS, 'access.refused'].toSorted());
     expect(Object.keys(en.audit.actions)).toHaveLength(SHOWN_ACTIONS.length);
   });

@@ -12,7 +12,7 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 
 const HOSTILE = '<img src=x onerror=alert(1)> مرحبا.exe';
 
-describe.each(browsers())('settings and the audit log in the console, in %s', () => {
+describe.each(browsers())('settings and the audit trail in the console, in %s', () => {
   let test: TestApp;
   let browser: ConsoleBrowser;
   const at = (path: string): string => `${test.hub.url}/console${path}`;
@@ -31,7 +31,7 @@ describe.each(browsers())('settings and the audit log in the console, in %s', ()
     expect(await overflow(page)).toBeLessThanOrEqual(0);
   }
 
-  it('an operator is invited, a key is made once and revoked, and the audit log has both', async () => {
+  it('an operator is invited, a key is made once and revoked, and the audit trail has both', async () => {
     await browser.visit({ viewport: { width: 1280, height: 900 } }, async (page) => {
       await signInAt(page, at('/settings?tab=nonsense'));
       await page.getByRole('button', { name: '添加操作员' }).click();

@@ -1,4 +1,4 @@
-/** What the audit log may hold, as the hub spells it; `audit.actions` of the catalogues has the words. */
+/** What the audit trail may hold, as the hub spells it; `audit.actions` of the catalogues has the words. */
 export const AUDIT_ACTIONS: string[] = [
   'access.refused',
   'api_key.add',
