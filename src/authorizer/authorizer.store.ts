@@ -12,7 +12,7 @@ import { latestEnd } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
-import { piecesOf } from '../database/sql.js';
+import { alongIndex, distinctAlong, piecesOf } from '../database/sql.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { LONGEST_WAIT_MS } from '../token-engine/failure-policy.js';
@@ -299,7 +299,11 @@ export class AuthorizerStore {
   private async pageByPlatform(filter: AuthorizerListQuery): Promise<AuthorizerPage> {
     const from = filter.after ? authorizerOfKey(filter.after) : undefined;
     const rows: Authorizer[] = [];
-    for (const component of await this.platforms(from?.componentAppId ?? '')) {
+    const platforms = await this.database.read((manager) =>
+      distinctAlong(manager, 'authorizer', 'component_appid'),
+    );
+    for (const component of platforms) {
+      if (from && component < from.componentAppId) continue;
       const after = from?.componentAppId === component ? filter.after : undefined;
       const limit = filter.limit - rows.length;
       const page = await this.page({ ...filter, component, after, limit });
@@ -307,24 +311,6 @@ export class AuthorizerStore {
       if (page.last) return { rows, last: page.last };
     }
     return { rows, last: undefined };
-  }
-
-  /** Those that have accounts, from one on: one look into the index for each. */
-  private async platforms(from: string): Promise<string[]> {
-    const found: string[] = [];
-    for (;;) {
-      const rows: { id: string }[] = await this.database.read((manager) =>
-        manager.query(
-          `SELECT component_appid AS id FROM authorizer
-           WHERE component_appid ${found.length === 0 ? '>=' : '>'} ?
-           ORDER BY component_appid LIMIT 1`,
-          [found.at(-1) ?? from],
-        ),
-      );
-      const [row] = rows;
-      if (!row) return found;
-      found.push(row.id);
-    }
   }
 
   /**
@@ -335,9 +321,7 @@ export class AuthorizerStore {
     component,
     after,
   }: AuthorizerListQuery): Promise<AuthorizerId[] | undefined> {
-    const name = 'authorizer_failing';
-    const isMysql = this.database.dialect === 'mysql';
-    const index = isMysql ? `FORCE INDEX (${name})` : `INDEXED BY ${name}`;
+    const index = alongIndex(this.database.dialect, 'authorizer_failing');
     const rows: AuthorizerId[] = await this.database.read((manager) =>
       manager.query(
         `SELECT component_appid AS componentAppId, authorizer_appid AS authorizerAppId

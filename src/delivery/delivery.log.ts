@@ -3,7 +3,7 @@ import { In, type EntityManager } from 'typeorm';
 import { HubError } from '../common/hub-error.js';
 import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
-import { marks } from '../database/sql.js';
+import { alongIndex, distinctAlong, marks } from '../database/sql.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
@@ -294,27 +294,19 @@ export class DeliveryLog {
   }
 
   /**
-   * What each platform's deliveries are found by, one look into the index for each; the last one
-   * finds those from before the column.
+   * What each platform's deliveries are found by; the last one finds those from before the column.
    */
   private async platforms(manager: EntityManager): Promise<Condition[]> {
-    const found: Condition[] = [];
-    for (let last = ''; ;) {
-      const [row]: { id: string }[] = await manager.query(
-        `SELECT component_appid AS id FROM delivery WHERE component_appid > ?
-         ORDER BY component_appid LIMIT 1`,
-        [last],
-      );
-      if (!row) return [...found, ['component_appid IS NULL']];
-      found.push(['component_appid = ?', row.id]);
-      last = row.id;
-    }
+    const found = await distinctAlong(manager, 'delivery', 'component_appid');
+    const each = found.map((id): Condition => ['component_appid = ?', id]);
+    return [...each, ['component_appid IS NULL']];
   }
 
   /** An index is named so that statistics of the table never choose another one. */
   private hint(index: string | undefined): string {
-    if (this.database.dialect === 'mysql') return `FORCE INDEX (${index ?? 'PRIMARY'})`;
-    return index === undefined ? '' : `INDEXED BY ${index}`;
+    const { dialect } = this.database;
+    if (index === undefined && dialect === 'sqlite') return '';
+    return alongIndex(dialect, index ?? 'PRIMARY');
   }
 }
 
