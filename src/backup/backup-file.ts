@@ -19,6 +19,7 @@ import {
   secretLocation,
   type EncryptedColumn,
 } from '../secrets/encrypted-columns.js';
+import { keyIdsSql } from '../secrets/keys-in-use.js';
 import { SEALED_PREFIX, type SecretBox } from '../secrets/secret-box.js';
 import { COPY_SETTING, parseMark, type CopyMark } from './copy-mark.js';
 
@@ -175,14 +176,8 @@ function markCopy(copy: Libsql.Database): CopyMark {
 /** Ids of the master keys under which any value is. */
 function keyIdsOf(copy: Libsql.Database): string[] {
   const ids = new Set<string>();
-  const start = SEALED_PREFIX.length + 1;
-  for (const { table, column } of encryptedIn(copy)) {
-    const rows = copy
-      .prepare(
-        `SELECT DISTINCT SUBSTR(${column}, ${start}, INSTR(SUBSTR(${column}, ${start}), ':') - 1)
-           AS id FROM ${table} WHERE SUBSTR(${column}, 1, ${start - 1}) = ?`,
-      )
-      .all(SEALED_PREFIX) as { id: string }[];
+  for (const encrypted of encryptedIn(copy)) {
+    const rows = copy.prepare(keyIdsSql(encrypted)).all(SEALED_PREFIX) as { id: string }[];
     for (const { id } of rows) ids.add(id);
   }
   return [...ids].toSorted();

@@ -6,8 +6,9 @@ import { dataSourceOptions } from '../database/data-source-options.js';
 import { Database } from '../database/database.js';
 import { openDataSource } from '../database/open-data-source.js';
 import { startError } from '../database/start-problem.js';
-import { keysInUse } from '../secrets/keys-in-use.js';
-import type { SecretBox } from '../secrets/secret-box.js';
+import { encryptedColumns } from '../secrets/encrypted-columns.js';
+import { keyIdsSql } from '../secrets/keys-in-use.js';
+import { SEALED_PREFIX, type SecretBox } from '../secrets/secret-box.js';
 import { refuseMissing } from './backup-file.js';
 import { COPY_SETTING, type CopyMark } from './copy-mark.js';
 
@@ -24,8 +25,14 @@ export async function markMysql(
   const dataSource = await openDataSource(dataSourceOptions(config));
   try {
     const database = new Database(dataSource, new SystemClock());
-    const used = await keysInUse(database);
-    const masterKeys = [...new Set(used.flatMap(({ keyIds }) => keyIds))].toSorted();
+    const ids = new Set<string>();
+    // All rows, which may take longer than a hub would wait.
+    for (const encrypted of Object.values(encryptedColumns)) {
+      const sql = keyIdsSql(encrypted);
+      const rows: { id: string }[] = await dataSource.query(sql, [SEALED_PREFIX]);
+      for (const { id } of rows) ids.add(id);
+    }
+    const masterKeys = [...ids].toSorted();
     refuseMissing(masterKeys, box);
     const mark: CopyMark = { madeAt: new Date().toISOString(), masterKeys };
     await database.write((manager) =>

@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { HELD } from '../../src/backup/restored.service.js';
 import {
@@ -17,6 +18,7 @@ import { signIn, type ConsoleClient } from '../support/console-world.js';
 import {
   createTestDatabase,
   databaseKinds,
+  mysqlOnly,
   type DatabaseKind,
   type TestDatabase,
 } from '../support/databases.js';
@@ -253,6 +255,33 @@ describe.each(kinds)("yesterday's copy on %s", (kind: DatabaseKind) => {
   it('is not marked while a hub uses the database', async () => {
     const { code, text } = await run('restore.js', ['--mark'], { DATABASE_URL: restored.url });
     expect([code, text]).toEqual([1, expect.stringContaining('in use')]);
+  });
+});
+
+describe.each(mysqlOnly())('a copy on %s', (kind) => {
+  it('is not marked where a master key is missing, however few values are under it', async () => {
+    const database = await createTestDatabase(kind);
+    try {
+      const mark = (): Promise<Ended> =>
+        run('restore.js', ['--mark'], { DATABASE_URL: database.url });
+      // It makes the tables.
+      expect((await mark()).code).toBe(0);
+      const connection = await createConnection({ uri: database.url });
+      const rows = Array.from({ length: 701 }, (_, at) => {
+        const key = at === 350 ? 'lost' : MASTER_KEY.split(':')[0];
+        return [`wx${1000 + at}`, 1, 'component_verify_ticket', `enc:v1:${key}:fake`, '2026-01-01'];
+      });
+      await connection.query(
+        `INSERT INTO tb_ComponentVerifyTicket (Cvt_AppId, Cvt_CreateTime, Cvt_InfoType,
+           Cvt_ComponentVerifyTicket, Cvt_DateTime) VALUES ?`,
+        [rows],
+      );
+      await connection.end();
+      const { code, text } = await mark();
+      expect([code, text]).toEqual([1, expect.stringContaining('MASTER_KEYS lacks: "lost"')]);
+    } finally {
+      await database.drop();
+    }
   });
 });
 
