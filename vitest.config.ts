@@ -24,7 +24,7 @@ export default defineConfig({
       'simulator/**/*.spec.ts',
       'test/**/*.spec.ts',
     ],
-    exclude: ['test/after/**', 'test/sdk/**', 'node_modules/**', 'dist/**'],
+    exclude: ['test/after/**', 'test/cluster/**', 'test/sdk/**', 'node_modules/**', 'dist/**'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup-file.ts'],
     testTimeout: 30_000,

@@ -1,9 +1,12 @@
 /**
- * `npm run bench -- [--quick] [part …]`: each part measures the hub as it runs in production, on
- * loopback, and writes its section of `bench/results.md`. Without a part: those beside peers.
- * `--quick` shows in a short run that everything works; its figures are not kept.
+ * `npm run bench -- [--quick] [--node <path>] [part …]`: each part measures the hub as it runs in
+ * production, on loopback, and writes its section of `bench/results.md`. Without a part: those
+ * beside peers. `--quick` shows in a short run that everything works; its figures are not kept.
+ * `--node` runs everything, floors and peers too, on another Node, such as the image's.
  */
+import { spawnSync } from 'node:child_process';
 import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
 import { startMysql } from './lib/databases.mjs';
 import { cleanUp } from './lib/processes.mjs';
 import { keep } from './lib/results.mjs';
@@ -25,9 +28,19 @@ const PARTS = {
 /** A part that takes longer hangs. */
 const LIMIT_MS = 900_000;
 
-const args = process.argv.slice(2);
-const quick = args.includes('--quick');
-const named = args.filter((arg) => arg !== '--quick');
+const {
+  values: { quick, node },
+  positionals: named,
+} = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, node: { type: 'string' } },
+  allowPositionals: true,
+});
+if (node !== undefined) {
+  const args = [import.meta.filename, ...(quick ? ['--quick'] : []), ...named];
+  const { status, error } = spawnSync(node, args, { stdio: 'inherit' });
+  if (error) console.error(`--node: ${error.message}`);
+  process.exit(status ?? 1);
+}
 const unknown = named.find((name) => !Object.hasOwn(PARTS, name));
 
 function fail(error) {
@@ -44,7 +57,7 @@ async function run(name, mysql) {
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ');
   console.log(`${name}, at load average ${load}`);
   const { title, text, sound = true } = await PARTS[name]({ mysql, quick });
-  const section = `## ${title}\n\n${date} UTC, load average ${load} before. ${text}`;
+  const section = `## ${title}\n\n${date} UTC, Node ${process.version}, load average ${load} before. ${text}`;
   console.log(`\n${section}\n`);
   if (!quick) await keep(section, mysql);
   clearTimeout(limit);

@@ -26,12 +26,7 @@ function compressed(): Plugin {
 export default defineConfig({
   base: '/console/',
   plugins: [vue(), compressed()],
-  define: {
-    __VUE_OPTIONS_API__: false,
-    __VUE_I18N_LEGACY_API__: false,
-    __VUE_I18N_FULL_INSTALL__: true,
-    __INTLIFY_PROD_DEVTOOLS__: false,
-  },
+  define: { __VUE_OPTIONS_API__: false },
   build: {
     outDir: '../dist/console',
     emptyOutDir: true,

@@ -1,3 +1,4 @@
+import Libsql from 'libsql';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +12,7 @@ import type { WechatSimulator } from './wechat-simulator.js';
 /*
  * What the demo's console has to show: two platforms, a dozen accounts in each state, messages of
  * several types, services that answer, take, fail and are gone. Everything by the hub's routes and
- * by what WeChat would do.
+ * by what WeChat would do, but for dead deliveries: the hub gives up after three days.
  */
 
 const SECOND_PLATFORM: ComponentSettings = {
@@ -25,6 +26,10 @@ const SECOND_PLATFORM: ComponentSettings = {
 const PATIENCE_MS = 25_000;
 /** WeChat's answer for a refresh token that is void. */
 const VOID_REFRESH_TOKEN = { path: '/cgi-bin/component/api_authorizer_token', errcode: 61023 };
+/** Deliveries that are as if the hub had given them up. */
+const DEAD = 3;
+/** Attempts after which it does. */
+const ALL_ATTEMPTS = 10;
 const BANNED = 14;
 const MESSAGES = ['text', 'image', 'voice', 'location', 'link', 'miniprogrampage'];
 const EVENTS = ['subscribe', 'SCAN', 'CLICK', 'LOCATION'];
@@ -132,6 +137,8 @@ export class DemoWorld {
     private readonly simulator: WechatSimulator,
     /** The platform that the hub knows already, with a ticket. */
     private readonly appid: string,
+    /** The hub's SQLite file. */
+    private readonly database: string,
   ) {}
 
   /** Resolves when each page of the console has something to show. */
@@ -147,6 +154,7 @@ export class DemoWorld {
     ]);
     await Promise.all([this.talk(), this.refused(), this.people()]);
     await askHub(this.hub, `/admin/components/${this.appid}/release-check`, {});
+    await this.giveUp();
   }
 
   stop(): void {
@@ -249,6 +257,35 @@ export class DemoWorld {
     await messages.send(SECOND_PLATFORM.appid, 'wxfedcba9876543300', {
       fields: { Content: '预约保养' },
     });
+  }
+
+  /** Three days of failures at once: the first deliveries that failed are dead. */
+  private async giveUp(): Promise<void> {
+    const failing = async (): Promise<string[]> => {
+      const path = '/admin/deliveries?status=pending&type=text&limit=100';
+      const { deliveries } = await askHub<{
+        deliveries: { id: string; attempts: number; inHand: boolean }[];
+      }>(this.hub, path);
+      return deliveries
+        .filter(({ attempts, inHand }) => attempts > 0 && !inHand)
+        .map(({ id }) => id);
+    };
+    let ids: string[] = [];
+    for (const limit = Date.now() + PATIENCE_MS; Date.now() < limit && !this.stopped;) {
+      ids = (await failing()).slice(-DEAD);
+      if (ids.length === DEAD) break;
+      await delay(250);
+    }
+    const database = new Libsql(this.database, { timeout: 5000 });
+    try {
+      const statement = database.prepare(
+        `UPDATE delivery SET status = 'dead', attempts = ?, next_attempt_at = NULL,
+         finished_at = ? WHERE id = ? AND status = 'pending' AND lease_owner IS NULL`,
+      );
+      for (const id of ids) statement.run(ALL_ATTEMPTS, Date.now(), id);
+    } finally {
+      database.close();
+    }
   }
 
   /** Pushes that somebody signs with another Token. */

@@ -164,7 +164,7 @@ async function main(): Promise<number> {
     if (onlyOnce || !proven) return proven ? 0 : 1;
     simulator.updateComponent(APPID, { pushIntervalSeconds: 600 });
     await invite(hubUrl, simulator);
-    world = new DemoWorld(hubOf(hubUrl), simulator, APPID);
+    world = new DemoWorld(hubOf(hubUrl), simulator, APPID, join(folder, 'hub.sqlite'));
     void world.fill().then(
       () => say('The console has platforms, accounts, messages and deliveries to show.'),
       (error: unknown) => say(`The demo's world is not complete: ${String(error)}`),

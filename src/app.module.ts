@@ -3,6 +3,7 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { AuthModule } from './auth/auth.module.js';
 import { AuthorizationModule } from './authorization/authorization.module.js';
 import { AuthorizerModule } from './authorizer/authorizer.module.js';
+import { BackupModule } from './backup/backup.module.js';
 import { CallbackModule } from './callback/callback.module.js';
 import { CommonModule } from './common/common.module.js';
 import { Stopping } from './common/stopping.js';
@@ -61,6 +62,7 @@ export class AppModule implements OnModuleDestroy {
         ConfigModule.register(config),
         ...foundation,
         AuthModule,
+        BackupModule,
         ScheduleModule.forRoot({ cronJobs: timers, timeouts: timers, intervals: timers }),
         ComponentModule,
         CallbackModule,

@@ -35,6 +35,7 @@ import {
   hasBody,
   headRefusal,
   passOnExpectations,
+  toOriginForm,
 } from './http/request-head.js';
 import { GATE_LIMITS, RequestGate } from './http/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
@@ -84,7 +85,10 @@ export function createAdapter(
         handler(request, response);
       });
       // Before the gate, which counts by kinds of paths.
-      server.prependListener('request', (request) => leadToWx(request, gatewayHosts));
+      server.prependListener('request', (request) => {
+        toOriginForm(request);
+        leadToWx(request, gatewayHosts);
+      });
       return server;
     },
     routerOptions: {

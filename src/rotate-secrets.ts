@@ -1,12 +1,10 @@
 import { NestFactory } from '@nestjs/core';
-import { statSync } from 'node:fs';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
+import { databaseName, refuseNewDatabase, runCommand } from './command.js';
 import { CommonModule } from './common/common.module.js';
-import { fileProblem } from './common/file-problem.js';
 import { HubLogger } from './common/hub-logger.js';
-import { ConfigError, type AppConfig } from './config/app-config.js';
+import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
-import { loadConfig } from './config/load-config.js';
 import { DatabaseModule } from './database/database.module.js';
 import { SecretRotation, type RotatedColumn } from './secrets/secret-rotation.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -28,23 +26,6 @@ class RotationModule {
   }
 }
 
-/** A rotation of a database that is not the hub's would end well and help nobody. */
-function refuseNewDatabase({ database }: AppConfig): void {
-  if (database.type === 'mysql') return;
-  try {
-    statSync(database.path);
-  } catch (error) {
-    throw new ConfigError([`  DATABASE_URL: ${fileProblem(database.path, 'opened', error)}`]);
-  }
-}
-
-/** The database without its user and password. */
-function databaseName({ database }: AppConfig): string {
-  if (database.type === 'sqlite') return database.path;
-  const { host, pathname } = new URL(database.url.reveal());
-  return host + pathname;
-}
-
 function report(columns: RotatedColumn[], database: string): void {
   const logger = new Logger('SecretRotation');
   const rewritten = columns.reduce((sum, column) => sum + column.rewritten, 0);
@@ -59,10 +40,7 @@ function report(columns: RotatedColumn[], database: string): void {
   process.exitCode = 1;
 }
 
-// As in the hub: what is made here, its user alone reads.
-process.umask(0o077);
-try {
-  const config = loadConfig();
+await runCommand('The rotation did not finish; it can be run again', async (config) => {
   refuseNewDatabase(config);
   const app = await NestFactory.createApplicationContext(RotationModule.register(config), {
     abortOnError: false,
@@ -73,8 +51,4 @@ try {
   } finally {
     await app.close();
   }
-} catch (error) {
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else new HubLogger('error').error('The rotation did not finish; it can be run again', error);
-  process.exitCode = 1;
-}
+});

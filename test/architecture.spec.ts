@@ -28,6 +28,8 @@ const ORDER = [
   'event-log',
   'release-check',
   'message',
+  'backup',
+  'import',
   'health',
   'metrics',
   'instance',
@@ -40,7 +42,7 @@ const ONLY: Record<string, string[]> = {
   'wechat-api': ['common', 'config'],
 };
 /** Features report through `common/telemetry.ts` and do not know who counts. */
-const NOBODY_IMPORTS = ['health', 'metrics', 'instance', 'doctor'];
+const NOBODY_IMPORTS = ['backup', 'import', 'health', 'metrics', 'instance', 'doctor'];
 
 function mayImport(folder: string): string[] {
   const before = ONLY[folder] ?? ORDER.slice(0, ORDER.indexOf(folder));
@@ -80,7 +82,7 @@ describe('the folders of src', () => {
 /** What a class is in this code base; a new kind of class is named here. */
 const ROLES = new Set(
   (
-    'attempts client controller engine entity filter guard interceptor job lanes log ' +
+    'client controller engine entity filter guard interceptor job lanes log ' +
     'module reader recorder refresher replay results retention service source store ' +
     'worker'
   ).split(' '),
@@ -140,15 +142,22 @@ it('the console knows the hub by its routes only, and the hub nothing of the con
 const BESIDE_THE_STORE: Record<string, string[]> = {
   // Reading, removing and writing the audit trail are three classes without a common thought.
   'audit-record': ['auth/audit.log', 'auth/audit.retention'],
-  // The token engine's store has its own columns of the account's row.
-  authorizer: ['authorizer/authorizer-token.service'],
+  // The token engine's store has its own columns of the account's row. What a restored copy may not
+  // go on with, in this and other tables, is read in one place.
+  authorizer: ['authorizer/authorizer-token.service', 'backup/restored.service'],
+  'component-access-token': ['backup/restored.service'],
+  'js-ticket': ['backup/restored.service'],
+  'authorizer-resync': ['backup/restored.service'],
+  session: ['backup/restored.service'],
+  // Marks a copy in which no hub runs.
+  setting: ['backup/backup-file', 'backup/marked-mysql'],
   // Rewrites every encrypted column, and the settings that were applied.
   component: ['secrets/secret-rotation'],
   // Removes what is old in both tables of its folder.
   'authorization-code': ['authorization/authorization.retention'],
-  'authorization-request': ['authorization/authorization.retention'],
+  'authorization-request': ['authorization/authorization.retention', 'backup/restored.service'],
   // Lists, outcomes by the hundred, and whether a subscription is given up.
-  delivery: ['delivery/delivery.log', 'delivery/delivery.results'],
+  delivery: ['delivery/delivery.log', 'delivery/delivery.results', 'backup/restored.service'],
   'delivery-attempt': ['delivery/delivery.log', 'delivery/delivery.results'],
   // Which deliveries are due or awaited depends on their subscription; a replay locks it.
   subscription: ['delivery/delivery.replay', 'delivery/delivery.store'],

@@ -31,7 +31,7 @@ async function introduction(mysql) {
 
 Written by \`npm run bench\`; do not edit. Each section is of its own run, on loopback; WeChat, hubs, database server and services are processes of their own on one machine.
 
-- Node ${process.version}, ${systemName()}
+- ${systemName()}
 - ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${memoryGiB} GiB
 - disk: 4 KiB written and synced in ${number(fsyncMs())} ms (median)
 - SQLite: WAL with \`synchronous = FULL\`; ${version}: \`innodb_flush_log_at_trx_commit = ${flushAtCommit}\``;

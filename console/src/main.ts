@@ -7,7 +7,7 @@ import { session } from './data/session';
 import { router } from './router';
 import './styles/tokens.css';
 import './styles/elements.css';
-import { i18n, textsAreThere } from './texts';
+import { textsAreThere } from './texts';
 
 const queryClient = new QueryClient();
 
@@ -23,4 +23,4 @@ onRefusal({
 });
 
 await textsAreThere;
-createApp(App).use(router).use(i18n).use(VueQueryPlugin, { queryClient }).mount('#app');
+createApp(App).use(router).use(VueQueryPlugin, { queryClient }).mount('#app');

@@ -45,11 +45,30 @@ router.beforeEach(async (to) => {
   return { name: 'signIn', query: to.fullPath === '/' ? {} : { back: to.fullPath } };
 });
 
-// After an update of the hub the files of a page that is open have other names.
-const RELOADED = 'component-hub.reloaded';
-router.onError((error, to) => {
-  const isGone = /import|fetch|load/i.test(String(error));
-  if (!isGone || sessionStorage.getItem(RELOADED) === to.fullPath) return;
-  sessionStorage.setItem(RELOADED, to.fullPath);
-  window.location.assign(`/console${to.fullPath}`);
+/** When the page was last loaded again, so that it is not over and over. */
+const RENEWED = 'component-hub.renewed';
+const RENEWED_MS = 10_000;
+let isFileGone = false;
+
+/** After an update of the hub the files of a page that is open have other names: loads it again. */
+async function renew(path: string): Promise<void> {
+  isFileGone = false;
+  if (Date.now() - Number(sessionStorage.getItem(RENEWED)) < RENEWED_MS) return;
+  const address = `/console${path}`;
+  // A hub that is away has not changed its files; the banner says that it is.
+  const isThere = await fetch(address)
+    .then(({ ok }) => ok)
+    .catch(() => false);
+  if (!isThere) return;
+  sessionStorage.setItem(RENEWED, String(Date.now()));
+  window.location.assign(address);
+}
+
+window.addEventListener('vite:preloadError', () => {
+  isFileGone = true;
+  // A file of the page that is being gone to is the router's: it knows where to.
+  setTimeout(() => isFileGone && void renew(router.currentRoute.value.fullPath));
+});
+router.onError((_, to) => {
+  if (isFileGone) void renew(to.fullPath);
 });

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { constantTimeEqual, sha256Hex } from '../common/secret.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { Database } from '../database/database.js';
-import { Setting } from './setting.entity.js';
+import { SettingStore } from './setting.store.js';
 
 const SETTING = 'admin_token_sha256';
 
@@ -17,7 +16,7 @@ export class AdminTokenService implements OnApplicationBootstrap {
 
   constructor(
     @Inject(APP_CONFIG) private readonly config: AppConfig,
-    private readonly database: Database,
+    private readonly settings: SettingStore,
   ) {}
 
   /** Last before the hub listens: a start that fails must not use up the one showing. */
@@ -38,30 +37,14 @@ export class AdminTokenService implements OnApplicationBootstrap {
   }
 
   private async storedOrNewHash(): Promise<string> {
-    const stored = await this.stored();
+    const stored = await this.settings.find(SETTING);
     if (stored) return stored;
     const token = `hub_${randomBytes(32).toString('base64url')}`;
     const mine = sha256Hex(token);
     // Hosts that start together: one insert wins, and only the winner prints.
-    await this.database.transaction((manager) =>
-      manager
-        .createQueryBuilder()
-        .insert()
-        .into(Setting)
-        .values({ name: SETTING, value: mine })
-        .orIgnore()
-        .execute(),
-    );
-    const kept = await this.stored();
+    const kept = await this.settings.addIfMissing(SETTING, mine);
     if (kept === mine) printOnce(token);
-    return kept ?? mine;
-  }
-
-  private async stored(): Promise<string | undefined> {
-    const row = await this.database.read((manager) =>
-      manager.findOneBy(Setting, { name: SETTING }),
-    );
-    return row?.value;
+    return kept;
   }
 }
 

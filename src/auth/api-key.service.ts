@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { HELD, HeldCopies } from '../common/held-copies.js';
+import { SEEN_WITHIN_5_S } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import { MinuteCount } from '../common/minute-count.js';
 import type { Secret } from '../common/secret.js';
@@ -24,9 +25,6 @@ import {
 import { apiKeyUnknown, ApiKeyStore } from './api-key.store.js';
 import { AuditService } from './audit.service.js';
 
-/** A copy is used for 4 s, and half a second more while the database is slow: revoked is revoked within 5 s. */
-const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
-
 /** Who asks, and for what. */
 export interface Asked {
   address: string;
@@ -47,7 +45,7 @@ export class ApiKeyService {
     private readonly clock: Clock,
     private readonly audit: AuditService,
   ) {
-    this.copies = new HeldCopies((id) => store.find(id), clock, COPY_LIMITS);
+    this.copies = new HeldCopies((id) => store.find(id), clock, SEEN_WITHIN_5_S);
     this.calls = new MinuteCount(clock, HELD);
   }
 

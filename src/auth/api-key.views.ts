@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nameText } from '../config/variables.js';
 import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
 import { isoTime } from '../common/times.js';
 import type { ApiKey, ApiKeyValues } from './api-key.js';
@@ -18,7 +19,7 @@ const network = z
 
 /** The fields that an administrator sets. */
 const fields = {
-  name: z.string().trim().min(1).max(64),
+  name: nameText(64),
   scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
   componentAppIds: appids.describe('Only routes that name one of these platforms; null for all'),
   authorizerAppIds: appids.describe('Only routes that name one of these accounts; null for all'),

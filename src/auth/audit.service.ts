@@ -3,64 +3,68 @@ import { Interval } from '@nestjs/schedule';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { WorkUnderWay } from '../common/background.js';
+import { Brake, OTHER_SENDERS } from '../common/brake.js';
 import { Clock } from '../common/clock.js';
+import { senderOf } from '../common/source-address.js';
 import { MINUTE_MS } from '../common/times.js';
 import type { Caller } from '../http/caller.js';
 import { toHubError } from '../http/hub-error.filter.js';
 import { currentRequest, type RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { AuditBrake, type RefusedAct } from './audit-brake.js';
 import { AuditRecord } from './audit-record.entity.js';
 
 /** Actions that leave a record. */
-export type AuditAction =
-  | 'ticket.reveal'
-  | 'ticket.start_push'
-  | 'token.reveal'
-  | 'token.refresh'
-  | 'token.invalidate'
-  | 'component.add'
-  | 'component.change'
-  | 'component.end_previous'
-  | 'component.release_check'
-  | 'doctor.ask'
-  | 'authorization.link'
-  | 'authorization.redeem'
-  | 'authorizer.export'
-  | 'authorizer.refresh'
-  | 'authorizer.invalidate'
-  | 'authorizer.fetch_info'
-  | 'authorizer.set_option'
-  | 'authorizer.resync'
-  | 'event.reveal'
-  | 'event.replay'
-  | 'subscription.add'
-  | 'subscription.change'
-  | 'subscription.delete'
-  | 'subscription.rotate_secret'
-  | 'subscription.test'
-  | 'subscription.replay'
-  | 'delivery.replay'
-  | 'delivery.cancel'
-  | 'delivery.reveal'
-  | 'api_key.add'
-  | 'api_key.change'
-  | 'api_key.rotate'
-  | 'api_key.revoke'
-  | 'audit.export'
-  | 'session.open'
-  | 'session.close'
-  | 'session.end'
-  | 'session.confirm'
-  | 'session.link'
-  | 'session.accept_invitation'
-  | 'session.change_password'
-  | 'operator.add'
-  | 'operator.change'
-  | 'operator.invite'
-  | 'operator.delete'
-  | 'component.clear_quota'
-  | 'authorizer.clear_quota';
+export const AUDIT_ACTIONS = [
+  'ticket.reveal',
+  'ticket.start_push',
+  'token.reveal',
+  'token.refresh',
+  'token.invalidate',
+  'component.add',
+  'component.change',
+  'component.end_previous',
+  'component.release_check',
+  'doctor.ask',
+  'authorization.link',
+  'authorization.redeem',
+  'authorizer.export',
+  'authorizer.refresh',
+  'authorizer.invalidate',
+  'authorizer.fetch_info',
+  'authorizer.set_option',
+  'authorizer.resync',
+  'event.reveal',
+  'event.replay',
+  'subscription.add',
+  'subscription.change',
+  'subscription.delete',
+  'subscription.rotate_secret',
+  'subscription.test',
+  'subscription.replay',
+  'delivery.replay',
+  'delivery.cancel',
+  'delivery.reveal',
+  'api_key.add',
+  'api_key.change',
+  'api_key.rotate',
+  'api_key.revoke',
+  'audit.export',
+  'session.open',
+  'session.close',
+  'session.end',
+  'session.confirm',
+  'session.link',
+  'session.accept_invitation',
+  'session.change_password',
+  'operator.add',
+  'operator.change',
+  'operator.invite',
+  'operator.delete',
+  'component.clear_quota',
+  'authorizer.clear_quota',
+  'database.restore',
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Everything that is in a record but for how it ended. */
 interface Act {
@@ -80,10 +84,23 @@ export type AuditedRequest = Pick<Act, 'caller' | 'action' | 'target' | 'sourceA
   shows: boolean;
   /** Whether it changes nothing, so that there is nothing to record of one that was refused. */
   isRead: boolean;
-  /** Whether anybody may try: what is refused is counted, see {@link AuditBrake}. */
+  /** Whether anybody may try: what is refused is counted, see {@link Brake}. */
   isOpen: boolean;
 };
 
+/** What was refused to whom. */
+interface RefusedAct {
+  caller: Caller;
+  action: string;
+  target: string;
+  /** Code of the error. */
+  outcome: string;
+  sourceAddress: string;
+  requestId: string | null;
+}
+
+/** Refusals that are counted apart within a minute, for all callers together. */
+const REFUSALS = { perKind: 200, all: 200 };
 /** Length of the column. */
 const TARGET_LENGTH = 191;
 
@@ -92,7 +109,9 @@ const TARGET_LENGTH = 191;
 export class AuditService implements BeforeApplicationShutdown {
   private readonly logger = new Logger(AuditService.name);
   private readonly acts = new WeakMap<RequestContext, Act>();
-  private readonly brake = new AuditBrake((act, count) => this.recordRefused(act, count));
+  private readonly brake = new Brake<RefusedAct>(REFUSALS, (act, more) =>
+    this.recordRefused(act, more || 1),
+  );
   private readonly recording = new WorkUnderWay();
 
   constructor(
@@ -141,7 +160,10 @@ export class AuditService implements BeforeApplicationShutdown {
 
   /** Records a refusal, or counts it; in the background, so that no answer waits for it. */
   refused(act: Omit<RefusedAct, 'requestId'>): void {
-    this.brake.note({ ...act, requestId: currentRequest()?.id ?? null });
+    const { caller, action, target, outcome, sourceAddress } = act;
+    const refused = { ...act, requestId: currentRequest()?.id ?? null };
+    const who = [senderOf(sourceAddress), caller.actor, target].join(' ');
+    this.brake.note(`${action} ${outcome}`, who, refused, ofOthers(refused));
   }
 
   /** Records the refusals that were counted since the last time. */
@@ -162,6 +184,13 @@ export class AuditService implements BeforeApplicationShutdown {
     if (!act) return;
     await manager.insert(AuditRecord, this.recordOf(act, 'ok'));
     act.isWritten = true;
+  }
+
+  /** Records what the hub itself does, in the transaction of that. */
+  async ofHub(act: { action: AuditAction; target: string }, manager: EntityManager): Promise<void> {
+    const caller = { actor: 'system', kind: 'system', name: null } as const;
+    const facts = { ...act, caller, id: uuidv7(), sourceAddress: '', requestId: null };
+    await manager.insert(AuditRecord, this.recordOf(facts, 'ok'));
   }
 
   private current(): Act | undefined {
@@ -219,4 +248,10 @@ export class AuditService implements BeforeApplicationShutdown {
     const how = { action, target, outcome, count: 1, requestId, sourceAddress };
     return { id, at: this.clock.now(), ...who, ...how };
   }
+}
+
+/** Without what there may be any number of. */
+function ofOthers(act: RefusedAct): RefusedAct {
+  const caller = { ...act.caller, actor: 'unknown', name: null };
+  return { ...act, caller, target: '*', sourceAddress: OTHER_SENDERS };
 }

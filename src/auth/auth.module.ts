@@ -22,6 +22,7 @@ import { SessionRow } from './session.entity.js';
 import { SessionService } from './session.service.js';
 import { SessionStore } from './session.store.js';
 import { Setting } from './setting.entity.js';
+import { SettingStore } from './setting.store.js';
 
 /** Who may call what, and the trail of what was done. */
 @Global()
@@ -35,6 +36,7 @@ import { Setting } from './setting.entity.js';
     OperatorController,
   ],
   providers: [
+    SettingStore,
     AdminTokenService,
     AccessGuard,
     ApiKeyService,
@@ -48,6 +50,6 @@ import { Setting } from './setting.entity.js';
     OperatorStore,
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
-  exports: [AccessGuard, AuditService],
+  exports: [AccessGuard, AuditService, SettingStore],
 })
 export class AuthModule {}

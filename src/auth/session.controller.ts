@@ -24,6 +24,7 @@ import {
   cookieOf,
   crossOrigin,
   isOwnPage,
+  linkNameBy,
   setCookie,
   type KnownSession,
 } from './session.js';
@@ -198,9 +199,10 @@ export class SessionController {
   })
   @ApiJson(linkView, linkExample, { status: 201 })
   async makeLink(
-    @Body({ schema: linkBody }) { name }: z.output<typeof linkBody>,
+    @Body({ schema: linkBody }) body: z.output<typeof linkBody>,
     @Req() request: KnownRequest,
   ): Promise<z.infer<typeof linkView>> {
+    const { name = linkNameBy(callerIn(request)) } = body;
     this.audit.about(name);
     const { link, expiresAt } = await this.sessions.makeLink(name, fromOf(request));
     return {

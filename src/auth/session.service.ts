@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { HELD, HeldCopies } from '../common/held-copies.js';
+import { SEEN_WITHIN_5_S } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import { MinuteCount } from '../common/minute-count.js';
 import { sha256Hex, type Secret } from '../common/secret.js';
@@ -21,6 +22,7 @@ import {
   credentialMark,
   isConfirmed,
   LINK_MS,
+  nameByLink,
   newValue,
   SESSION_MS,
   sessionRefusal,
@@ -34,8 +36,6 @@ const TRIES_PER_ADDRESS = 10;
 /** … and of all at this host. */
 const TRIES_PER_MINUTE = 60;
 const SENDERS = 10_000;
-/** A copy is used for 4 s, and half a second more while the database is slow. */
-const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 const USER_AGENT_LENGTH = 191;
 const UNKNOWN = { actor: 'unknown', name: null } as const;
 
@@ -81,7 +81,7 @@ export class SessionService {
     private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {
-    this.copies = new HeldCopies((hash) => this.load(hash), clock, COPY_LIMITS);
+    this.copies = new HeldCopies((hash) => this.load(hash), clock, SEEN_WITHIN_5_S);
     this.tries = new MinuteCount(clock, SENDERS);
     this.allTries = new MinuteCount(clock, 1);
   }
@@ -246,7 +246,7 @@ export class SessionService {
     const found = await this.store.findLink(linkHash, this.clock.now());
     if (!found) throw this.wrong(from, linkInvalid());
     const { value, hash } = newValue();
-    const facts = { openedBy: 'link' as const, name: name ?? found.name };
+    const facts = { openedBy: 'link' as const, name: nameByLink(found.name, name) };
     const { id, credential } = found;
     const session = { ...this.newSession(facts, undefined, from), id, credential };
     const known = { session: { ...session, confirmedAt: null }, operator: undefined };

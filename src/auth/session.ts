@@ -16,6 +16,9 @@ export const CONFIRMED_MS = 10 * MINUTE_MS;
 /** Life of a sign-in link, in milliseconds. */
 export const LINK_MS = 15 * MINUTE_MS;
 
+/** Longest name of a person, in characters. */
+export const NAME_LENGTH = 64;
+
 const COOKIE = 'hub_session';
 /** Says that a request is made by a timer of the console: no use of the session. */
 const BACKGROUND = 'x-hub-background';
@@ -76,6 +79,18 @@ export function sessionRefusal(
   if (!isOver && kept && credential === credentialMark(kept, id)) return undefined;
   const message = 'The session has ended: sign in again';
   return new HubError('session_ended', message, { status: 401, level: 'log' });
+}
+
+/** The name of a link for which its maker says none. */
+export function linkNameBy({ name, actor }: Caller): string {
+  return [...`Link of ${name ?? actor}`].slice(0, NAME_LENGTH).join('');
+}
+
+/** The name of a session by a link: the link's is kept, whatever its follower says. */
+export function nameByLink(link: string, said = link): string {
+  const kept = ` (${link})`;
+  const own = [...said].slice(0, Math.max(0, NAME_LENGTH - kept.length)).join('');
+  return said === link || own === '' ? link : own + kept;
 }
 
 /** What a session may do now. */

@@ -1,10 +1,18 @@
 import { z } from 'zod';
 import { isoTime } from '../common/times.js';
+import { nameText } from '../config/variables.js';
 import { CALLER_KINDS, type Caller } from '../http/caller.js';
 import { pageQuery, timeView } from '../http/list-query.js';
 import { ROLES } from './operator.js';
 import { SCOPES } from './scope.js';
-import { CONFIRMED_MS, IDLE_MS, OPENED_BY, rightsOf, type KnownSession } from './session.js';
+import {
+  CONFIRMED_MS,
+  IDLE_MS,
+  NAME_LENGTH,
+  OPENED_BY,
+  rightsOf,
+  type KnownSession,
+} from './session.js';
 
 /** The answer to what has no other. */
 export const doneView = z.object({ ok: z.literal(true) }).meta({ id: 'Done' });
@@ -13,15 +21,8 @@ export const DONE = { ok: true } as const;
 /** Times of answers of which an example is shown. */
 const CREATED = '2026-11-22T08:00:00.000Z';
 
-/** A name that a person has or says, one line of it. */
-export const personName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(64)
-  // No classes by property: the pattern is in the API document, for other languages, too.
-  // oxlint-disable-next-line no-control-regex -- They are what it refuses.
-  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not have control characters');
+/** A name that a person has or says. */
+export const personName = nameText(NAME_LENGTH);
 const token = z.string().min(1).max(512);
 export const passwordText = z.string().min(1).max(256);
 const oneTime = z.string().min(1).max(128);
@@ -30,10 +31,14 @@ const tokenSignIn = z.strictObject({
   token: token.describe('ADMIN_TOKEN'),
   name: personName.describe('What the person is called in the audit trail'),
 });
-const passwordSignIn = z.strictObject({ operator: personName, password: passwordText });
+const passwordSignIn = z.strictObject({
+  // Whatever it is: an earlier version let in other names than today's.
+  operator: z.string().trim().min(1).max(NAME_LENGTH),
+  password: passwordText,
+});
 const linkSignIn = z.strictObject({
   link: oneTime.describe('The value of a sign-in link'),
-  name: personName.optional(),
+  name: personName.optional().describe('Recorded beside the name of the link'),
 });
 export const signInBody = z
   .union([tokenSignIn, passwordSignIn, linkSignIn])
@@ -59,8 +64,8 @@ export const passwordBody = z.strictObject({ current: passwordText, password: pa
 });
 
 export const linkBody = z
-  .strictObject({ name: personName.default('Sign-in link') })
-  .default({ name: 'Sign-in link' })
+  .strictObject({ name: personName.optional().describe('By default it names who makes the link') })
+  .default({})
   .meta({ id: 'NewSignInLink', example: { name: 'Li Wei' } });
 
 export const linkView = z

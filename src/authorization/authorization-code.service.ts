@@ -30,8 +30,9 @@ import {
   isPutOff,
   type ArrivedCode,
 } from './authorization-code.store.js';
-import { AuthorizationRequestStore } from './authorization-request.store.js';
+import { CODE_LIFE_MS, AuthorizationRequestStore } from './authorization-request.store.js';
 import { codeInProgress, CodeVisitors, type Visitor } from './code-visitors.js';
+import { remark } from '../common/remarks.js';
 
 /** How often the second way looks whether the first has finished: ever more patiently. */
 const FIRST_POLL_MS = 50;
@@ -41,8 +42,6 @@ const LAST_POLL_MS = 1000;
 const MAX_WAIT_MS = 15_000;
 /** Codes that one turn of the timer exchanges. */
 const DUE_BATCH = 50;
-/** How long WeChat takes a code. */
-const CODE_LIFE_MS = 3_600_000;
 /** No code lives nearly as long; WeChat's record of the account is asked instead. */
 const HOPELESS_AFTER_MS = 24 * 3_600_000;
 
@@ -302,7 +301,7 @@ function accountOf({
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof HubError ? error.message : 'The exchange failed';
+  return error instanceof HubError ? error.message : remark('exchange_failed');
 }
 
 /** @param reason WeChat's. */

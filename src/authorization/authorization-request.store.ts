@@ -4,6 +4,7 @@ import { IsNull, Not, type EntityManager } from 'typeorm';
 import { AuditService } from '../auth/audit.service.js';
 import { Clock } from '../common/clock.js';
 import { isYetToCome } from '../common/clock-trust.js';
+import { HOUR_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
@@ -12,7 +13,7 @@ import { AuthorizationRequest } from './authorization-request.entity.js';
 /** Stored in the row of a code that a browser brought for no request of the hub. */
 const NO_REQUEST = '';
 /** WeChat's codes live for an hour: a browser that comes later with one did not get it just now. */
-const CODE_LIFE_MS = 3_600_000;
+export const CODE_LIFE_MS = HOUR_MS;
 
 /** Rows of `authorization_request`, and which code belongs to which of them. */
 @Injectable()

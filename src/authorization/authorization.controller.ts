@@ -8,6 +8,7 @@ import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { lastOfFullPage, timeView } from '../http/list-query.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 const SOURCES = [
   'redirect',
@@ -28,6 +29,7 @@ const authorizationView = z
       .describe('What brought the code first: a browser, the release check, or an InfoType'),
     outcome: z.enum(['authorized', 'pending', 'failed']),
     error: z.string().nullable().describe('Why it failed, or why it is tried again'),
+    errorRemark: remarkOf('error'),
   })
   .meta({ id: 'AuthorizationAttempt' });
 const authorizationListView = z
@@ -71,6 +73,7 @@ export class AuthorizationController {
         source: 'redirect',
         outcome: 'authorized',
         error: null,
+        errorRemark: null,
       },
     ],
     next: null,
@@ -101,5 +104,6 @@ function toView(row: AuthorizationCode): z.infer<typeof authorizationView> {
     source: row.source,
     outcome: OUTCOMES[row.state],
     error: row.lastError,
+    errorRemark: toRemarkView(row.lastError),
   };
 }

@@ -8,11 +8,14 @@ import {
   informed,
   isListedAsKnown,
   listed,
+  movedIn,
+  moveInStep,
   stopped,
   withdrawn,
   type Account,
   type Grant,
   type InfoAnswer,
+  type MovedIn,
   type Transition,
 } from './authorizer-transitions.js';
 
@@ -179,7 +182,20 @@ const FACTS: Record<string, (before: Account) => Transition | undefined> = {
   'listed, same token': (a) => listed(a, line('own'), NOW),
   'listed, another token': (a) => listed(a, line('other'), NOW),
   'listed, no token': (a) => listed(a, line(), NOW),
+  'moved in, same token': (a) => movedIn(a, brought('own'), NOW),
+  'moved in, another token': (a) => movedIn(a, brought('other'), NOW),
 };
+
+/** An account as another system names it. */
+function brought(refreshToken: string): MovedIn {
+  const columns = { nickName: 'Name there' };
+  return {
+    refreshToken: new Secret(refreshToken),
+    columns,
+    authorizedAt: NOW - HOUR,
+    source: 'csv',
+  };
+}
 
 /** What every fact writes into every state. */
 function patches() {
@@ -204,6 +220,7 @@ const NO_EFFECT = 'stays, unauthorized';
 const FOUND = '→ active, found_authorized';
 const REPAIRED = '→ active, refresh_token_repaired';
 const AUTHORIZED = '→ active, authorized';
+const MOVED = '→ active, moved_in';
 const REFUSED = 'stays, code_refused';
 const EXPIRED = 'stays, code_expired';
 const WITHDRAWN = '→ revoked, found_withdrawn';
@@ -239,6 +256,8 @@ const OUTCOMES: Record<string, string[]> = {
   'listed, same token': [REPAIRED, '-', REPAIRED, REPAIRED, FOUND, '-', 'stays'],
   'listed, another token': [REPAIRED, REPAIRED, REPAIRED, REPAIRED, REPAIRED, REPAIRED, 'stays'],
   'listed, no token': [FOUND, '-', '-', '-', FOUND, '-', 'stays'],
+  'moved in, same token': [MOVED, '-', MOVED, MOVED, '-', '-', '-'],
+  'moved in, another token': [MOVED, '-', MOVED, MOVED, '-', MOVED, '-'],
 };
 
 const CASES = Object.entries(OUTCOMES).flatMap(([fact, outcomes]) =>
@@ -548,4 +567,37 @@ describe('a line of the list', () => {
       expect(isListedAsKnown(STATES[state], refreshToken)).toBe(known);
     },
   );
+});
+
+describe('an account that is moved in', () => {
+  it('keeps when it authorized there, and has its information fetched', () => {
+    const { patch, history } = movedIn(STATES.new, brought('other'), NOW) ?? {};
+    expect(patch).toMatchObject({
+      nickName: 'Name there',
+      firstAuthorizedAt: NOW - HOUR,
+      lastAuthorizedAt: NOW - HOUR,
+      usedAt: NOW,
+      refreshAt: NOW,
+      infoDueAt: NOW,
+    });
+    expect(patch?.refreshToken?.reveal()).toBe('other');
+    expect(history).toEqual([{ what: 'moved_in', detail: { source: 'csv' } }]);
+  });
+
+  it.each([
+    ['new', 'own', 'add'],
+    ['active', 'other', 'verified'],
+    ['revoked', 'other', 'revoked'],
+    ['void', 'own', 'needs_reauthorization'],
+    ['void', 'other', 'add'],
+    ['suspended', 'other', 'suspended'],
+  ] as const)('%s with the token %s: %s', (state, token, step) => {
+    expect(moveInStep(STATES[state], new Secret(token))).toBe(step);
+  });
+
+  it('is added where it is unknown, and verified while it has had no token', () => {
+    const token = new Secret('own');
+    expect(moveInStep(undefined, token)).toBe('add');
+    expect(moveInStep(account({ ...ENDED }), token)).toBe('verify');
+  });
 });

@@ -202,6 +202,45 @@ export function listed(
   return found(account, refreshToken, now);
 }
 
+/** An account of a system that the platform moves in from. */
+export interface MovedIn {
+  refreshToken: Secret;
+  /** What the other system knows of it; absent where it does not. */
+  columns: Pick<AccountPatch, 'nickName' | 'userName' | 'principalName' | 'headImg'>;
+  /** When it authorized, in Unix milliseconds; null where the other system does not know. */
+  authorizedAt: number | null;
+  /** The other system. */
+  source: string;
+}
+
+/**
+ * What is to be done for an account that another system names. `verified`: WeChat has given a token
+ * for it here. `verify`: it is known, and no token was got for it yet. A refresh token that WeChat
+ * has refused is no better for being brought again.
+ */
+export type MoveInStep = 'add' | 'verify' | 'verified' | StoppedStatus;
+
+export function moveInStep(account: Account | undefined, refreshToken: Secret): MoveInStep {
+  if (!account) return 'add';
+  const { status, obtainedAt, refreshToken: own } = account;
+  if (status === 'active' && own !== null && !own.problem) {
+    return obtainedAt === null ? 'verify' : 'verified';
+  }
+  const mayBeBetter = status === 'active' || status === 'needs_reauthorization';
+  return mayBeBetter && isOther(account, refreshToken) ? 'add' : (status as StoppedStatus);
+}
+
+/** The account was moved in: what the hub knows of it already counts more. */
+export function movedIn(account: Account, brought: MovedIn, now: number): Transition | undefined {
+  const { refreshToken, columns, authorizedAt, source } = brought;
+  if (moveInStep(account, refreshToken) !== 'add') return undefined;
+  const firstAuthorizedAt = account.firstAuthorizedAt ?? authorizedAt;
+  const lastAuthorizedAt = account.lastAuthorizedAt ?? authorizedAt;
+  const known = { ...account, firstAuthorizedAt, lastAuthorizedAt };
+  const patch = { ...activated(known, true, now), ...columns, refreshToken, infoDueAt: now };
+  return { patch, history: [{ what: 'moved_in', detail: { source } }] };
+}
+
 /** Whether a line of the list says no more than the row. */
 export function isListedAsKnown(account: Account, refreshToken: Secret | undefined): boolean {
   return account.status === 'active' && !isOther(account, refreshToken);

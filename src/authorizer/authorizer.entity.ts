@@ -11,6 +11,7 @@ import type { AuthorizerStatus, AuthorizerType } from './authorizer.js';
 @Index('authorizer_refresh_at', ['componentAppId', 'refreshAt'])
 @Index('authorizer_info_due_at', ['infoDueAt'])
 @Index('authorizer_by_appid', ['authorizerAppId'])
+@Index('authorizer_failing', ['attempts', 'componentAppId', 'authorizerAppId'])
 @Index('authorizer_by_status', ['componentAppId', 'status', 'authorizerAppId'])
 export class Authorizer extends TokenColumns {
   @PrimaryColumn({ name: 'component_appid', type: 'varchar', length: 64 })

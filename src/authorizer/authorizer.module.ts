@@ -39,6 +39,6 @@ import { AuthorizerStore } from './authorizer.store.js';
     AuthorizerResyncService,
     AuthorizerRefresher,
   ],
-  exports: [AuthorizerStore, AuthorizerTokenService, AuthorizerResyncService],
+  exports: [AuthorizerStore, AuthorizerPauses, AuthorizerTokenService, AuthorizerResyncService],
 })
 export class AuthorizerModule {}

@@ -12,6 +12,7 @@ import { latestEnd } from '../common/clock-trust.js';
 import type { Secret } from '../common/secret.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
+import { alongIndex, distinctAlong, piecesOf } from '../database/sql.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { LONGEST_WAIT_MS } from '../token-engine/failure-policy.js';
@@ -30,6 +31,14 @@ import type { AuthorizerListQuery } from './authorizer.views.js';
 
 /** Accounts that one page looks through for what no index finds: none takes long, or is cut off. */
 const SEARCHED = 10_000;
+/** Accounts that one statement looks up. */
+const PIECE = 200;
+
+/** A page; `last` is what the next one comes after, undefined where there is none. */
+export interface AuthorizerPage {
+  rows: Authorizer[];
+  last: AuthorizerId | undefined;
+}
 
 /** An account of which nothing is known, and to which nothing has happened yet. */
 const EMPTY_ROW = {
@@ -89,12 +98,12 @@ export class AuthorizerStore {
   /**
    * A page in the order of (component, account), which no change moves. One that has looked through
    * many may end before it is full.
-   * @returns `last`: what the next page comes after; undefined where there is none.
    */
-  page(
-    filter: AuthorizerListQuery,
-  ): Promise<{ rows: Authorizer[]; last: AuthorizerId | undefined }> {
-    const { limit } = filter;
+  async page(filter: AuthorizerListQuery): Promise<AuthorizerPage> {
+    const { limit, status, component, failing } = filter;
+    if (status && !component) return this.pageByPlatform(filter);
+    const failed = failing ? await this.failing(filter) : undefined;
+    if (failed) return this.pageAmong(failed, filter);
     return this.database.read(async (manager) => {
       const select = this.walk(filter, manager);
       const isSearch = applySearch(select, filter);
@@ -286,6 +295,70 @@ export class AuthorizerStore {
     return this.box.seal(refreshToken.reveal(), location('authorizerRefreshToken', id));
   }
 
+  /** Platform by platform, each along the index that has the accounts of a status together. */
+  private async pageByPlatform(filter: AuthorizerListQuery): Promise<AuthorizerPage> {
+    const from = filter.after ? authorizerOfKey(filter.after) : undefined;
+    const rows: Authorizer[] = [];
+    const platforms = await this.database.read((manager) =>
+      distinctAlong(manager, 'authorizer', 'component_appid'),
+    );
+    for (const component of platforms) {
+      if (from && component < from.componentAppId) continue;
+      const after = from?.componentAppId === component ? filter.after : undefined;
+      const limit = filter.limit - rows.length;
+      const page = await this.page({ ...filter, component, after, limit });
+      rows.push(...page.rows);
+      if (page.last) return { rows, last: page.last };
+    }
+    return { rows, last: undefined };
+  }
+
+  /**
+   * The accounts whose last refresh failed, from where the filter begins, by an index of their own;
+   * undefined where they are so many that a walk through all accounts finds them soon.
+   */
+  private async failing({
+    component,
+    after,
+  }: AuthorizerListQuery): Promise<AuthorizerId[] | undefined> {
+    const index = alongIndex(this.database.dialect, 'authorizer_failing');
+    const rows: AuthorizerId[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT component_appid AS componentAppId, authorizer_appid AS authorizerAppId
+         FROM authorizer ${index} WHERE attempts > 0 LIMIT ${SEARCHED + 1}`,
+      ),
+    );
+    if (rows.length > SEARCHED) return undefined;
+    const begin = after ?? '';
+    return rows
+      .filter((row) => component === undefined || row.componentAppId === component)
+      .filter((row) => authorizerKey(row) > begin)
+      .toSorted((one, other) => (authorizerKey(one) < authorizerKey(other) ? -1 : 1));
+  }
+
+  /** Those of some accounts, in their order, that a filter means. */
+  private async pageAmong(
+    accounts: AuthorizerId[],
+    filter: AuthorizerListQuery,
+  ): Promise<AuthorizerPage> {
+    const rows: Authorizer[] = [];
+    for (const piece of piecesOf(accounts, PIECE)) {
+      const found = await this.database.read((manager) => {
+        const select = this.walk({ ...filter, component: undefined, after: undefined }, manager);
+        applySearch(select, filter);
+        // By the account alone: its platform would lead MySQL through all accounts of that one.
+        const ids = piece.map(({ authorizerAppId }) => authorizerAppId);
+        return select.andWhere('a.authorizerAppId IN (:...ids)', { ids }).getMany();
+      });
+      const wanted = new Set(piece.map(authorizerKey));
+      rows.push(...found.filter((row) => wanted.has(authorizerKey(row))));
+      if (rows.length < filter.limit) continue;
+      const shown = rows.slice(0, filter.limit);
+      return { rows: shown, last: shown.at(-1) };
+    }
+    return { rows, last: undefined };
+  }
+
   /** Along an index, from where the filter begins. */
   private walk(
     { component, status, after }: AuthorizerListQuery,
@@ -296,7 +369,7 @@ export class AuthorizerStore {
       .orderBy('a.componentAppId', 'ASC')
       .addOrderBy('a.authorizerAppId', 'ASC');
     if (component) select.andWhere('a.componentAppId = :component', { component });
-    if (component && status) select.andWhere('a.status = :status', { status });
+    if (status) select.andWhere('a.status = :status', { status });
     if (after) this.place(select, '>', authorizerOfKey(after));
     return select;
   }
@@ -401,10 +474,9 @@ function location(
  */
 function applySearch(
   select: SelectQueryBuilder<Authorizer>,
-  { component, status, type, accountStatus, search, lacks, failing }: AuthorizerListQuery,
+  { type, accountStatus, search, lacks, failing }: AuthorizerListQuery,
 ): boolean {
   const conditions: [sql: string, values?: Record<string, unknown>][] = [];
-  if (status && !component) conditions.push(['a.status = :status', { status }]);
   if (type) conditions.push(['a.type = :type', { type }]);
   if (accountStatus !== undefined) {
     conditions.push(['a.accountStatus = :accountStatus', { accountStatus }]);

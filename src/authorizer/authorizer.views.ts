@@ -5,6 +5,7 @@ import { timeView } from '../http/list-query.js';
 import { AUTHORIZER_STATUSES, AUTHORIZER_TYPES } from './authorizer.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
 import type { Authorizer } from './authorizer.entity.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 /** An account as `/admin/authorizers` shows it; its tokens are not part of it. */
 export const authorizerView = z
@@ -38,6 +39,7 @@ export const authorizerView = z
       attempts: z.int(),
       nextAttemptAt: timeView.nullable(),
       lastError: z.string().nullable(),
+      lastErrorRemark: remarkOf('lastError'),
     }),
   })
   .meta({ id: 'Authorizer' });
@@ -84,6 +86,7 @@ export const authorizerListQuery = z.object({
 export type AuthorizerListQuery = z.output<typeof authorizerListQuery>;
 
 export function toAuthorizerView(row: Authorizer): AuthorizerView {
+  const lastError = row.lastError && (JSON.parse(row.lastError) as { message: string }).message;
   return {
     componentAppId: row.componentAppId,
     authorizerAppId: row.authorizerAppId,
@@ -107,7 +110,8 @@ export function toAuthorizerView(row: Authorizer): AuthorizerView {
       generation: row.generation,
       attempts: row.attempts,
       nextAttemptAt: isoTime(row.nextAttemptAt),
-      lastError: row.lastError && (JSON.parse(row.lastError) as { message: string }).message,
+      lastError,
+      lastErrorRemark: toRemarkView(lastError),
     },
   };
 }
@@ -192,5 +196,6 @@ export const authorizerViewExample: AuthorizerView = {
     attempts: 0,
     nextAttemptAt: null,
     lastError: null,
+    lastErrorRemark: null,
   },
 };

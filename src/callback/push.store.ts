@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
-import { marks } from '../database/sql.js';
+import { alongIndex, distinctAlong, marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
@@ -228,7 +228,13 @@ export class PushStore {
   async pageOfInfoTypes(search: PushSearch, limit: number): Promise<ListedPush[]> {
     const { componentAppId } = search;
     const ids: string[] = [];
-    for (const one of componentAppId === undefined ? await this.platforms() : [componentAppId]) {
+    const platforms =
+      componentAppId === undefined
+        ? await this.database.read((manager) =>
+            distinctAlong(manager, 'callback_event', 'component_appid'),
+          )
+        : [componentAppId];
+    for (const one of platforms) {
       const ofPlatform = { ...search, componentAppId: one };
       ids.push(...(await this.idsAlong('callback_event_kind', ofPlatform, limit)));
     }
@@ -316,9 +322,9 @@ export class PushStore {
 
   /** Ids, newest first, by an index that is named so that statistics never choose another one. */
   private idsAlong(index: string, search: RawSearch, limit: number, offset = 0): Promise<string[]> {
-    const isMysql = this.database.dialect === 'mysql';
-    const name = index === 'PRIMARY' && !isMysql ? 'sqlite_autoindex_callback_event_1' : index;
-    const hint = isMysql ? `FORCE INDEX (${name})` : `INDEXED BY ${name}`;
+    const { dialect } = this.database;
+    const isOwn = index === 'PRIMARY' && dialect === 'sqlite';
+    const hint = alongIndex(dialect, isOwn ? 'sqlite_autoindex_callback_event_1' : index);
     const { where, values } = whereOf(search);
     return this.database.read(async (manager) => {
       const rows: { id: string }[] = await manager.query(
@@ -328,23 +334,6 @@ export class PushStore {
       );
       return rows.map(({ id }) => id);
     });
-  }
-
-  /** Those of which there are pushes: one look into the index for each. */
-  private async platforms(): Promise<string[]> {
-    const found: string[] = [];
-    for (;;) {
-      const rows: { component_appid: string }[] = await this.database.read((manager) =>
-        manager.query(
-          `SELECT component_appid FROM callback_event WHERE component_appid > ?
-           ORDER BY component_appid LIMIT 1`,
-          [found.at(-1) ?? ''],
-        ),
-      );
-      const [row] = rows;
-      if (!row) return found;
-      found.push(row.component_appid);
-    }
   }
 
   /** Two looks into the index: what it costs does not depend on how many pushes there are. */

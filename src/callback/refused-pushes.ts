@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { Clock } from '../common/clock.js';
 import type { HubError } from '../common/hub-error.js';
-import { OTHER_SENDERS } from '../common/log-brake.js';
+import { OTHER_SENDERS } from '../common/brake.js';
 import { Mutex } from '../common/mutex.js';
 import { senderOf } from '../common/source-address.js';
 import { emitTelemetry } from '../common/telemetry.js';

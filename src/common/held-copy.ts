@@ -11,6 +11,9 @@ export interface HeldCopyLimits {
   patienceMs?: number;
 }
 
+/** What another host has changed is seen within 5 s: 4 s and, while the database is slow, half a second. */
+export const SEEN_WITHIN_5_S: HeldCopyLimits = { refreshAfterMs: 3000, maxAgeMs: 4000 };
+
 /** Longest that a reload holds up reads that have an old copy to fall back on, in milliseconds. */
 const PATIENCE_MS = 500;
 /** Wait between reloads after one failed, in milliseconds. */

@@ -5,6 +5,7 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { NoProxy } from './no-proxy.js';
 import type { Secret } from './secret.js';
+import { remark, type Remark } from './remarks.js';
 
 /** Where calls that leave the machine go through; the URLs may hold a user and a password. */
 export interface ProxySettings {
@@ -72,7 +73,7 @@ export class ProxyAgent extends HttpsProxyAgent<string> {
     } as Target);
     if (status === 200 && !request.destroyed) return socket;
     socket.destroy();
-    throw this.error(whyNot(status));
+    throw new ProxyError(whyNot(this.proxyName, status));
   }
 
   /** One connection to the proxy, with its own end. */
@@ -80,6 +81,7 @@ export class ProxyAgent extends HttpsProxyAgent<string> {
     request: ClientRequest,
     target: Target,
   ): Promise<{ socket: Socket; status: number }> {
+    const { proxyName: proxy } = this;
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), this.connectMs);
     const { signal } = limit;
@@ -93,23 +95,25 @@ export class ProxyAgent extends HttpsProxyAgent<string> {
     try {
       return { socket: await way.connect(request, target), status };
     } catch (error) {
-      if (signal.aborted) throw this.error(`did not answer within ${this.connectMs} ms`);
+      if (signal.aborted) {
+        throw new ProxyError(remark('proxy_silent', { proxy, ms: this.connectMs }));
+      }
       const { code } = error as NodeJS.ErrnoException;
-      throw this.error(code ? `cannot be reached: ${code}` : 'ended the connection');
+      throw new ProxyError(
+        code ? remark('proxy_unreachable', { proxy, code }) : remark('proxy_ended', { proxy }),
+      );
     } finally {
       clearTimeout(timer);
     }
   }
-
-  private error(what: string): ProxyError {
-    return new ProxyError(`the proxy ${this.proxyName} ${what}`);
-  }
 }
 
-function whyNot(status: number): string {
-  if (status === 200) return 'was no longer needed';
-  if (status === 407) return 'refused its user and password, or wants some: HTTP 407';
-  return status > 0 ? `did not let the call through: HTTP ${status}` : 'does not speak HTTP';
+function whyNot(proxy: string, status: number): Remark {
+  if (status === 200) return remark('proxy_unneeded', { proxy });
+  if (status === 407) return remark('proxy_password', { proxy });
+  return status > 0
+    ? remark('proxy_refused', { proxy, status })
+    : remark('proxy_no_http', { proxy });
 }
 
 /** The address that the request's own lookup permits; the name itself where it has none. */

@@ -35,6 +35,7 @@ export interface TelemetryEvents {
   'ticket.start_push': { componentAppId: string; outcome: string };
   /** A subscription's target was called. `cause` says why, `outcome` how it went, in a word. */
   'delivery.attempt': {
+    componentAppId: string;
     subscriptionId: string;
     cause: string;
     outcome: string;

@@ -54,7 +54,9 @@ export class ComponentService implements OnModuleInit {
     const { firstComponent } = this.config;
     if (firstComponent) await this.applyEnvironment(firstComponent);
     if ((await this.copy.reload()).size === 0) {
-      this.logger.warn('There is no third-party platform yet: add one by POST /admin/components');
+      this.logger.warn(
+        'There is no third-party platform yet: add one at /console, or by POST /admin/components',
+      );
     }
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
 import { errorOf, problemView } from '../http/problem-view.js';
-import { componentFields } from '../config/variables.js';
+import { componentFields, nameText } from '../config/variables.js';
 import { ROTATING_FIELDS, type Component, type PreviousUse, type Rotating } from './component.js';
 import { isoTime } from '../common/times.js';
 
@@ -61,13 +61,7 @@ const credentials = {
   encodingAesKey: componentFields.encodingAesKey,
 };
 
-const name = z
-  .string()
-  .min(1)
-  .max(128)
-  // No classes by property: the pattern stands in the API document, for other languages, too.
-  // oxlint-disable-next-line no-control-regex -- They are what it refuses.
-  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not have control characters');
+const name = nameText(128);
 
 /** The examples keep "Try it out" of /docs from filling in secrets of its own making. */
 export const newComponentBody = z

@@ -402,6 +402,8 @@ describe('what is served without the token', () => {
     [{ HOST: '10.0.0.1' }, []],
     [{ HOST: '0.0.0.0', OPEN_ENDPOINTS: 'metrics' }, ['metrics']],
     [{ HOST: '127.0.0.1', OPEN_ENDPOINTS: 'none' }, []],
+    [{ HOST: '127.0.0.1', OPEN_ENDPOINTS: '' }, ['docs', 'metrics']],
+    [{ HOST: '0.0.0.0', OPEN_ENDPOINTS: '' }, []],
     [{ METRICS_TOKEN: 'fake-metrics-token-of-the-tests' }, ['docs']],
     [{ METRICS_TOKEN: 'fake-metrics-token-of-the-tests', OPEN_ENDPOINTS: 'metrics' }, []],
   ])('with %j is %j', (env, open) => {

@@ -11,6 +11,7 @@ import {
 import { readTextFile, TextFileError } from './text-file.js';
 import { readValueFiles } from './value-files.js';
 import { PROXY_NAMES } from './variables.js';
+import { remark } from '../common/remarks.js';
 
 const ENV_FILE = '.env';
 /** Bits of a file's mode that let others than its owner read it. */
@@ -83,7 +84,5 @@ function modeWarnings(): string[] {
   // Elsewhere modes say nothing.
   if (process.platform === 'win32') return [];
   const mode = statSync(ENV_FILE).mode;
-  return mode & READABLE_BY_OTHERS
-    ? [`${ENV_FILE} can be read by other users of this machine; chmod 600 ${ENV_FILE}`]
-    : [];
+  return mode & READABLE_BY_OTHERS ? [remark('setting_file_mode', { file: ENV_FILE })] : [];
 }

@@ -3,8 +3,7 @@ import { MysqlUrlError, parseMysqlUrl, type MysqlTls } from './mysql-url.js';
 
 const SERVER = 'mysql://hub:fake-password@db.example/hub';
 const PARTS = {
-  host: 'db.example',
-  port: 3306,
+  hosts: [{ host: 'db.example', port: 3306 }],
   user: 'hub',
   password: 'fake-password',
   database: 'hub',
@@ -23,9 +22,38 @@ function messageOf(url: string): string {
 describe('a MySQL URL', () => {
   it.each([
     [SERVER, {}],
-    ['MYSQL://hub:fake-password@db.example:3307/hub', { port: 3307 }],
-    ['mysql://hub:fake-password@[2001:db8::7]/hub', { host: '2001:db8::7' }],
-    ['mysql://hub:fake-password@[::1]:3307/hub', { host: '::1', port: 3307 }],
+    [
+      'MYSQL://hub:fake-password@db.example:3307/hub',
+      { hosts: [{ host: 'db.example', port: 3307 }] },
+    ],
+    [
+      'mysql://hub:fake-password@[2001:db8::7]/hub',
+      { hosts: [{ host: '2001:db8::7', port: 3306 }] },
+    ],
+    ['mysql://hub:fake-password@[::1]:3307/hub', { hosts: [{ host: '::1', port: 3307 }] }],
+    [
+      'mysql://hub:fake-password@one,two.example:3307,[::1],[::2]:3308/hub',
+      {
+        hosts: [
+          { host: 'one', port: 3306 },
+          { host: 'two.example', port: 3307 },
+          { host: '::1', port: 3306 },
+          { host: '::2', port: 3308 },
+        ],
+      },
+    ],
+    [
+      'mysql://h%2Cb:p%2Cs@one,two/hub',
+      {
+        user: 'h,b',
+        password: 'p,s',
+        hosts: [
+          { host: 'one', port: 3306 },
+          { host: 'two', port: 3306 },
+        ],
+      },
+    ],
+    ['mysql://hub:p,s@db.example/hub', { password: 'p,s' }],
     ['mysql://hub:p%40s%2Fs%3Fw%23%25@db.example/hub', { password: 'p@s/s?w#%' }],
     ['mysql://hub:%E5%AF%86@db.example/hub', { password: '密' }],
     ['mysql://h%40b:fake-password@db.example/h%C3%BCb', { user: 'h@b', database: 'hüb' }],
@@ -99,8 +127,14 @@ describe('a MySQL URL', () => {
     'mysql://hub:fake-password@db.example/?tls=true',
     'mysql://hub:fake-password@db.example/hub/more',
     'mysql://hub:fake-password@db.example/hub#more',
-    'mysql://hub:fake-password@one.example,two.example/hub',
-    'mysql://hub:fake-password@one.example:1,two.example:2/hub',
+    'mysql://hub:fake-password@one.example,/hub',
+    'mysql://hub:fake-password@,two.example/hub',
+    'mysql://hub:fake-password@one.example,,two.example/hub',
+    'mysql://hub:fake-password@one.example:1,two.example:70000/hub',
+    'mysql://hub:fake-password@one.example,two.example:0/hub',
+    'mysql://hub:fake-password@one.example, two.example/hub',
+    'mysql://hub:fake-password@::1,::2/hub',
+    'mysql://hub:fake-password@one.example,ONE.example:3306/hub',
     'mysql://hub:fake-password@db.example:0/hub',
     'mysql://hub:fake-password@db.example:70000/hub',
     'mysql://hub:fake#password@db.example/hub',

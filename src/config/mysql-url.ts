@@ -11,10 +11,17 @@ export interface MysqlTls {
   serverName?: string;
 }
 
-/** The parts of a `mysql://` URL, decoded. */
-export interface MysqlUrl {
+/** One of the servers that a URL names. */
+export interface MysqlHost {
+  /** Name or address, without brackets. */
   host: string;
   port: number;
+}
+
+/** The parts of a `mysql://` URL, decoded. */
+export interface MysqlUrl {
+  /** At least one, in the order in which they are tried. */
+  hosts: [MysqlHost, ...MysqlHost[]];
   user: string;
   password: string;
   database: string;
@@ -25,7 +32,9 @@ export interface MysqlUrl {
 export class MysqlUrlError extends Error {}
 
 const DEFAULT_PORT = 3306;
-const FORM = 'must be sqlite:PATH or mysql://user:password@host:3306/database';
+const FORM =
+  'must be sqlite:PATH or mysql://user:password@host:3306/database, with commas between several ' +
+  'hosts';
 const OPTIONS = 'tls, tls-ca, tls-cert, tls-key, tls-server-name and tls-verify';
 
 /** What a parameter says. */
@@ -107,26 +116,43 @@ function ofTable(table: Record<string, Said>): (value: string) => Said | undefin
  * @throws {MysqlUrlError} saying what is wrong with it.
  */
 export function parseMysqlUrl(text: string): MysqlUrl {
-  if (!/^mysql:\/\//i.test(text)) throw new MysqlUrlError(FORM);
-  if (!URL.canParse(text)) throw new MysqlUrlError(`${FORM}. ${ENCODE}`);
-  const url = new URL(text);
-  const database = decoded(url.pathname.slice(1));
-  if (url.hash !== '' || url.pathname.slice(1).includes('/')) {
+  const [, authority, rest] = /^mysql:\/\/([^/?#]*)(.*)$/is.exec(text) ?? [];
+  if (authority === undefined || rest === undefined) throw new MysqlUrlError(FORM);
+  const login = authority.slice(0, authority.lastIndexOf('@') + 1);
+  const names = authority.slice(login.length).split(',');
+  // Only a URL with one host is one that Node reads.
+  const [url, ...others] = names.map((name) => parseOne(`mysql://${login}${name}${rest}`));
+  const database = decoded(url?.pathname.slice(1) ?? '');
+  if (!url || url.hash !== '' || url.pathname.slice(1).includes('/')) {
     throw new MysqlUrlError(`must end with one database name and its parameters. ${ENCODE}`);
   }
-  if (url.hostname === '' || /[,\s]/.test(url.hostname) || database === '') {
-    throw new MysqlUrlError(FORM);
-  }
-  if (url.port === '0') throw new MysqlUrlError('has the port 0');
+  if (database === '') throw new MysqlUrlError(FORM);
   // A plus is a plus, in the name of a file as anywhere.
   const tls = parseTls(new URLSearchParams(url.search.replaceAll('+', '%2B')));
+  const hosts: MysqlUrl['hosts'] = [hostOf(url), ...others.map(hostOf)];
+  if (new Set(hosts.map(({ host, port }) => `${host.toLowerCase()} ${port}`)).size < hosts.length) {
+    throw new MysqlUrlError('names a host twice');
+  }
   return {
-    host: decoded(url.hostname.replace(/^\[(.*)\]$/, '$1')),
-    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    hosts,
     user: decoded(url.username),
     password: decoded(url.password),
     database,
     ...(tls ? { tls } : {}),
+  };
+}
+
+function parseOne(text: string): URL {
+  if (!URL.canParse(text)) throw new MysqlUrlError(`${FORM}. ${ENCODE}`);
+  return new URL(text);
+}
+
+function hostOf({ hostname, port }: URL): MysqlHost {
+  if (hostname === '' || /[,\s]/.test(hostname)) throw new MysqlUrlError(FORM);
+  if (port === '0') throw new MysqlUrlError('has the port 0');
+  return {
+    host: decoded(hostname.replace(/^\[(.*)\]$/, '$1')),
+    port: port === '' ? DEFAULT_PORT : Number(port),
   };
 }
 

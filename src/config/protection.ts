@@ -2,6 +2,7 @@ import ipaddr from 'ipaddr.js';
 import { timingSafeEqual } from 'node:crypto';
 import { parseMysqlUrl } from './mysql-url.js';
 import { parseMasterKey, variables, type InsecureName, type VariableValues } from './variables.js';
+import { remark } from '../common/remarks.js';
 
 /** What of the settings undoes a protection. */
 export interface ProtectionFindings {
@@ -41,7 +42,7 @@ export function findUnprotected(
   const allowed = values.ALLOW_INSECURE ?? [];
   for (const { insecure, name, what } of weakenings(values, env)) {
     if (allowed.includes(insecure))
-      findings.warnings.push(`${name} ${what}, as ALLOW_INSECURE says`);
+      findings.warnings.push(remark('setting_allowed', { name, why: what }));
     else {
       findings.refused.push({
         name,
@@ -75,35 +76,35 @@ function weakenings(values: VariableValues, env: Record<string, string | undefin
     found.push({
       insecure: 'http-api',
       name: 'WECHAT_API_BASE_URL',
-      what: 'sends AppSecret and tokens over http: to another machine, readable on the way',
+      what: remark('setting_http_api'),
     });
   }
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
     found.push({
       insecure: 'tls-off',
       name: 'NODE_TLS_REJECT_UNAUTHORIZED',
-      what: 'is 0: no certificate would be verified, of WeChat, of targets, of the database',
+      what: remark('setting_tls_off'),
     });
   }
   if (env.NODE_OPTIONS?.includes('--tls-keylog')) {
     found.push({
       insecure: 'tls-off',
       name: 'NODE_OPTIONS',
-      what: 'has --tls-keylog: the keys of every TLS connection would be written to a file',
+      what: remark('setting_tls_keylog'),
     });
   }
   if (TALKATIVE.test(env.NODE_DEBUG ?? '')) {
     found.push({
       insecure: 'debug-output',
       name: 'NODE_DEBUG',
-      what: 'makes Node write headers and addresses with tokens to stderr',
+      what: remark('setting_debug'),
     });
   }
   if (values.DELIVERY_ALLOWED_TARGETS?.some(isTooWide)) {
     found.push({
       insecure: 'wide-targets',
       name: 'DELIVERY_ALLOWED_TARGETS',
-      what: 'has a range that is wider than any private network',
+      what: remark('setting_wide_targets'),
     });
   }
   return found;
@@ -112,30 +113,26 @@ function weakenings(values: VariableValues, env: Record<string, string | undefin
 function doubts(values: VariableValues): string[] {
   const said: string[] = [];
   if (values.PUBLIC_URL && isPlainHttp(values.PUBLIC_URL) && isPublic(values.PUBLIC_URL)) {
-    said.push('PUBLIC_URL is http: on a public host: what browsers send can be read on the way');
+    said.push(remark('setting_public_http'));
   }
   const origins = values.AUTHORIZATION_RETURN_ORIGINS ?? [];
   if (origins.some((origin) => isPlainHttp(origin) && isPublic(origin))) {
-    said.push('AUTHORIZATION_RETURN_ORIGINS has an http: origin on a public host');
+    said.push(remark('setting_origin_http'));
   }
   if (values.CALLBACK_TIMESTAMP_WINDOW_SECONDS > LONG_WINDOW) {
-    said.push(
-      'CALLBACK_TIMESTAMP_WINDOW_SECONDS is over an hour: captured pushes stay good as long',
-    );
+    said.push(remark('setting_window'));
   }
   return [...said, ...databaseDoubts(values.DATABASE_URL)];
 }
 
 function databaseDoubts(text: string): string[] {
   if (text.startsWith('sqlite:')) return [];
-  const { host, tls } = parseMysqlUrl(text);
+  const { hosts, tls } = parseMysqlUrl(text);
   if (tls?.verify === 'nothing') {
-    return [
-      "DATABASE_URL does not verify the server's certificate: anybody on the way can pose as it",
-    ];
+    return [remark('setting_tls_unverified')];
   }
-  if (!tls && isPublicHost(host)) {
-    return ['DATABASE_URL has no TLS to a host that is not of this network; add ?tls=true'];
+  if (!tls && hosts.some(({ host }) => isPublicHost(host))) {
+    return [remark('setting_no_tls')];
   }
   return [];
 }

@@ -42,6 +42,11 @@ function typed(ends: Ends): z.ZodString {
     .overwrite((text) => trimInvisible(text, ends));
 }
 
+/** What people call something: characters that are seen, so that no name can pass for another one. */
+export function nameText(longest: number): z.ZodString {
+  return typed('any').min(1).max(longest);
+}
+
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 const appid = typed('any').regex(
   /^[A-Za-z0-9_-]{6,64}$/,
@@ -266,7 +271,8 @@ export const variables = {
   DATABASE_URL: {
     secret: true,
     schema: databaseUrl.default('sqlite:./data/hub.sqlite'),
-    meaning: 'sqlite:PATH, or mysql://user:password@host:3306/database, with TLS ?tls=true',
+    meaning:
+      'sqlite:PATH, or mysql://user:password@host:3306/database (several hosts with commas), with TLS ?tls=true',
     example: 'mysql://hub:fake-password@127.0.0.1:3306/hub',
   },
   PUBLIC_URL: {

@@ -3,7 +3,7 @@ import type { DataSourceOptions } from 'typeorm';
 import type { AppConfig } from '../config/app-config.js';
 import { migrations } from './migrations/index.js';
 import { KEEP_ALIVE_MS, mysqlAddress } from './mysql-address.js';
-import { pinnedMysql } from './pinned-mysql.js';
+import { mysqlOfHosts } from './mysql-hosts.js';
 import { untilFreeAtStart } from './sqlite-connection.js';
 import { beginImmediate } from './sqlite-transactions.js';
 
@@ -19,11 +19,11 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
   // TypeORM's own lines are not JSON: they go to the "debug" package, which is silent unless asked.
   const common = { migrations, synchronize: false, logging: false, logger: 'debug' } as const;
   if (config.database.type === 'mysql') {
-    const { extra, ...address } = mysqlAddress(config.database.url.reveal());
+    const { servers, ...address } = mysqlAddress(config.database.url.reveal());
     return {
       ...common,
       type: 'mysql',
-      driver: pinnedMysql,
+      driver: mysqlOfHosts(servers),
       ...address,
       charset: 'utf8mb4',
       timezone: 'Z',
@@ -37,7 +37,6 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
         enableKeepAlive: true,
         keepAliveInitialDelay: KEEP_ALIVE_MS,
         queueLimit: MYSQL_QUEUE_LIMIT,
-        ...extra,
       },
     };
   }

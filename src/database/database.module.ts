@@ -5,6 +5,8 @@ import { Clock } from '../common/clock.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { AbsentDatabase, Database } from './database.js';
+import { Host } from './host.entity.js';
+import { HostStore } from './host.store.js';
 import { openDataSource, openUnchanged } from './open-data-source.js';
 
 type Open = (options?: DataSourceOptions) => Promise<DataSource>;
@@ -30,9 +32,9 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       global: true,
-      imports: [typeOrm(openDataSource)],
-      providers: [Database],
-      exports: [Database],
+      imports: [typeOrm(openDataSource), TypeOrmModule.forFeature([Host])],
+      providers: [Database, HostStore],
+      exports: [Database, HostStore],
     };
   }
 
@@ -51,8 +53,9 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       global: true,
-      imports: [typeOrm(open, true)],
+      imports: [typeOrm(open, true), TypeOrmModule.forFeature([Host])],
       providers: [
+        HostStore,
         {
           provide: Database,
           inject: [getDataSourceToken(), Clock],
@@ -62,7 +65,7 @@ export class DatabaseModule {
               : new AbsentDatabase(dataSource, clock),
         },
       ],
-      exports: [Database],
+      exports: [Database, HostStore],
     };
   }
 }

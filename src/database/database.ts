@@ -1,9 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Clock } from '../common/clock.js';
 import { SingleFlight } from '../common/single-flight.js';
-import { codeOf, DatabaseUnavailableError, isConflict, isUnavailable } from './database-error.js';
+import {
+  codeOf,
+  DatabaseUnavailableError,
+  isConflict,
+  isNotTaken,
+  isUnavailable,
+} from './database-error.js';
 import { MysqlConnections } from './mysql-connections.js';
 import { SqliteConnection } from './sqlite-connection.js';
 import { WriteFootprint, WriteHealth, type FailedWrite } from './write-health.js';
@@ -13,6 +20,8 @@ export { DatabaseUnavailableError, isDuplicateKey } from './database-error.js';
 
 /** Times that a transaction is begun again after it lost against another. */
 const CONFLICT_RETRIES = 5;
+/** Longest pause before the first of them, in milliseconds; each further one twice as long. */
+const CONFLICT_PAUSE_MS = 5;
 /**
  * Longest that a unit of work may take, in milliseconds: on MySQL the wait for a connection and
  * repetitions included, on SQLite until it begins. Less than the 4.5 s after which a push is
@@ -80,7 +89,12 @@ export class Database {
     const { mysql } = this;
     if (!mysql) return this.transaction(work, limitMs);
     return this.noted((footprint) =>
-      mysql.run((manager) => retryConflicts(() => followed(manager, work, footprint)), limitMs),
+      mysql.run(
+        (manager) => retryConflicts(() => followed(manager, work, footprint)),
+        limitMs,
+        // Of a connection that broke it is not known whether the statement was run.
+        isNotTaken,
+      ),
     );
   }
 
@@ -91,7 +105,7 @@ export class Database {
    */
   read<T>(work: Work<T>, limitMs = WORK_LIMIT_MS): Promise<T> {
     return guard(() =>
-      this.mysql ? this.mysql.run(work, limitMs) : this.sqlite.read(work, limitMs),
+      this.mysql ? this.mysql.run(work, limitMs, () => true) : this.sqlite.read(work, limitMs),
     );
   }
 
@@ -129,9 +143,23 @@ export class Database {
     limitMs = WORK_LIMIT_MS,
     footprint = new WriteFootprint(),
   ): Promise<T> {
-    const follow: Work<T> = (manager) => followed(manager, work, footprint);
+    // Once COMMIT is on its way it is not known whether it was run.
+    let committing = false;
+    const follow: Work<T> = async (manager) => {
+      const result = await followed(manager, work, footprint);
+      committing = true;
+      return result;
+    };
     return this.mysql
-      ? this.mysql.run((manager) => retryConflicts(() => manager.transaction(follow)), limitMs)
+      ? this.mysql.run(
+          (manager) =>
+            retryConflicts(() => {
+              committing = false;
+              return manager.transaction(follow);
+            }),
+          limitMs,
+          () => !committing,
+        )
       : this.sqlite.write(follow, limitMs);
   }
 
@@ -200,6 +228,8 @@ async function retryConflicts<T>(run: () => Promise<T>): Promise<T> {
       return await run();
     } catch (error) {
       if (retry === CONFLICT_RETRIES || !isConflict(error)) throw error;
+      // Nodes of a cluster that want the same rows would else meet again at each commit.
+      await delay(Math.random() * CONFLICT_PAUSE_MS * 2 ** retry);
     }
   }
 }

@@ -4,21 +4,32 @@ import { connect, type Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { fileProblem } from '../common/file-problem.js';
 import { ConfigError } from '../config/app-config.js';
-import { parseMysqlUrl, type MysqlTls, type MysqlUrl } from '../config/mysql-url.js';
+import { parseMysqlUrl, type MysqlHost, type MysqlTls } from '../config/mysql-url.js';
 
 /** An idle MySQL connection is probed this often, in milliseconds: dead ones are found unused. */
 export const KEEP_ALIVE_MS = 10_000;
 
-/** Options of TypeORM and mysql2 that say where the server is and how it is reached. */
+/** Options of TypeORM that say where the servers are and how they are reached. */
 export interface MysqlAddress {
+  /** Those of the first server, for messages. */
   host: string;
   port: number;
   username: string;
   password: string;
   database: string;
   ssl?: MysqlSsl;
-  /** Options that TypeORM passes on to mysql2. */
-  extra: { stream?: () => Socket };
+  /** In the order in which they are tried. */
+  servers: [MysqlServerOptions, ...MysqlServerOptions[]];
+}
+
+/** Options of mysql2 that say where one server is. */
+export interface MysqlServerOptions {
+  /** Host and port, for messages. */
+  name: string;
+  host: string;
+  port: number;
+  ssl?: MysqlSsl;
+  stream?: () => Socket;
 }
 
 /** mysql2's `ssl`; its types do not know all of it. */
@@ -28,25 +39,41 @@ interface MysqlSsl extends SecureContextOptions {
 }
 
 /**
- * Where the server of a `mysql://` URL is, with the files that the URL names.
+ * Where the servers of a `mysql://` URL are, with the files that the URL names.
  * @throws {ConfigError} when one of them cannot be read or used.
  */
 export function mysqlAddress(url: string): MysqlAddress {
-  const { host, port, user, password, database, tls } = parseMysqlUrl(url);
-  const address = { host, port, username: user, password, database };
-  return tls ? { ...address, ...tlsOptions({ host, port }, tls) } : { ...address, extra: {} };
+  const { hosts, user, password, database, tls } = parseMysqlUrl(url);
+  const files = tls && tlsFiles(tls);
+  const optionsOf = ({ host, port }: MysqlHost): MysqlServerOptions => ({
+    name: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    host,
+    port,
+    ...(tls && files ? tlsOptions({ host, port }, tls, files) : {}),
+  });
+  const [first, ...others] = hosts;
+  const servers: MysqlAddress['servers'] = [optionsOf(first), ...others.map(optionsOf)];
+  const { ssl } = servers[0];
+  return { ...first, username: user, password, database, servers, ...(ssl ? { ssl } : {}) };
 }
 
-function tlsOptions(
-  { host, port }: Pick<MysqlUrl, 'host' | 'port'>,
-  tls: MysqlTls,
-): Pick<MysqlAddress, 'host' | 'ssl' | 'extra'> {
+type TlsFiles = Record<'ca' | 'cert' | 'key', Buffer | undefined>;
+
+function tlsFiles(tls: MysqlTls): TlsFiles {
   const files = {
     ca: pem('tls-ca', tls.ca),
     cert: pem('tls-cert', tls.cert),
     key: pem('tls-key', tls.key),
   };
   refuseUnusable(files);
+  return files;
+}
+
+function tlsOptions(
+  { host, port }: MysqlHost,
+  tls: MysqlTls,
+  files: TlsFiles,
+): Pick<MysqlServerOptions, 'host' | 'ssl' | 'stream'> {
   const name = tls.serverName ?? host;
   return {
     // mysql2 knows one host, by which it calls the server in TLS; where that is, the stream knows.
@@ -57,7 +84,7 @@ function tlsOptions(
       // Off by default in mysql2: any certificate of a trusted authority would do.
       verifyIdentity: tls.verify === 'name',
     },
-    extra: { stream: () => namedSocket(host, port, name) },
+    stream: () => namedSocket(host, port, name),
   };
 }
 
@@ -82,11 +109,7 @@ function pem(option: string, path: string | undefined): Buffer | undefined {
 }
 
 /** @throws {ConfigError} now, where else every connection would fail with a word of OpenSSL's. */
-function refuseUnusable({
-  ca,
-  cert,
-  key,
-}: Record<'ca' | 'cert' | 'key', Buffer | undefined>): void {
+function refuseUnusable({ ca, cert, key }: TlsFiles): void {
   check('tls-ca', 'a certificate', () => ca && new X509Certificate(ca));
   check('tls-cert', 'a certificate', () => cert && new X509Certificate(cert));
   check('tls-key', 'the key of tls-cert, without a passphrase,', () =>

@@ -1,12 +1,16 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { within } from '../common/time-limit.js';
-import { DatabaseUnavailableError, isLost } from './database-error.js';
+import { DatabaseUnavailableError, isLost, isServersFault } from './database-error.js';
+import { avoidHostOf } from './mysql-hosts.js';
 
 /**
  * For units of work a connection waits for a lock less long than anybody waits for the work. Else
  * statements that were given up would pile up in the server, and take effect late.
  */
 const LOCK_WAITS = 'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 3';
+
+/** Times that work is begun again, on another connection, after it lost one. */
+const LOST_RETRIES = 3;
 
 /**
  * Connections of the pool, one for each unit of work, for a limited time. A peer that died without
@@ -30,13 +34,19 @@ export class MysqlConnections {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Runs `work` on one connection.
+   * Runs `work` on one connection; once more on another one if that was lost, which may lead to
+   * another host.
    * @param limitMs for all of it, the wait for the connection included, in milliseconds.
+   * @param mayRepeat whether the work has certainly done nothing, although it failed with the error.
    * @throws {DatabaseUnavailableError} at the limit, and when no connection can be had.
    */
-  run<T>(work: (manager: EntityManager) => Promise<T>, limitMs: number): Promise<T> {
+  run<T>(
+    work: (manager: EntityManager) => Promise<T>,
+    limitMs: number,
+    mayRepeat: (error: unknown) => boolean,
+  ): Promise<T> {
     const unit: Unit = { givenUp: false };
-    return within(limitMs, this.runUnit(unit, work), () => {
+    return within(limitMs, this.runUnit(unit, work, mayRepeat), () => {
       const error = silence(limitMs);
       unit.givenUp = true;
       this.breakOff(unit, error);
@@ -44,8 +54,28 @@ export class MysqlConnections {
     });
   }
 
-  private async runUnit<T>(unit: Unit, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const { runner, isNew } = await this.acquire(unit);
+  private async runUnit<T>(
+    unit: Unit,
+    work: (manager: EntityManager) => Promise<T>,
+    mayRepeat: (error: unknown) => boolean,
+  ): Promise<T> {
+    for (let retry = 0; ; retry += 1) {
+      const { runner, isNew } = await this.acquire(unit);
+      try {
+        return await this.runOnce(unit, runner, isNew, work);
+      } catch (error) {
+        const again = isLost(error) && isServersFault(error) && !unit.givenUp && mayRepeat(error);
+        if (!again || retry === LOST_RETRIES) throw error;
+      }
+    }
+  }
+
+  private async runOnce<T>(
+    unit: Unit,
+    runner: QueryRunner,
+    isNew: boolean,
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<T> {
     try {
       if (isNew) await runner.query(LOCK_WAITS);
       return await work(runner.manager);
@@ -80,6 +110,7 @@ export class MysqlConnections {
   private breakOff(unit: Unit, error: Error): void {
     if (!unit.connection) return;
     this.era += 1;
+    if (isServersFault(error)) avoidHostOf(unit.connection, error);
     cut(unit.connection, error);
     unit.connection = undefined;
   }

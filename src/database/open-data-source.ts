@@ -5,6 +5,7 @@ import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { fileProblem } from '../common/file-problem.js';
 import { within } from '../common/time-limit.js';
 import { ConfigError } from '../config/app-config.js';
+import { isCluster, withClusterLock } from './cluster-lock.js';
 import { applyLongTextColumns } from './column-types.js';
 import { isLocked, isUnavailable } from './database-error.js';
 import {
@@ -173,6 +174,9 @@ async function beginWhenFree(runner: QueryRunner): Promise<void> {
 }
 
 async function migrateMysql(dataSource: DataSource): Promise<void> {
+  if (await isCluster(dataSource)) {
+    return withClusterLock(dataSource, MIGRATION_LOCK_SECONDS, () => dataSource.runMigrations());
+  }
   const lockHolder = dataSource.createQueryRunner();
   try {
     const [row] = await lockHolder.query('SELECT GET_LOCK(?, ?) AS locked', [

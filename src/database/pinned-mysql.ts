@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { callbackify } from 'node:util';
 import type { Pool, PoolConnection, PoolOptions, QueryError } from 'mysql2';
 
 let loaded: typeof import('mysql2') | undefined;
@@ -49,6 +50,15 @@ const SETTINGS = [
  * of all hubs, and each connection uses some 40 again and again.
  */
 const MAX_STATEMENTS = 50;
+/** What a server says about itself; those of Galera have `wsrep_on`, others may not know it. */
+const SERVER =
+  "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'read_only', 'innodb_read_only')";
+const GALERA_READY = "SHOW STATUS LIKE 'wsrep_ready'";
+/**
+ * Node of Galera: reads see what any other node has committed before. The hub's own writes are
+ * safe without it, but what one host has written, another is asked for a moment later.
+ */
+const GALERA_READS = 'SET SESSION wsrep_sync_wait = 1';
 /** The server can't prepare this statement, or has no room for one more. */
 const NOT_PREPARED = new Set(['ER_UNSUPPORTED_PS', 'ER_MAX_PREPARED_STMT_COUNT_REACHED']);
 
@@ -57,34 +67,58 @@ const NOT_PREPARED = new Set(['ER_UNSUPPORTED_PS', 'ER_MAX_PREPARED_STMT_COUNT_R
  * of a statement's text: they travel beside it, as bound parameters of a prepared statement.
  */
 export const pinnedMysql = {
-  createPool(options: PoolOptions): Pool {
+  /** @param wants `writable` refuses servers that take no writes, as another may. */
+  createPool(options: PoolOptions, wants: { writable: boolean }): Pool {
     const pool = mysql().createPool({ ...options, maxPreparedStatements: MAX_STATEMENTS });
-    const pinned = new WeakSet<PoolConnection>();
+    const done = new WeakSet<PoolConnection>();
     const getConnection = pool.getConnection.bind(pool);
     pool.getConnection = (callback) =>
       getConnection((error, connection) => {
-        if (error || pinned.has(connection)) return callback(error, connection);
-        pin(connection, (failure) => {
-          if (failure) {
-            discard(connection, failure);
-            return callback(failure, connection);
+        if (error || done.has(connection)) return callback(error, connection);
+        pinned(connection, wants.writable, (failure) => {
+          if (failure) discard(connection, failure);
+          else {
+            done.add(connection);
+            bindValues(connection);
           }
-          pinned.add(connection);
-          bindValues(connection);
-          callback(null, connection);
+          callback(failure as QueryError | null, connection);
         });
       });
     return pool;
   },
 };
 
-type Done = (error: QueryError | null) => void;
+type Row = { Variable_name: string; Value: string };
 
-function pin(connection: PoolConnection, done: Done, [sql, ...rest] = SETTINGS): void {
-  if (sql === undefined) return done(null);
-  connection.query({ sql, timeout: PIN_LIMIT_MS }, (error) =>
-    error ? done(error) : pin(connection, done, rest),
-  );
+const pinned = callbackify(pin);
+
+async function pin(connection: PoolConnection, writable: boolean): Promise<void> {
+  for (const sql of SETTINGS) await ask(connection, sql);
+  const { wsrep_on: galera, ...readOnly } = valuesOf(await ask(connection, SERVER));
+  if (writable && Object.values(readOnly).includes('ON')) {
+    throw refusal('ER_READ_ONLY_MODE', 'The server takes no writes');
+  }
+  if (galera !== 'ON') return;
+  if (valuesOf(await ask(connection, GALERA_READY)).wsrep_ready === 'OFF') {
+    throw refusal('ER_UNKNOWN_COM_ERROR', 'The node is not part of its cluster');
+  }
+  await ask(connection, GALERA_READS);
+}
+
+function ask(connection: PoolConnection, sql: string): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    connection.query({ sql, timeout: PIN_LIMIT_MS }, (error, rows) =>
+      error ? reject(error) : resolve(rows as unknown as Row[]),
+    );
+  });
+}
+
+function valuesOf(rows: Row[]): Record<string, string | undefined> {
+  return Object.fromEntries(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
+}
+
+function refusal(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** A session that is not as it must be serves nobody. */

@@ -1,3 +1,5 @@
+import type { EntityManager } from 'typeorm';
+
 /** Placeholders of a list of values. */
 export function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ');
@@ -8,4 +10,29 @@ export function piecesOf<T>(list: T[], size: number): T[][] {
   const pieces: T[][] = [];
   for (let at = 0; at < list.length; at += size) pieces.push(list.slice(at, at + size));
   return pieces;
+}
+
+/** Lets a statement go along an index, so that statistics of the table never choose another one. */
+export function alongIndex(dialect: 'sqlite' | 'mysql', index: string): string {
+  return dialect === 'mysql' ? `FORCE INDEX (${index})` : `INDEXED BY ${index}`;
+}
+
+/**
+ * The different texts of a column that begins an index, in order, without the empty one: one look
+ * into the index for each, however many rows have it.
+ */
+export async function distinctAlong(
+  manager: EntityManager,
+  table: string,
+  column: string,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (;;) {
+    const [row]: { value: string }[] = await manager.query(
+      `SELECT ${column} AS value FROM ${table} WHERE ${column} > ? ORDER BY ${column} LIMIT 1`,
+      [found.at(-1) ?? ''],
+    );
+    if (!row) return found;
+    found.push(row.value);
+  }
 }

@@ -55,7 +55,9 @@ export function startProblem(error: unknown, options: DataSourceOptions): StartP
   return options.type === 'mysql' ? mysqlStartProblem(error, options) : undefined;
 }
 
-function mysqlStartProblem(error: unknown, options: MysqlOptions): StartProblem | undefined {
+function mysqlStartProblem(error: unknown, all: MysqlOptions): StartProblem | undefined {
+  const { at = `${all.host}:${all.port}` } = (error ?? {}) as { at?: string };
+  const options = { ...all, at };
   const message = error instanceof Error ? error.message : '';
   const code = codeOf(error);
   if (code === 'HANDSHAKE_SSL_ERROR' && !CUT.test(message)) {
@@ -66,9 +68,13 @@ function mysqlStartProblem(error: unknown, options: MysqlOptions): StartProblem 
   return undefined;
 }
 
-function fill(text: string, { host, port, username, database }: MysqlOptions): string {
+/** @param options the server as its error names it, where there are several. */
+function fill(
+  text: string,
+  { host, port, at, username, database }: MysqlOptions & { at?: string },
+) {
   return text
-    .replace('{at}', () => `${host}:${port}`)
+    .replace('{at}', () => at ?? `${host}:${port}`)
     .replace('{user}', () => String(username))
     .replace('{database}', () => String(database));
 }

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Push, PushKind } from '../callback/push.js';
 import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
+import { remark, type Remark } from '../common/remarks.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -29,9 +30,8 @@ import { WechatFormat } from './wechat-format.js';
 
 /** What WeChat needs to show a reply before it gets the next message, in milliseconds. */
 const BEHIND_REPLY_MS = 300;
-const TOO_LATE = 'The answer came too late for WeChat';
-const KEPT = `${TOO_LATE}; the push gets it when it comes again`;
-const TOO_LONG = `The text is longer than ${MAX_TEXT_BYTES} bytes`;
+const TOO_LATE = remark('reply_late');
+const LIMIT = { limit: MAX_TEXT_BYTES };
 
 /** Who has a delivery attempted, and why. */
 export interface RunCause {
@@ -114,6 +114,7 @@ export class AttemptService {
     const { called, request, ...judged } = await this.judged(sending, at);
     const durationMs = Math.round(performance.now() - started);
     emitTelemetry('delivery.attempt', {
+      componentAppId: sending.push.componentAppId,
       subscriptionId: sending.subscription.id,
       cause: sending.cause,
       outcome: outcomeOf(judged),
@@ -141,7 +142,7 @@ export class AttemptService {
       return { ...this.judge(sending, called, at), called, request };
     } catch (error) {
       const known = error instanceof TargetCallError || error instanceof TargetRefusedError;
-      const why = known ? error.message : 'The push could not be sent';
+      const why = known ? error.message : remark('push_not_sent');
       return { status: null, error: why, taken: false, gone: false, request };
     }
   }
@@ -216,14 +217,14 @@ export class AttemptService {
     if (replayed) return undefined;
     if (!lateReply) return TOO_LATE;
     const { content } = reply;
-    if (content === undefined) return lateNotSent('only a text can be sent then');
+    if (content === undefined) return lateNotSent(remark('message_text_only'));
     return howLateWent(await this.answers.sendText(push, content));
   }
 
   private async keepResult(pushId: string, text: string): Promise<string> {
     try {
       await this.pushes.keepReply(pushId, text);
-      return KEPT;
+      return remark('reply_late_kept');
     } catch (error) {
       this.logger.warn('A late result was not stored', error);
       return TOO_LATE;
@@ -242,27 +243,29 @@ export class AttemptService {
   ): Promise<string | undefined> {
     const { rest } = reply ?? {};
     if (rest === undefined) return undefined;
-    if (!splitText) return `${TOO_LONG} and was cut: ${Buffer.byteLength(rest)} were not sent`;
+    if (!splitText) {
+      return remark('reply_cut', { ...LIMIT, count: Buffer.byteLength(rest) });
+    }
     await delay(BEHIND_REPLY_MS);
-    return `${TOO_LONG}; ${howRestWent(await this.answers.sendText(push, rest))}`;
+    return howRestWent(await this.answers.sendText(push, rest));
   }
 
   /**
    * Decides how the delivery goes on, and records that and the attempt.
-   * @param remark what is to be said although the delivery was taken.
+   * @param said what is to be said although the delivery was taken.
    * @returns whether the delivery has ended.
    */
   private async record(
     job: DeliveryJob,
     sent: Attempt,
     cause: AttemptCause,
-    remark?: string,
+    said?: string,
   ): Promise<boolean> {
     const { deliveryId, subscriptionId } = job;
     const outcome: Outcome = sent.taken
       ? { status: 'delivered', at: this.clock.now() }
       : this.afterFailure(job, sent.retryAfterMs);
-    const error = sent.error ?? remark ?? null;
+    const error = sent.error ?? said ?? null;
     const attempt = attemptFacts(sent, cause, error);
     await this.results.save({ deliveryId, outcome, attempt });
     if (outcome.status === 'dead') {
@@ -288,7 +291,7 @@ export class AttemptService {
    * @returns whether the delivery has ended.
    */
   async unreadable(deliveryId: string, before: Before): Promise<boolean> {
-    const error = "The stored push can't be decrypted";
+    const error = remark('push_undecryptable');
     const at = this.clock.now();
     const attempt = { at, durationMs: 0, cause: 'schedule', status: null, error } as const;
     const outcome = this.afterFailure(before);
@@ -303,7 +306,7 @@ export class AttemptService {
   }
 
   /** There is nothing to deliver, or nobody to deliver it to. */
-  async cancel(deliveryId: string, lastError: string): Promise<void> {
+  async cancel(deliveryId: string, lastError: Remark): Promise<void> {
     const outcome: Outcome = { status: 'cancelled', at: this.clock.now() };
     await this.results.save({ deliveryId, outcome, lastError });
   }
@@ -320,9 +323,9 @@ function isAskedFor(cause: Sending['cause']): boolean {
   return cause === 'manual' || cause === 'test';
 }
 
-function refusal(status: number): string {
-  const redirect = status >= 300 && status < 400;
-  return `The target answered HTTP ${status}${redirect ? '; redirects are not followed' : ''}`;
+function refusal(status: number): Remark {
+  const isRedirect = status >= 300 && status < 400;
+  return remark(isRedirect ? 'target_redirected' : 'target_answered', { status });
 }
 
 function outcomeOf({ taken, status }: Judged): string {
@@ -330,21 +333,26 @@ function outcomeOf({ taken, status }: Judged): string {
   return status === null ? 'unreachable' : 'refused';
 }
 
-function howLateWent({ sent, parts, error }: SentText): string {
-  if (sent === 0) return lateNotSent(error ?? 'it failed');
-  const how = parts === 1 ? 'a customer-service message' : `${parts} customer-service messages`;
-  if (sent === parts) return `${TOO_LATE}; it was sent as ${how}`;
-  return `${TOO_LATE}; ${sent} of ${how} were sent: ${error ?? 'WeChat allows no more'}`;
+function howLateWent({ sent, parts, error }: SentText): Remark {
+  if (sent === 0) return lateNotSent(error ?? remark('failed'));
+  if (sent === parts) {
+    return parts === 1 ? remark('reply_late_sent') : remark('reply_late_sent_parts', { parts });
+  }
+  return remark('reply_late_sent_some', { sent, parts, why: error ?? remark('message_no_more') });
 }
 
-function lateNotSent(why: string): string {
-  return `The late reply could not be sent as a customer-service message: ${why}`;
+function lateNotSent(why: string): Remark {
+  return remark('reply_late_not_sent', { why });
 }
 
-function howRestWent({ sent, parts, error }: SentText): string {
-  const messages = parts === 1 ? 'customer-service message' : 'customer-service messages';
-  if (sent === parts) return `the rest was sent as ${parts} ${messages}`;
-  if (sent === 0) return `the rest was not sent: ${error}`;
-  const why = error ?? 'WeChat allows no more';
-  return `${sent} of ${parts} ${messages} with the rest were sent: ${why}`;
+function howRestWent({ sent, parts, error }: SentText): Remark {
+  if (sent === parts) {
+    return parts === 1
+      ? remark('reply_rest_sent', LIMIT)
+      : remark('reply_rest_sent_parts', { ...LIMIT, parts });
+  }
+  const why = error ?? remark('message_no_more');
+  return sent === 0
+    ? remark('reply_rest_not_sent', { ...LIMIT, why })
+    : remark('reply_rest_sent_some', { ...LIMIT, sent, parts, why });
 }

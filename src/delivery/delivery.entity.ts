@@ -13,7 +13,6 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 @Index('delivery_event', ['eventId'])
 @Index('delivery_due', ['subscriptionId', 'status', 'nextAttemptAt'])
 @Index('delivery_order', ['orderKey', 'status', 'id'])
-@Index('delivery_status', ['status', 'id'])
 @Index('delivery_subscription', ['subscriptionId', 'status', 'id'])
 @Index('delivery_component', ['componentAppId', 'status', 'id'])
 @Index('delivery_account', ['authorizerAppId', 'id'])

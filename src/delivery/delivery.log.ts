@@ -3,7 +3,7 @@ import { In, type EntityManager } from 'typeorm';
 import { HubError } from '../common/hub-error.js';
 import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
-import { marks } from '../database/sql.js';
+import { alongIndex, distinctAlong, marks } from '../database/sql.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
@@ -16,6 +16,17 @@ const DISORDER_MS = MINUTE_MS;
 
 /** How many deliveries there are, by status. */
 export type DeliveryCounts = Record<DeliveryStatus, number>;
+
+/** Deliveries of a push that wait after a failure. */
+export interface FailingDeliveries {
+  count: number;
+  /** Of the one that was tried most often. */
+  attempts: number;
+  /** Of the one that is tried next, in Unix milliseconds. */
+  nextAttemptAt: number;
+  /** Of one of them. */
+  lastError: string | null;
+}
 
 /** Which deliveries; what is absent restricts nothing. */
 export interface DeliverySearch {
@@ -122,6 +133,38 @@ export class DeliveryLog {
     return counts;
   }
 
+  /** Of these pushes those with deliveries that wait after a failure, and how these stand. */
+  async failingOf(eventIds: string[]): Promise<Map<string, FailingDeliveries>> {
+    if (eventIds.length === 0) return new Map();
+    const rows: {
+      id: string;
+      count: number | string;
+      attempts: number | string;
+      next: number | string;
+      error: string | null;
+    }[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT event_id AS id, COUNT(*) AS count, MAX(attempts) AS attempts,
+           MIN(next_attempt_at) AS next, MAX(last_error) AS error
+         FROM delivery ${this.hint('delivery_event')}
+         WHERE event_id IN (${marks(eventIds.length)}) AND status = 'pending' AND attempts > 0
+         GROUP BY event_id`,
+        eventIds,
+      ),
+    );
+    return new Map(
+      rows.map(({ id, count, attempts, next, error }) => [
+        id,
+        {
+          count: Number(count),
+          attempts: Number(attempts),
+          nextAttemptAt: Number(next),
+          lastError: error,
+        },
+      ]),
+    );
+  }
+
   /** How many deliveries of each of these subscriptions are still to be made. */
   async pending(subscriptionIds: string[]): Promise<Map<string, number>> {
     if (subscriptionIds.length === 0) return new Map();
@@ -138,13 +181,21 @@ export class DeliveryLog {
 
   /** The pushes of the newest `among` dead deliveries, the newest push first. */
   async deadEvents(among: number): Promise<string[]> {
-    const rows: { id: string }[] = await this.database.read((manager) =>
-      manager.query(
-        `SELECT DISTINCT id FROM (SELECT event_id AS id FROM delivery ${this.hint('delivery_status')}
-         WHERE status = 'dead' ORDER BY delivery.id DESC LIMIT ${among}) AS dead ORDER BY id DESC`,
-      ),
-    );
-    return rows.map(({ id }) => id);
+    return this.database.read(async (manager) => {
+      const platforms = await this.platforms(manager);
+      const walks = platforms.map(
+        ([platform], part) =>
+          `SELECT * FROM (SELECT id, event_id FROM delivery ${this.hint('delivery_component')}
+           WHERE ${platform} AND status = 'dead' ORDER BY id DESC LIMIT ${among}) AS walk_${part}`,
+      );
+      const rows: { push: string }[] = await manager.query(
+        `SELECT DISTINCT event_id AS push
+         FROM (${walks.join(' UNION ALL ')} ORDER BY id DESC LIMIT ${among}) AS dead
+         ORDER BY push DESC`,
+        platforms.flatMap(([, ...values]) => values),
+      );
+      return rows.map(({ push }) => push);
+    });
   }
 
   /** When the newest delivery of each that was taken was taken, in Unix milliseconds. */
@@ -219,7 +270,8 @@ export class DeliveryLog {
     limit: number,
     manager: EntityManager,
   ): Promise<DeliveryPage<string>> {
-    const { index, walks, rest } = planOf(search);
+    const platforms = isByStatus(search) ? await this.platforms(manager) : [];
+    const { index, walks, rest } = planOf(search, platforms);
     const table = `delivery ${this.hint(index)}`;
     const found = async (extra: Condition[], tail: string): Promise<string[]> => {
       const parts = walks.map((walk) => [...walk, ...range, ...extra]);
@@ -241,10 +293,20 @@ export class DeliveryLog {
     return { rows, next: (rows.length === limit ? rows.at(-1) : since) ?? null };
   }
 
+  /**
+   * What each platform's deliveries are found by; the last one finds those from before the column.
+   */
+  private async platforms(manager: EntityManager): Promise<Condition[]> {
+    const found = await distinctAlong(manager, 'delivery', 'component_appid');
+    const each = found.map((id): Condition => ['component_appid = ?', id]);
+    return [...each, ['component_appid IS NULL']];
+  }
+
   /** An index is named so that statistics of the table never choose another one. */
   private hint(index: string | undefined): string {
-    if (this.database.dialect === 'mysql') return `FORCE INDEX (${index ?? 'PRIMARY'})`;
-    return index === undefined ? '' : `INDEXED BY ${index}`;
+    const { dialect } = this.database;
+    if (index === undefined && dialect === 'sqlite') return '';
+    return alongIndex(dialect, index ?? 'PRIMARY');
   }
 }
 
@@ -260,8 +322,30 @@ interface Plan {
   rest: Condition[];
 }
 
-/** Along the index that is expected to leave the fewest. */
-function planOf(search: DeliverySearch): Plan {
+/** Whether nothing leads to deliveries but their status: they lie together within a platform. */
+function isByStatus({
+  event,
+  account,
+  subscription,
+  component,
+  ...search
+}: DeliverySearch): boolean {
+  const { statuses, type } = search;
+  if (statuses === undefined || (event ?? account ?? subscription ?? component) !== undefined) {
+    return false;
+  }
+  return type === undefined || isRare(statuses);
+}
+
+function isRare(statuses: DeliveryStatus[] | undefined): boolean {
+  return statuses !== undefined && !statuses.includes('delivered');
+}
+
+/**
+ * Along the index that is expected to leave the fewest.
+ * @param platforms by which to find those of all platforms, where {@link isByStatus} says so.
+ */
+function planOf(search: DeliverySearch, platforms: Condition[]): Plan {
   const { event, account, subscription, component, type, statuses } = search;
   const all: Partial<Record<string, Condition>> = {
     ...(event !== undefined && { event: ['event_id = ?', event] }),
@@ -278,21 +362,22 @@ function planOf(search: DeliverySearch): Plan {
       condition && !led.includes(name) ? [condition] : [],
     ),
   });
-  const byStatus = (index: string, name?: string): Plan => {
-    const lead = (name && all[name]) || undefined;
-    const walks = (statuses ?? [...DELIVERY_STATUSES]).map((status): Condition[] => [
-      ...(lead ? [lead] : []),
-      ['status = ?', status],
-    ]);
-    return plan(index, [name ?? '', 'statuses'], walks);
+  const byStatus = (index: string, name: string, leads: Condition[]): Plan => {
+    const walks = leads.flatMap((lead) =>
+      (statuses ?? DELIVERY_STATUSES).map((status): Condition[] => [lead, ['status = ?', status]]),
+    );
+    return plan(index, [name, 'statuses'], walks);
   };
-  const isRare = statuses !== undefined && !statuses.includes('delivered');
   if (all['event']) return plan('delivery_event', ['event'], [[all['event']]]);
   if (all['account']) return plan('delivery_account', ['account'], [[all['account']]]);
-  if (all['subscription']) return byStatus('delivery_subscription', 'subscription');
-  if (all['type'] && !isRare) return plan('delivery_type', ['type'], [[all['type']]]);
-  if (all['component']) return byStatus('delivery_component', 'component');
-  if (all['statuses']) return byStatus('delivery_status');
+  if (all['subscription']) {
+    return byStatus('delivery_subscription', 'subscription', [all['subscription']]);
+  }
+  if (all['type'] && !isRare(statuses)) return plan('delivery_type', ['type'], [[all['type']]]);
+  if (all['component']) {
+    return byStatus('delivery_component', 'component', [all['component']]);
+  }
+  if (isByStatus(search)) return byStatus('delivery_component', 'component', platforms);
   return plan(undefined, [], [[]]);
 }
 

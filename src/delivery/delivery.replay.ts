@@ -6,7 +6,7 @@ import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
 import { PushStore, type ListedPush } from '../callback/push.store.js';
 import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
-import type { DeliveryRow } from './delivery.entity.js';
+import type { DeliveryRow, DeliveryStatus } from './delivery.entity.js';
 import { DeliveryLog, type DeliverySearch } from './delivery.log.js';
 import { attemptFacts, DeliveryResults } from './delivery.results.js';
 import { AttemptService } from './attempt.service.js';
@@ -15,6 +15,7 @@ import { DeliveryStore, factsOf, type NewDelivery } from './delivery.store.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { SubscriptionRow } from '../subscription/subscription.entity.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
+import type { ReplayChoice } from '../subscription/subscription.views.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import {
   orderKeyOf,
@@ -28,12 +29,29 @@ const BATCH = 200;
 /** Pushes that a preview looks at. */
 const MOST_PREVIEWED = 50_000;
 
+/** What a replay of a range begins. */
+interface ReplayMeaning {
+  /** Deliveries that have ended so are begun again. */
+  ended: readonly DeliveryStatus[];
+  /** Those that are pending after an attempt that failed are attempted now. */
+  fromPending: boolean;
+  /** Pushes without a delivery get one: it did not exist when they came, or was disabled. */
+  fromNothing: boolean;
+}
+
+const REPLAY_CHOICES: Record<ReplayChoice, ReplayMeaning> = {
+  undelivered: { ended: ['dead'], fromPending: true, fromNothing: true },
+  dead: { ended: ['dead'], fromPending: false, fromNothing: false },
+  delivered: { ended: ['delivered'], fromPending: false, fromNothing: false },
+  all: { ended: ['delivered', 'dead', 'cancelled'], fromPending: false, fromNothing: true },
+};
+
 /** Which pushes of a subscription are delivered again. Times are Unix milliseconds. */
 export interface ReplayRange {
   from: number;
   to: number;
-  /** `all`: also what was never delivered to it, because it did not exist then, or was disabled. */
-  status: 'dead' | 'delivered' | 'all';
+  /** See {@link REPLAY_CHOICES}. */
+  status: ReplayChoice;
 }
 
 /** What a person does with deliveries: has them made again, or ends them. */
@@ -73,7 +91,8 @@ export class DeliveryReplay {
 
   /**
    * Begins again the deliveries of all pushes of a time range that the subscription would be notified
-   * of if they arrived now and it were enabled. What is pending stays as it is.
+   * of if they arrived now and it were enabled. What is pending stays as it is, unless it has failed
+   * and what is not delivered is asked for: then it is attempted now.
    * @returns how many were begun.
    * @throws {SubscriptionUnknownError | SubscriptionUnreadableError}
    */
@@ -139,8 +158,11 @@ export class DeliveryReplay {
     const known = await this.database.read((manager) =>
       this.store.ofPushes(subscriptionId, idsOf(pushes), manager),
     );
-    if (status !== 'all') return known.filter((row) => row.status === status).length;
-    return pushes.length - known.filter((row) => row.status === 'pending').length;
+    const { ended, fromPending, fromNothing } = REPLAY_CHOICES[status];
+    const again = known.filter(
+      (row) => ended.includes(row.status) || (fromPending && isFailing(row)),
+    );
+    return again.length + (fromNothing ? pushes.length - known.length : 0);
   }
 
   /**
@@ -215,15 +237,17 @@ export class DeliveryReplay {
     return this.database.transaction(async (manager) => {
       await this.lock(subscription.id, manager);
       const known = await this.store.ofPushes(subscription.id, idsOf(pushes), manager);
-      const again = known.filter((row) =>
-        status === 'all' ? row.status !== 'pending' : row.status === status,
-      );
-      await this.store.rearm(idsOf(again), this.clock.now(), manager);
+      const now = this.clock.now();
+      const { ended, fromPending, fromNothing } = REPLAY_CHOICES[status];
+      const failing = fromPending ? known.filter(isFailing) : [];
+      const advanced = await this.store.advance(idsOf(failing), now, manager);
+      const again = known.filter((row) => ended.includes(row.status));
+      await this.store.rearm(idsOf(again), now, manager);
       const begun = new Set(known.map(({ eventId }) => eventId));
-      const missing = status === 'all' ? pushes.filter(({ id }) => !begun.has(id)) : [];
+      const missing = fromNothing ? pushes.filter(({ id }) => !begun.has(id)) : [];
       const rows = missing.map((push) => this.newRow(subscription, push));
       await this.store.insert(rows, manager);
-      return again.length + rows.length;
+      return advanced + again.length + rows.length;
     });
   }
 
@@ -247,6 +271,11 @@ export class DeliveryReplay {
       replayedAt: now,
     };
   }
+}
+
+/** Waits for its next attempt, after one that failed. */
+function isFailing({ status, attempts }: { status: DeliveryStatus; attempts: number }): boolean {
+  return status === 'pending' && attempts > 0;
 }
 
 /** Messages of the release check are; that its accounts were authorized is everybody's. */

@@ -11,6 +11,7 @@ import { DeliveryRow } from './delivery.entity.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { DeliveryStore } from './delivery.store.js';
+import { remark } from '../common/remarks.js';
 
 /** A target has taken it, perhaps: what is not stored is delivered twice. */
 const SAVE_TRIES = 60;
@@ -26,7 +27,7 @@ type AttemptFacts = Omit<DeliveryAttempt, 'id' | 'deliveryId' | 'answer'> & {
   answer?: string;
 };
 
-const CANCELLED = 'Cancelled by a person';
+const CANCELLED = remark('delivery_cancelled');
 /** Bytes of an answer that are stored. */
 const ANSWER_BYTES = 1024;
 

@@ -239,9 +239,9 @@ export class DeliveryStore {
     subscriptionId: string,
     eventIds: string[],
     manager: EntityManager,
-  ): Promise<{ id: string; eventId: string; status: DeliveryStatus }[]> {
+  ): Promise<{ id: string; eventId: string; status: DeliveryStatus; attempts: number }[]> {
     return manager.query(
-      `SELECT id, event_id AS eventId, status FROM delivery
+      `SELECT id, event_id AS eventId, status, attempts FROM delivery
        WHERE subscription_id = ? AND event_id IN (${marks(eventIds.length)})`,
       [subscriptionId, ...eventIds],
     );

@@ -6,6 +6,7 @@ import { DELIVERY_STATUSES, type DeliveryRow } from './delivery.entity.js';
 import type { DeliverySearch } from './delivery.log.js';
 import { Secret } from '../common/secret.js';
 import { isoTime } from '../common/times.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 export const attemptView = z
   .object({
@@ -14,6 +15,7 @@ export const attemptView = z
     cause: z.enum(['schedule', 'responder', 'manual']),
     status: z.int().nullable().describe('HTTP status; null when no answer came'),
     error: z.string().nullable().describe('What was wrong; null when nothing was'),
+    errorRemark: remarkOf('error'),
     hasAnswer: z
       .boolean()
       .describe(
@@ -50,6 +52,7 @@ export const deliveryView = z
     inHand: z.boolean().describe('Whether a process has leased it now'),
     nextAttemptAt: timeView.nullable(),
     lastError: z.string().nullable(),
+    lastErrorRemark: remarkOf('lastError'),
     createdAt: timeView,
     finishedAt: timeView.nullable(),
   })
@@ -149,6 +152,7 @@ export function toDeliveryView(row: DeliveryRow): DeliveryView {
     inHand,
     nextAttemptAt: inHand ? null : isoTime(row.nextAttemptAt),
     lastError,
+    lastErrorRemark: toRemarkView(lastError),
     createdAt: isoTime(row.createdAt),
     finishedAt: isoTime(row.finishedAt),
   };
@@ -158,7 +162,8 @@ export function toDeliveryView(row: DeliveryRow): DeliveryView {
 export function toAttemptView(row: DeliveryAttempt, answer: string | null = null): AttemptView {
   const { at, durationMs, cause, status, error } = row;
   const hasAnswer = row.answer !== null;
-  return { at: isoTime(at), durationMs, cause, status, error, hasAnswer, answer };
+  const errorRemark = toRemarkView(error);
+  return { at: isoTime(at), durationMs, cause, status, error, errorRemark, hasAnswer, answer };
 }
 
 export const deliveryViewExample: DeliveryView = {
@@ -173,6 +178,7 @@ export const deliveryViewExample: DeliveryView = {
   inHand: false,
   nextAttemptAt: '2026-11-22T08:00:05.000Z',
   lastError: 'The target answered HTTP 500',
+  lastErrorRemark: toRemarkView('The target answered HTTP 500'),
   createdAt: '2026-11-22T08:00:00.000Z',
   finishedAt: null,
 };
@@ -183,6 +189,7 @@ export const attemptViewExample: AttemptView = {
   cause: 'schedule',
   status: 500,
   error: 'The target answered HTTP 500',
+  errorRemark: toRemarkView('The target answered HTTP 500'),
   hasAnswer: true,
   answer: null,
 };
@@ -193,6 +200,7 @@ export const attemptOutcomeView = z
     taken: z.boolean(),
     status: z.int().nullable().describe('HTTP status; null when no answer came'),
     error: z.string().nullable().describe('What was wrong; null when it was taken'),
+    errorRemark: remarkOf('error'),
     durationMs: z.int(),
     reply: z.boolean().describe('Whether the answer of a responder has a reply in it'),
   })
@@ -200,7 +208,8 @@ export const attemptOutcomeView = z
 
 export function toOutcomeView(attempt: Attempt): z.infer<typeof attemptOutcomeView> {
   const { taken, status, error, durationMs, reply } = attempt;
-  return { taken, status, error, durationMs, reply: reply !== undefined };
+  const errorRemark = toRemarkView(error);
+  return { taken, status, error, errorRemark, durationMs, reply: reply !== undefined };
 }
 
 /** How a test went, with what was sent and answered. */
@@ -258,6 +267,7 @@ export const outcomeExample = {
   taken: true,
   status: 200,
   error: null,
+  errorRemark: null,
   durationMs: 21,
   reply: false,
 };

@@ -11,6 +11,7 @@ import { DELIVERY_POLICY } from './delivery-policy.js';
 import { DeliveryResults } from './delivery.results.js';
 import { DeliveryStore, type Wanted } from './delivery.store.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
+import { remark } from '../common/remarks.js';
 
 /** How often it is looked for what is due, in milliseconds. */
 const TICK_MS = 1000;
@@ -187,7 +188,7 @@ export class DeliveryWorker implements OnModuleDestroy {
       this.logger.error("A stored push can't be read", error, { deliveryId: id });
       ended = await this.attempts.unreadable(id, { attempts, begunAt: begunAt(row) });
     } else {
-      await this.attempts.cancel(id, 'The push is no longer stored');
+      await this.attempts.cancel(id, remark('push_gone'));
     }
     if (ended && orderKey !== null) await this.next(subscriptionId, orderKey);
   }
@@ -204,7 +205,7 @@ export class DeliveryWorker implements OnModuleDestroy {
   private async deliver(job: DeliveryJob): Promise<void> {
     const { deliveryId, orderKey } = job;
     const subscription = this.subscriptions.find(job.subscriptionId);
-    if (!subscription) return this.attempts.cancel(deliveryId, 'The subscription was removed');
+    if (!subscription) return this.attempts.cancel(deliveryId, remark('subscription_removed'));
     const { enabled, problem } = subscription;
     if (!enabled || problem || this.stopping) return this.attempts.giveBack(job);
     // It waited too long for its turn: another process may take it up while it is tried here.

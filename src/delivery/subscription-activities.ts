@@ -27,7 +27,7 @@ export class SubscriptionActivities {
       this.log.pending(ids),
       this.log.lastDelivered(ids),
       this.statistics.sums({
-        kind: 'delivery',
+        kinds: ['delivery'],
         from: now - (now % HOUR_MS) - DAY_MS,
         to: now + HOUR_MS,
         groups: ['path', 'outcome'],

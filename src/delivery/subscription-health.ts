@@ -9,6 +9,7 @@ import { DeliveryStore } from './delivery.store.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { SubscriptionStore } from '../subscription/subscription.store.js';
 import { DAY_MS } from '../common/times.js';
+import { remark } from '../common/remarks.js';
 
 /** Follows whether targets take what they are sent, and gives up those that never do. */
 @Injectable()
@@ -34,7 +35,7 @@ export class SubscriptionHealth {
     await this.changes.run(id, async () => {
       try {
         if (taken) await this.store.markWell(id);
-        else if (gone) await this.disable(id, 'The target answered that it is gone (HTTP 410)');
+        else if (gone) await this.disable(id, remark('target_gone'));
         else await this.fail(id, now);
         await this.subscriptions.reload();
       } catch (error) {
@@ -54,7 +55,7 @@ export class SubscriptionHealth {
     // Another host may have delivered without knowing of the failures here.
     if (await this.deliveries.hasDeliveredSince(id, failingSince)) return this.store.markWell(id);
     const days = FAILING_POLICY.disableAfter / DAY_MS;
-    await this.disable(id, `The target has failed for ${days} days`, failingSince);
+    await this.disable(id, remark('target_failed_days', { days }), failingSince);
   }
 
   private async disable(id: string, reason: string, failingSince?: number): Promise<void> {

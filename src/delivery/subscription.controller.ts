@@ -199,8 +199,9 @@ export class SubscriptionController {
   @ApiOperation({
     summary: 'Deliver the pushes of a time range again',
     description:
-      'Those that its filter means: the dead ones, the delivered ones, or all, with those that ' +
-      'were never delivered because it did not exist then, or was disabled.',
+      'Those that its filter means: what was not delivered, the dead ones alone, the delivered ' +
+      'ones, or all. What was not delivered includes what came before it existed, or while it was ' +
+      'disabled; of that, what is pending after a failure is attempted now.',
   })
   @ApiJson(replayedView, { replayed: 17 })
   async replay(

@@ -13,6 +13,7 @@ import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import { wechatSignature } from '../wechat-crypto/wechat-signature.js';
 import { cdata } from '../wechat-crypto/wechat-xml.js';
 import { mayHoldCodes } from './push-body.js';
+import { remark } from '../common/remarks.js';
 
 /**
  * In the place of a ticket, and of any other secret that an SDK hands back to the hub alone or not at
@@ -85,7 +86,7 @@ export class WechatFormat {
     if (text === '' || text === 'success') return text;
     const { fields } = readDocument(text);
     const encrypt = textOf(fields.Encrypt);
-    if (encrypt === '') throw new ReplyInvalidError('it is not encrypted');
+    if (encrypt === '') throw new ReplyInvalidError(remark('reply_plain'));
     const { token, key } = this.keysOf(subscription);
     const sealed = {
       encrypt,
@@ -94,13 +95,13 @@ export class WechatFormat {
       nonce: textOf(fields.Nonce),
     };
     if (!this.crypto.signatureMatches(token, sealed)) {
-      throw new ReplyInvalidError("its MsgSignature is not that of the subscription's Token");
+      throw new ReplyInvalidError(remark('reply_signature'));
     }
     try {
       return this.crypto.decrypt(key, encrypt, push.componentAppId);
     } catch (error) {
-      const why = error instanceof HubError ? error.message : 'it failed';
-      throw new ReplyInvalidError(`it does not decrypt: ${why}`, error);
+      const reason = error instanceof HubError ? error.message : remark('failed');
+      throw new ReplyInvalidError(remark('reply_undecryptable', { reason }), error);
     }
   }
 

@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
+import { isoTime } from '../common/times.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
+import { HostStore } from '../database/host.store.js';
 import { replicationFacts, schemaFacts, serverFacts } from '../database/database-facts.js';
 import { clearProbe, fillProbe } from '../database/write-probe.js';
 import { encryptedColumns } from '../secrets/encrypted-columns.js';
@@ -30,6 +32,7 @@ export class DatabaseChecks {
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     private readonly surroundings: Surroundings,
     private readonly database: Database,
+    private readonly hosts: HostStore,
     private readonly box: SecretBox,
     private readonly clock: Clock,
   ) {}
@@ -71,6 +74,22 @@ export class DatabaseChecks {
   async clockOfDatabase(): Promise<Finding> {
     const { now } = await serverFacts(this.database);
     return databaseClockVerdict(now, this.clock.now());
+  }
+
+  /** A host that was killed is among them for some minutes. */
+  async hostsTogether(): Promise<Finding> {
+    const running = await this.hosts.running();
+    const count = running.length;
+    const lines = running.map(({ name, pid, version, lastSeenAt }) =>
+      [name, `pid ${pid}`, version ?? '?', isoTime(lastSeenAt)].join(' · '),
+    );
+    if (count > 1 && this.database.dialect === 'sqlite') {
+      return finding('hosts_on_sqlite', { count }, lines);
+    }
+    const versions = new Set(running.map(({ version }) => version)).size;
+    return versions > 1
+      ? finding('hosts_differ', { count: versions }, lines)
+      : finding('hosts_ok', { count });
   }
 
   /** By every row, unless there are too many of them. */

@@ -4,12 +4,14 @@ import { RefusedPushStore } from '../callback/refused-push.store.js';
 import { Background } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
+import { remark } from '../common/remarks.js';
 import { SharedReading } from '../common/shared-reading.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
 import { HOUR_MS, isoTime } from '../common/times.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
+import { toRemarkView } from '../http/remark-view.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
 import { DatabaseChecks } from './database-checks.js';
 import type { CheckId, DoctorCheckView, DoctorView } from './doctor.views.js';
@@ -123,7 +125,7 @@ export class DoctorService {
       ['disk', () => host.disk()],
       ['replication', () => database.replication()],
       ['database_clock', () => database.clockOfDatabase()],
-      ['hosts', () => host.hosts()],
+      ['hosts', () => database.hostsTogether()],
       ['keys', () => database.keys()],
       ['wechat', () => wechat.way(ANSWER_LIMIT_MS), 'out'],
       ['clock', () => wechat.clockAgainstWechat(), 'out'],
@@ -164,6 +166,7 @@ export class DoctorService {
     );
     const { code, facts, details } = found;
     const { status, seen, remedy = null } = inWords(found);
+    const lines = details.slice(0, MOST_DETAILS);
     return {
       id,
       componentAppId,
@@ -173,7 +176,9 @@ export class DoctorService {
       seen,
       remedy,
       docs: remedy === null ? null : `docs/doctor.md#${id}`,
-      details: details.slice(0, MOST_DETAILS),
+      details: lines,
+      messageRemark: toRemarkView(facts['message'] === undefined ? null : String(facts['message'])),
+      detailRemarks: lines.map(toRemarkView),
       milliseconds: millisecondsSince(started),
     };
   }
@@ -219,7 +224,9 @@ export class DoctorService {
     );
     if (ill.length > 0) {
       const lines = ill.map(({ name, id, disabledReason }) =>
-        [`${name} (${id})`, disabledReason ?? 'failing'].join(' · '),
+        disabledReason === null
+          ? remark('line_failing', { name, id })
+          : remark('line_disabled', { name, id, why: disabledReason }),
       );
       return finding('subscriptions_failing', { count: ill.length }, lines);
     }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
 import { CHECK_STATUSES } from './findings.js';
+import { remarkOf } from '../http/remark-view.js';
 
 export const CHECK_IDS = [
   'settings',
@@ -51,6 +52,8 @@ export const doctorCheckView = z
       .nullable()
       .describe('Document and heading in the repository of the hub; null where nothing is to do'),
     details: z.array(z.string()).describe('What it is about, one line each; 50 at the most'),
+    messageRemark: remarkOf('facts.message'),
+    detailRemarks: z.array(remarkOf('details')),
     milliseconds: z.int(),
   })
   .meta({ id: 'DoctorCheck' });
@@ -79,6 +82,8 @@ export const doctorExample: DoctorView = {
       remedy: null,
       docs: null,
       details: [],
+      messageRemark: null,
+      detailRemarks: [],
       milliseconds: 3,
     },
   ],

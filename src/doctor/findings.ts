@@ -155,13 +155,19 @@ export const FINDINGS = {
     remedy: 'Let both machines keep their clocks by NTP.',
   },
   database_clock_same: { status: 'skipped', seen: 'The database has the clock of this machine' },
-  hosts_ok: { status: 'ok', seen: 'One hub at the most has the database file open' },
-  hosts_shared: {
+  hosts_ok: { status: 'ok', seen: 'Hosts that share the database, all of one version: {count}' },
+  hosts_differ: {
     status: 'warning',
-    seen: 'Further programs that have the database file open: {count}',
-    remedy: 'Run one hub on a SQLite file; for several use MySQL.',
+    seen: 'The hosts that share the database run different versions: {count}',
+    remedy:
+      'Bring all of them to the newest one. Within minutes of an update this is as it must be.',
   },
-  hosts_unseen: { status: 'skipped', seen: 'Who has the database open cannot be seen here' },
+  hosts_on_sqlite: {
+    status: 'warning',
+    seen: 'Hubs that use one SQLite file: {count}',
+    remedy:
+      'Stop all but one, or move to MySQL. One that was killed is counted for two minutes more.',
+  },
   clock_ok: { status: 'ok', seen: 'The clock is {seconds} s from that of WeChat' },
   clock_off: {
     status: 'warning',

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { fileErrorCode, fileProblem, type FileUse } from '../common/file-problem.js';
@@ -6,12 +6,12 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { freeBytes } from '../database/database-facts.js';
 import { finding, type Finding } from './findings.js';
 import { Surroundings } from './surroundings.js';
-import { diskVerdict, filesVerdict, openersOf, type FileFacts } from './verdicts.js';
+import { diskVerdict, filesVerdict, type FileFacts } from './verdicts.js';
 
 /** Different characters of a token that somebody has made up; of 48 hexadecimal ones there are more. */
 const LEAST_CHARACTERS = 10;
 
-/** What this machine shows: settings, files, processes. */
+/** What this machine shows: settings, files, disk. */
 @Injectable()
 export class HostChecks {
   constructor(
@@ -64,16 +64,6 @@ export class HostChecks {
     }
   }
 
-  /** Two hubs on one SQLite file. Where a command asks, one hub is the one that it asks about. */
-  hosts(): Finding {
-    const { database } = this.config;
-    if (database.type === 'mysql' || this.isNameless) return finding('hosts_unseen');
-    const pids = openersOfFile(database.path)?.filter((pid) => pid !== process.pid);
-    if (!pids) return finding('hosts_unseen');
-    const count = pids.length - (this.surroundings.isCommand ? 1 : 0);
-    return count > 0 ? finding('hosts_shared', { count }, pids.map(nameOf)) : finding('hosts_ok');
-  }
-
   /** Whether the settings are such that nobody knows which database is meant. */
   private get isNameless(): boolean {
     return this.surroundings.isDatabaseUnnamed;
@@ -89,22 +79,5 @@ function factsOf(path: string, use: FileUse, access: number): FileFacts {
   } catch (error) {
     if (fileErrorCode(error) === '') throw error;
     return { path, problem: fileProblem(path, use, error) };
-  }
-}
-
-/** Undefined where the system shows no locks. */
-function openersOfFile(path: string): number[] | undefined {
-  try {
-    return openersOf(readFileSync('/proc/locks', 'utf8'), statSync(`${path}-shm`).ino);
-  } catch {
-    return undefined;
-  }
-}
-
-function nameOf(pid: number): string {
-  try {
-    return `${pid} · ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}`;
-  } catch {
-    return String(pid);
   }
 }

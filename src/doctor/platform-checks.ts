@@ -85,8 +85,8 @@ export class PlatformChecks {
     const valid = isServable(state, now) && state.invalidatedAt === null;
     const minutes = Math.max(0, Math.floor(((state.expiresAt ?? 0) - now) / MINUTE_MS));
     if (lastError && attempts > 0) {
-      const { message, advice } = lastError;
-      const facts = { message, advice };
+      const { message, kind, advice } = lastError;
+      const facts = { message, kind, advice };
       return valid
         ? finding('token_failing', { ...facts, minutes })
         : finding('token_failed', facts);
@@ -115,7 +115,7 @@ export class PlatformChecks {
     const lists = await Promise.all(
       NOT_PERMITTED.map((outcome) =>
         this.statistics.sums({
-          kind: 'call',
+          kinds: ['call'],
           componentAppId,
           outcome,
           from: now - 24 * HOUR_MS,

@@ -11,7 +11,6 @@ import {
   egressVerdict,
   filesVerdict,
   obstacleOf,
-  openersOf,
   pushVerdict,
   refusalVerdict,
   replicationVerdict,
@@ -90,19 +89,6 @@ describe('the database server', () => {
   ])('with the clock %j is %s', (theirs, code) => {
     expect(databaseClockVerdict(theirs, 1_000_000).code).toBe(code);
   });
-});
-
-it('finds who has a SQLite file open, each once, and nobody of other files and locks', () => {
-  const locks = [
-    '1: POSIX  ADVISORY  READ 15773 fe:00:9979039 128 128',
-    '2: POSIX  ADVISORY  READ 15774 fe:00:9979039 128 128',
-    '3: POSIX  ADVISORY  READ 15774 fe:00:9979039 128 128',
-    '4: POSIX  ADVISORY  WRITE 15775 fe:00:9979039 120 120',
-    '5: POSIX  ADVISORY  READ 15776 fe:00:19979039 128 128',
-    '6: FLOCK  ADVISORY  WRITE 15777 fe:00:9979039 0 EOF',
-    '',
-  ].join('\n');
-  expect(openersOf(locks, 9979039)).toEqual([15773, 15774]);
 });
 
 describe('no answer', () => {

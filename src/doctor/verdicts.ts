@@ -96,23 +96,6 @@ export function databaseClockVerdict(theirs: number | undefined, ours: number): 
   return finding(off >= CLOCK_OFF_MS ? 'database_clock_off' : 'database_clock_ok', { seconds });
 }
 
-/** Bytes of a `-shm` file by which SQLite knows that somebody has the database open. */
-const OPEN_BYTE = '128';
-
-/**
- * Processes that have a SQLite database open, by Linux' list of locks.
- * @param locks text of `/proc/locks`.
- * @param inode of the `-shm` file beside it.
- */
-export function openersOf(locks: string, inode: number): number[] {
-  const pids = locks.split('\n').flatMap((line) => {
-    const [, kind, , , pid, file = '', from, to] = line.trim().split(/\s+/);
-    const isOpen = kind === 'POSIX' && file.endsWith(`:${inode}`);
-    return isOpen && from === OPEN_BYTE && to === OPEN_BYTE ? [Number(pid)] : [];
-  });
-  return [...new Set(pids)];
-}
-
 /** What kept an answer away: `dns`, `tls`, `proxy`, or anything else. */
 export function obstacleOf({ code }: AskError): 'dns' | 'tls' | 'proxy' | 'unreachable' {
   if (/^(ENOTFOUND|EAI_)/.test(code)) return 'dns';
@@ -232,7 +215,7 @@ function knownRefusal({ kind, message, details }: Refusal): Finding | undefined 
 export function refusalVerdict(refusal: Refusal): Finding {
   const { kind, message } = refusal;
   const { advice } = FAILURE_POLICIES[kind];
-  return knownRefusal(refusal) ?? finding('asked_refused', { message, advice });
+  return knownRefusal(refusal) ?? finding('asked_refused', { message, kind, advice });
 }
 
 /** What the hub knows of an AppSecret without asking. */

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { ListedPush } from '../callback/push.store.js';
 import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
-import type { DeliveryCounts } from '../delivery/delivery.log.js';
+import type { DeliveryCounts, FailingDeliveries } from '../delivery/delivery.log.js';
 import {
   attemptViewExample,
   deliveryDetailView,
   deliveryViewExample,
 } from '../delivery/delivery.views.js';
 import { isoTime, isoTimeOfSeconds } from '../common/times.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 const KINDS = ['authorization', 'message', 'event'] as const;
 
@@ -20,6 +21,17 @@ export const deliveryCountsView = z
     cancelled: z.int(),
   })
   .meta({ id: 'DeliveryCounts' }) satisfies z.ZodType<DeliveryCounts>;
+
+/** The deliveries of a push that are pending after attempts that failed. */
+const failingView = z
+  .object({
+    count: z.int(),
+    attempts: z.int().describe('Of the one that was tried most often'),
+    nextAttemptAt: timeView.describe('Of the one that is tried next'),
+    lastError: z.string().nullable().describe('Of one of them'),
+    lastErrorRemark: remarkOf('lastError'),
+  })
+  .meta({ id: 'FailingDeliveries' });
 
 /** A recorded push as `/admin/events` lists it: nothing of its content. */
 export const eventView = z
@@ -44,8 +56,10 @@ export const eventView = z
       .string()
       .nullable()
       .describe('Why its fields could not all be read; null where they could'),
+    problemRemark: remarkOf('problem'),
     outcome: z.string().describe('What WeChat was answered: success, reply, or empty for no byte'),
     deliveryCounts: deliveryCountsView,
+    failing: failingView.nullable().describe('Null where no delivery waits after a failure'),
   })
   .meta({ id: 'Event' });
 export type EventView = z.infer<typeof eventView>;
@@ -125,6 +139,7 @@ export function toEventView(
   row: ListedPush,
   unknownAccount: boolean,
   counts: Partial<DeliveryCounts> = {},
+  failing?: FailingDeliveries,
 ): EventView {
   const { id, kind, componentAppId, authorizerAppId, msgType, event, fromUser, outcome } = row;
   return {
@@ -140,8 +155,16 @@ export function toEventView(
     createTime: isoTimeOfSeconds(row.createTime),
     receivedAt: isoTime(row.receivedAt),
     problem: row.problem,
+    problemRemark: toRemarkView(row.problem),
     outcome,
     deliveryCounts: { pending: 0, delivered: 0, dead: 0, cancelled: 0, ...counts },
+    failing: failing
+      ? {
+          ...failing,
+          nextAttemptAt: isoTime(failing.nextAttemptAt),
+          lastErrorRemark: toRemarkView(failing.lastError),
+        }
+      : null,
   };
 }
 
@@ -158,8 +181,10 @@ export const eventViewExample: EventView = {
   createTime: '2026-11-22T08:00:00.000Z',
   receivedAt: '2026-11-22T08:00:00.120Z',
   problem: null,
+  problemRemark: null,
   outcome: 'success',
   deliveryCounts: { pending: 1, delivered: 0, dead: 0, cancelled: 0 },
+  failing: null,
 };
 
 export const eventDetailExample: EventDetailView = {

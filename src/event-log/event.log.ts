@@ -163,7 +163,11 @@ export class EventLog {
   private async viewsOf(rows: ListedPush[]): Promise<EventView[]> {
     const isUnknown = await this.unknownAmong(rows);
     const counts = await this.deliveries.countsOf(rows.map(({ id }) => id));
-    return rows.map((row) => toEventView(row, isUnknown(row), counts.get(row.id)));
+    const waiting = rows.flatMap(({ id }) => (counts.get(id)?.pending ? [id] : []));
+    const failing = await this.deliveries.failingOf(waiting);
+    return rows.map((row) =>
+      toEventView(row, isUnknown(row), counts.get(row.id), failing.get(row.id)),
+    );
   }
 
   private async unknownAmong(rows: ListedPush[]): Promise<(row: ListedPush) => boolean> {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthorizationModule } from '../authorization/authorization.module.js';
 import { AuthorizerModule } from '../authorizer/authorizer.module.js';
+import { ComponentModule } from '../component/component.module.js';
 import { TicketModule } from '../ticket/ticket.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { WechatApiModule } from '../wechat-api/wechat-api.module.js';
@@ -22,6 +23,7 @@ import { WxService } from './wx.service.js';
   imports: [
     TypeOrmModule.forFeature([JsTicket]),
     WechatApiModule,
+    ComponentModule,
     TicketModule,
     TokenModule,
     AuthorizerModule,

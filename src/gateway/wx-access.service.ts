@@ -8,6 +8,7 @@ import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import type { Secret } from '../common/secret.js';
+import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import type { ServableState } from '../token-engine/token-state.js';
@@ -56,6 +57,7 @@ export class WxAccessService {
     private readonly guard: AccessGuard,
     private readonly accounts: AuthorizerStore,
     private readonly authorizers: AuthorizerTokenService,
+    private readonly components: ComponentService,
     private readonly box: SecretBox,
     private readonly clock: Clock,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
@@ -89,8 +91,26 @@ export class WxAccessService {
   ): Promise<Required<WxCaller>> {
     const wish = { authorizerAppId: appid, later: ['platform'] as const, path };
     const shown = await this.show(secret, address, wish);
-    const componentAppId = await this.platformOf(appid, shown.key);
+    const componentAppId = await this.platformOf(appid, shown.key.componentAppIds);
     return { ...shown, componentAppId, authorizerAppId: appid };
+  }
+
+  /**
+   * An account's platform, as it is shown to anybody. For an account that is unknown it is one of the
+   * platforms, always the same: strangers must not learn which accounts there are.
+   * @throws {HubError} 404 `authorizer_unknown` where there is no platform
+   */
+  async platformForAnybody(appid: string): Promise<string> {
+    try {
+      return await this.platformOf(appid, null);
+    } catch (error) {
+      if (!(error instanceof HubError) || error.status >= 500) throw error;
+      const platforms = await this.components.list();
+      if (platforms.length === 0) throw error;
+      // Keyed, or strangers could reckon which platform an unknown account is given.
+      const number = Buffer.from(this.box.sign(appid, 'platform'), 'base64url').readUInt32BE();
+      return platforms[number % platforms.length]?.appid ?? '';
+    }
   }
 
   /**
@@ -181,9 +201,9 @@ export class WxAccessService {
       : ['proxy'];
   }
 
-  private async platformOf(appid: string, key: ApiKey): Promise<string> {
+  private async platformOf(appid: string, allowed: string[] | null): Promise<string> {
     const all = (await this.accounts.findByAppId(appid)).filter(({ componentAppId }) =>
-      isAmong(componentAppId, key.componentAppIds),
+      isAmong(componentAppId, allowed),
     );
     const live = all.filter(({ status }) => status !== 'revoked');
     const meant = live.length > 0 ? live : all;

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { AuthorizerTokenService } from '../authorizer/authorizer-token.service.js';
 import { Clock } from '../common/clock.js';
 import { Secret } from '../common/secret.js';
 import { secondsLeft } from '../token/token.views.js';
@@ -31,7 +30,6 @@ export class WxWebService {
     private readonly access: WxAccessService,
     private readonly gateway: GatewayService,
     private readonly tickets: JsTicketService,
-    private readonly authorizers: AuthorizerTokenService,
     private readonly clock: Clock,
   ) {}
 
@@ -74,9 +72,9 @@ export class WxWebService {
     return this.withStandIns(await this.ask(call, caller, path, changed), caller);
   }
 
-  /** `connect/oauth2/authorize`: WeChat's page, with the platform named. */
+  /** `connect/oauth2/authorize`: WeChat's page, with the platform named. It is open to anybody. */
   async consentPage({ query }: WxCall): Promise<WxAnswer> {
-    const { componentAppId } = await this.authorizers.idOf(query.fields.appid ?? '');
+    const componentAppId = await this.access.platformForAnybody(query.fields.appid ?? '');
     const parts = query.rest.split('&').filter((part) => {
       const [[name] = ['']] = queryEntries(part);
       return !NOT_HANDED_ON.includes(name.toLowerCase());

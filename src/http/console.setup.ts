@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join, sep } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HubError } from '../common/hub-error.js';
 import { wantsPage } from './error-page.js';
@@ -55,8 +55,8 @@ export function useConsole(
       return reply;
     }
     const name = files.has(wanted) ? wanted : PAGE;
-    const isZipped =
-      files.has(`${name}.gz`) && /\bgzip\b/.test(String(request.headers['accept-encoding']));
+    const { bytes, isZipped } = files.get(name) as ConsoleFile;
+    const takesZipped = /\bgzip\b/.test(String(request.headers['accept-encoding']));
     void reply.headers({
       'content-type': TYPES[extname(name)] ?? 'application/octet-stream',
       'cache-control': name.startsWith(HASHED) ? 'public, max-age=31536000, immutable' : 'no-store',
@@ -64,9 +64,9 @@ export function useConsole(
       'referrer-policy': 'no-referrer',
       'cross-origin-opener-policy': 'same-origin',
       vary: 'accept-encoding',
-      ...(isZipped && { 'content-encoding': 'gzip' }),
+      ...(isZipped && takesZipped && { 'content-encoding': 'gzip' }),
     });
-    return reply.send(await readFile(join(folder, isZipped ? `${name}.gz` : name)));
+    return reply.send(isZipped && !takesZipped ? gunzipSync(bytes) : bytes);
   };
   fastify.get('/console', answer);
   fastify.get('/console/*', answer);
@@ -81,9 +81,25 @@ function builtConsole(): string {
   return join(folder, 'dist/console');
 }
 
-/** Names below the folder, as addresses have them: what is not among them is not read. */
-function filesOf(folder: string): Set<string> {
-  if (!existsSync(folder)) return new Set();
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return new Set(names.filter((name) => extname(name)).map((name) => name.split(sep).join('/')));
+interface ConsoleFile {
+  bytes: Buffer;
+  isZipped: boolean;
+}
+
+/**
+ * The files by their names below the folder, as addresses have them. They are held, a third of a
+ * megabyte, so that a hub serves the console that it was started with: a build replaces the folder,
+ * and a page that is open asks for more of the files that it came with.
+ */
+function filesOf(folder: string): Map<string, ConsoleFile> {
+  const files = new Map<string, ConsoleFile>();
+  if (!existsSync(folder)) return files;
+  const names = new Set(readdirSync(folder, { recursive: true, encoding: 'utf8' }));
+  for (const name of names) {
+    if (!extname(name) || name.endsWith('.gz')) continue;
+    const isZipped = names.has(`${name}.gz`);
+    const bytes = readFileSync(join(folder, isZipped ? `${name}.gz` : name));
+    files.set(name.split(sep).join('/'), { bytes, isZipped });
+  }
+  return files;
 }

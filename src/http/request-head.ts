@@ -6,6 +6,8 @@ import { HubError } from '../common/hub-error.js';
 const MAX_HEADERS = 100;
 /** A name, with or without the dot of its root, or an address; a port. It may be empty (RFC 9112, 3.2). */
 const HOST = /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[[\da-f]*:[\da-f:.]*\])?(?::\d*)?$/i;
+/** A request line that names the host (RFC 9112, 3.2.2), and what is behind it. */
+const ABSOLUTE = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)(.*)$/is;
 /** How long what is left of a refused body is read and thrown away, in milliseconds. */
 const LINGER_MS = 1000;
 
@@ -33,6 +35,21 @@ export function headRefusal(request: IncomingMessage): HubError | undefined {
     return new HubError('expectation_failed', 'The hub knows 100-continue only', { status: 417 });
   }
   return undefined;
+}
+
+/**
+ * Leaves of a request line that names the host the path alone, for all who go by the path. A `Host`
+ * beside it that says another one would have one request be two to whom it passes: it becomes a name
+ * that {@link headRefusal} refuses.
+ */
+export function toOriginForm(request: IncomingMessage): void {
+  const [whole, authority = '', rest = ''] = ABSOLUTE.exec(request.url ?? '') ?? [];
+  if (whole === undefined) return;
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+  const { host } = request.headers;
+  if (host?.toLowerCase() !== authority.toLowerCase()) {
+    request.headers.host = `${host ?? ''} ${authority}`;
+  }
 }
 
 /** Whether a request comes with a body, or says that it does. */

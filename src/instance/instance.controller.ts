@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
@@ -8,8 +6,11 @@ import { Clock } from '../common/clock.js';
 import { isoTime } from '../common/times.js';
 import { APP_CONFIG, SETTING_SOURCES, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
+import { HostStore, SILENT_MS } from '../database/host.store.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
 import { timeView } from '../http/list-query.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
+import { HostRecorder } from './host.recorder.js';
 
 const instanceView = z
   .object({
@@ -17,6 +18,22 @@ const instanceView = z
     node: z.string().describe('Version of Node.js'),
     startedAt: timeView.describe('When this host was started'),
     database: z.enum(['sqlite', 'mysql']),
+    hosts: z
+      .array(
+        z.object({
+          id: z.string().describe('Another one at each start'),
+          name: z.string().describe('Of the machine or container'),
+          pid: z.int(),
+          version: z.string().nullable(),
+          startedAt: timeView,
+          lastSeenAt: timeView.describe("Once a minute, by the host's own clock"),
+          running: z.boolean().describe(`Whether it was seen in the last ${SILENT_MS / 1000} s`),
+          answers: z.boolean().describe('Whether it is the one that gives this answer'),
+        }),
+      )
+      .describe(
+        'Those that share the database; one that stops is removed, one that dies in a day. Empty where the database does not answer',
+      ),
     publicUrl: z.string(),
     urls: z
       .object({
@@ -44,6 +61,7 @@ const instanceView = z
     allowedTargets: z.array(z.string()).describe('Private targets that deliveries may call'),
     gatewayHosts: z.array(z.string()),
     warnings: z.array(z.string()).describe('What was said about the settings at the start'),
+    warningRemarks: z.array(remarkOf('warnings')),
     settings: z.array(
       z.object({
         name: z.string(),
@@ -64,6 +82,18 @@ const example: InstanceView = {
   node: '20.20.2',
   startedAt: '2026-11-22T08:00:00.000Z',
   database: 'mysql',
+  hosts: [
+    {
+      id: '6f1c0f1e-5c3c-4a51-9d0f-0a7b8f4f5c11',
+      name: 'hub-1',
+      pid: 1,
+      version: '0.1.0',
+      startedAt: '2026-11-22T08:00:00.000Z',
+      lastSeenAt: '2026-11-22T09:30:00.000Z',
+      running: true,
+      answers: true,
+    },
+  ],
   publicUrl: 'https://wechat.example.com',
   urls: {
     events: 'https://wechat.example.com/callback/{componentAppId}/events',
@@ -84,6 +114,7 @@ const example: InstanceView = {
   allowedTargets: ['10.0.0.0/8'],
   gatewayHosts: [],
   warnings: [],
+  warningRemarks: [],
   settings: [
     {
       name: 'ADMIN_TOKEN',
@@ -99,32 +130,31 @@ const example: InstanceView = {
 @ApiBearer()
 @Controller('admin/instance')
 export class InstanceController {
-  private readonly startedAt: number;
-  private readonly version = packageVersion();
-
   constructor(
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     private readonly database: Database,
-    clock: Clock,
-  ) {
-    this.startedAt = clock.now();
-  }
+    private readonly hosts: HostStore,
+    private readonly recorder: HostRecorder,
+    private readonly clock: Clock,
+  ) {}
 
   @Get()
   @Scope('admin:read')
   @ApiOperation({
-    summary: 'Version, addresses, limits and settings of the host that answers',
+    summary: 'Version, addresses, limits and settings of the host that answers, and all hosts',
     description: 'Of secrets it says that they are set.',
   })
   @ApiJson(instanceView, example)
-  get(): InstanceView {
+  async get(): Promise<InstanceView> {
     const { config } = this;
+    const { version, startedAt } = this.recorder.host;
     const { publicUrl, delivery, gateway } = config;
     return {
-      version: this.version,
+      version,
       node: process.versions.node,
-      startedAt: isoTime(this.startedAt),
+      startedAt: isoTime(startedAt),
       database: this.database.dialect,
+      hosts: await this.hostViews(),
       publicUrl,
       urls: {
         events: `${publicUrl}/callback/{componentAppId}/events`,
@@ -150,17 +180,20 @@ export class InstanceController {
       allowedTargets: delivery.allowedTargets,
       gatewayHosts: gateway.hosts,
       warnings: [...config.warnings],
+      warningRemarks: config.warnings.map(toRemarkView),
       settings: [...config.settings],
     };
   }
-}
 
-/** Of the `package.json` beside the built program; null where somebody has taken it along alone. */
-function packageVersion(): string | null {
-  try {
-    const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8');
-    return (JSON.parse(text) as { version: string }).version;
-  } catch {
-    return null;
+  private async hostViews(): Promise<InstanceView['hosts']> {
+    const silentSince = this.clock.now() - SILENT_MS;
+    // What a hub is shows without its database, too.
+    return (await this.hosts.all().catch(() => [])).map(({ startedAt, lastSeenAt, ...host }) => ({
+      ...host,
+      startedAt: isoTime(startedAt),
+      lastSeenAt: isoTime(lastSeenAt),
+      running: lastSeenAt > silentSince,
+      answers: host.id === this.recorder.host.id,
+    }));
   }
 }

@@ -5,7 +5,11 @@ import { isoTime } from '../common/times.js';
 import { Database } from '../database/database.js';
 import { removeInBatches } from '../database/remove-in-batches.js';
 import { ReleaseCheckRun } from './release-check-run.entity.js';
-import type { ReleaseCheckRunView, ReleaseCheckView } from './release-check.views.js';
+import {
+  toReleaseCheckRunView,
+  type ReleaseCheck,
+  type ReleaseCheckRunView,
+} from './release-check.views.js';
 
 /** Runs of a platform that are kept. */
 const KEPT = 20;
@@ -19,13 +23,13 @@ export class ReleaseCheckRunStore {
   ) {}
 
   /** Keeps a run in the place of the oldest beyond 20. */
-  async keep(view: ReleaseCheckView): Promise<ReleaseCheckRunView> {
-    const { componentAppId } = view;
+  async keep(check: ReleaseCheck): Promise<ReleaseCheckRunView> {
+    const { componentAppId } = check;
     const run = {
       id: uuidv7(),
       componentAppId,
       at: this.clock.now(),
-      result: JSON.stringify(view),
+      result: JSON.stringify(check),
     };
     await this.database.write((manager) => manager.insert(ReleaseCheckRun, run));
     const beyond = { where: { componentAppId }, order: { id: 'DESC' }, skip: KEPT } as const;
@@ -42,5 +46,5 @@ export class ReleaseCheckRunStore {
 }
 
 function toView({ id, at, result }: ReleaseCheckRun): ReleaseCheckRunView {
-  return { id, at: isoTime(at), ...(JSON.parse(result) as ReleaseCheckView) };
+  return toReleaseCheckRunView({ id, at: isoTime(at) }, JSON.parse(result) as ReleaseCheck);
 }

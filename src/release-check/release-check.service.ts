@@ -9,6 +9,7 @@ import { HubError } from '../common/hub-error.js';
 import { Secret, sha256Hex } from '../common/secret.js';
 import { CustomerMessages } from '../reply/customer-messages.js';
 import { SELF_CHECK_CODE_PREFIX } from './release-check.js';
+import { remark } from '../common/remarks.js';
 
 /** Waits before further tries, in milliseconds: WeChat looks for the message within seconds. */
 const RETRY_WAITS_MS = [500, 1000, 2000, 4000];
@@ -68,7 +69,10 @@ export class ReleaseCheckService implements OnModuleDestroy {
       return { ok: true };
     } catch (error) {
       this.logger.error('The release check could not be answered by a customer message', error);
-      return { ok: false, error: error instanceof HubError ? error.message : 'internal error' };
+      return {
+        ok: false,
+        error: error instanceof HubError ? error.message : remark('check_internal'),
+      };
     }
   }
 

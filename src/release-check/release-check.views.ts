@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 /** It goes into a push, and XML has no control characters. */
 const authCode = z
@@ -27,57 +28,85 @@ export const releaseCheckBody = z
   .meta({ id: 'ReleaseCheckWish', example: {} });
 export type ReleaseCheckBody = z.output<typeof releaseCheckBody>;
 
-const customerMessageView = z
-  .object({
-    ok: z.boolean().nullable().describe('null: not checked'),
-    got: z.string(),
-  })
-  .meta({ id: 'CustomerMessage' });
+const customerMessage = z.object({
+  ok: z.boolean().nullable().describe('null: not checked'),
+  got: z.string(),
+});
+export type CustomerMessage = z.infer<typeof customerMessage>;
 
-/** One case of the check. */
-export const releaseCaseView = z
-  .object({
-    name: z.enum([
-      'ticket',
-      'official_account_text',
-      'official_account_event',
-      'official_account_code',
-      'mini_program_code',
-    ]),
-    ok: z.boolean().nullable().describe('null: skipped, for the reason that `got` says'),
-    expected: z.string(),
-    got: z.string(),
-    milliseconds: z.int().describe('Until the whole answer was there'),
-    customerMessage: customerMessageView.optional().describe('What follows a code'),
+/** One case of the check, as it was played. */
+const releaseCase = z.object({
+  name: z.enum([
+    'ticket',
+    'official_account_text',
+    'official_account_event',
+    'official_account_code',
+    'mini_program_code',
+  ]),
+  ok: z.boolean().nullable().describe('null: skipped, for the reason that `got` says'),
+  expected: z.string(),
+  got: z.string(),
+  milliseconds: z.int().describe('Until the whole answer was there'),
+  customerMessage: customerMessage.optional().describe('What follows a code'),
+});
+export type ReleaseCase = z.infer<typeof releaseCase>;
+
+const releaseCheck = z.object({
+  componentAppId: z.string(),
+  publicUrl: z.string().describe('What the check went through'),
+  ok: z.boolean().describe('No case failed'),
+  cases: z.array(releaseCase),
+});
+export type ReleaseCheck = z.infer<typeof releaseCheck>;
+
+const releaseCaseView = releaseCase
+  .extend({
+    expectedRemark: remarkOf('expected'),
+    gotRemark: remarkOf('got'),
+    customerMessage: customerMessage
+      .extend({ gotRemark: remarkOf('got') })
+      .meta({ id: 'CustomerMessage' })
+      .optional()
+      .describe('What follows a code'),
   })
   .meta({ id: 'ReleaseCase' });
-export type ReleaseCaseView = z.infer<typeof releaseCaseView>;
-export type CustomerMessageView = z.infer<typeof customerMessageView>;
-
-export const releaseCheckView = z
-  .object({
-    componentAppId: z.string(),
-    publicUrl: z.string().describe('What the check went through'),
-    ok: z.boolean().describe('No case failed'),
-    cases: z.array(releaseCaseView),
-  })
-  .meta({ id: 'ReleaseCheck' });
-export type ReleaseCheckView = z.infer<typeof releaseCheckView>;
 
 /** A run that is kept. */
-export const releaseCheckRunView = releaseCheckView
-  .extend({ id: z.string(), at: timeView.describe('When it ended') })
+export const releaseCheckRunView = releaseCheck
+  .extend({
+    id: z.string(),
+    at: timeView.describe('When it ended'),
+    cases: z.array(releaseCaseView),
+  })
   .meta({ id: 'ReleaseCheckRun' });
 export type ReleaseCheckRunView = z.infer<typeof releaseCheckRunView>;
+
+export function toReleaseCheckRunView(
+  run: { id: string; at: string },
+  { cases, ...check }: ReleaseCheck,
+): ReleaseCheckRunView {
+  return {
+    ...run,
+    ...check,
+    cases: cases.map(({ customerMessage: message, ...one }) => ({
+      ...one,
+      expectedRemark: toRemarkView(one.expected),
+      gotRemark: toRemarkView(one.got),
+      ...(message && { customerMessage: { ...message, gotRemark: toRemarkView(message.got) } }),
+    })),
+  };
+}
 
 export const releaseCheckRunsView = z
   .object({ runs: z.array(releaseCheckRunView).describe('The newest 20, newest first') })
   .meta({ id: 'ReleaseCheckRuns' });
 export type ReleaseCheckRunsView = z.infer<typeof releaseCheckRunsView>;
 
-export const releaseCheckExample: ReleaseCheckRunView = {
+const exampleRun = {
   id: '0199a3f0-7c1e-7a54-9c1d-1f2e3d4c5b6a',
   at: '2026-11-22T08:00:00.000Z',
+};
+export const releaseCheckExample = toReleaseCheckRunView(exampleRun, {
   componentAppId: 'wx0123456789abcdef',
   publicUrl: 'https://hub.example.com',
   ok: true,
@@ -105,4 +134,4 @@ export const releaseCheckExample: ReleaseCheckRunView = {
       customerMessage: { ok: null, got: 'not checked: no authorization code was given' },
     },
   ],
-};
+});

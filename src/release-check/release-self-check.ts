@@ -13,27 +13,28 @@ import { TicketService } from '../ticket/ticket.service.js';
 import { CHECK_CODE_PREFIX, CHECK_TEXT, SELF_CHECK_CODE_PREFIX } from './release-check.js';
 import { ReleaseCheckService } from './release-check.service.js';
 import type {
-  CustomerMessageView,
-  ReleaseCaseView,
+  CustomerMessage,
+  ReleaseCase,
   ReleaseCheckBody,
-  ReleaseCheckView,
+  ReleaseCheck,
 } from './release-check.views.js';
 import { SelfPush, SelfPushError, ticketPush, type SelfPushAnswer } from './self-push.js';
+import { remark } from '../common/remarks.js';
 
 /** How long the customer message that follows a code is waited for, in milliseconds. */
 const CUSTOMER_MESSAGE_LIMIT_MS = 6000;
 /** A user that nobody is. */
 const NOBODY = 'oSelfCheckOfTheHub0000000000';
 const EVENT = 'LOCATION';
-const EMPTY = 'empty answer';
+const EMPTY = remark('check_empty');
 /** Longest part of a reply that is shown. */
 const SHOWN = 100;
 
-type CaseName = ReleaseCaseView['name'];
+type CaseName = ReleaseCase['name'];
 type Fields = Record<string, string | number>;
 
 /** One push of the check. */
-interface ReleaseCase {
+interface CasePush {
   name: CaseName;
   expected: string;
   path: string;
@@ -56,18 +57,26 @@ export class ReleaseSelfCheck {
   async run(
     componentAppId: string,
     { authCodes, openid = NOBODY }: ReleaseCheckBody,
-  ): Promise<ReleaseCheckView> {
+  ): Promise<ReleaseCheck> {
     const component = await this.components.getEnabled(componentAppId);
     const official = anyOf('official_account');
     const program = anyOf('mini_program');
     const text = { MsgType: 'text', Content: CHECK_TEXT };
     const event = { MsgType: 'event', Event: EVENT, Latitude: '23.13', Longitude: '113.35' };
-    const message = (name: CaseName, fields: Fields, expected: string): Promise<ReleaseCaseView> =>
+    const message = (name: CaseName, fields: Fields, expected: string): Promise<ReleaseCase> =>
       this.play(component, this.toAccount(official, openid, name, fields, expected));
     const cases = await Promise.all([
       this.ticketCase(component),
-      message('official_account_text', text, `reply: ${CHECK_TEXT}_callback`),
-      message('official_account_event', event, `reply: ${EVENT}from_callback`),
+      message(
+        'official_account_text',
+        text,
+        remark('check_reply', { text: `${CHECK_TEXT}_callback` }),
+      ),
+      message(
+        'official_account_event',
+        event,
+        remark('check_reply', { text: `${EVENT}from_callback` }),
+      ),
       this.codeCase(component, official, openid, authCodes.officialAccount),
       this.codeCase(component, program, openid, authCodes.miniProgram),
     ]);
@@ -75,11 +84,11 @@ export class ReleaseSelfCheck {
     return { componentAppId, publicUrl: this.config.publicUrl, ok, cases };
   }
 
-  private async ticketCase(component: Component): Promise<ReleaseCaseView> {
+  private async ticketCase(component: Component): Promise<ReleaseCase> {
     const ticket = await this.tickets.latest(component.appid);
     const facts = { name: 'ticket' as const, expected: 'success' };
     if (!ticket) {
-      return { ...facts, ok: null, got: 'skipped: no ticket has arrived yet', milliseconds: 0 };
+      return { ...facts, ok: null, got: remark('check_no_ticket'), milliseconds: 0 };
     }
     return this.play(component, {
       ...facts,
@@ -94,26 +103,26 @@ export class ReleaseSelfCheck {
     account: ReleaseCheckAccount,
     openid: string,
     authCode?: string,
-  ): Promise<ReleaseCaseView> {
+  ): Promise<ReleaseCase> {
     const code = authCode ?? SELF_CHECK_CODE_PREFIX + randomBytes(16).toString('hex');
     const name = account.type === 'mini_program' ? 'mini_program_code' : 'official_account_code';
     const text = { MsgType: 'text', Content: CHECK_CODE_PREFIX + code };
     const played = await this.play(component, this.toAccount(account, openid, name, text, EMPTY));
     const customerMessage =
       authCode === undefined
-        ? { ok: null, got: 'not checked: no authorization code was given' }
+        ? { ok: null, got: remark('check_no_code') }
         : await this.customerMessage(component, authCode);
     return { ...played, customerMessage };
   }
 
-  private async customerMessage(component: Component, code: string): Promise<CustomerMessageView> {
+  private async customerMessage(component: Component, code: string): Promise<CustomerMessage> {
     const outcome = this.fromApi.outcomeOf(component.appid, code);
     if (!outcome) {
-      return { ok: null, got: 'not checked: not in the hands of this host; see the others’ logs' };
+      return { ok: null, got: remark('check_other_host') };
     }
-    const late = { ok: false, error: `not sent within ${CUSTOMER_MESSAGE_LIMIT_MS} ms` };
+    const late = { ok: false, error: remark('check_not_sent', { ms: CUSTOMER_MESSAGE_LIMIT_MS }) };
     const { ok, error } = await within(CUSTOMER_MESSAGE_LIMIT_MS, outcome, () => late);
-    return { ok, got: error ?? 'sent' };
+    return { ok, got: error ?? remark('check_sent') };
   }
 
   private toAccount(
@@ -122,7 +131,7 @@ export class ReleaseSelfCheck {
     name: CaseName,
     content: Fields,
     expected: string,
-  ): ReleaseCase {
+  ): CasePush {
     const names = { ToUserName: account.userName, FromUserName: openid };
     const { MsgType, ...rest } = content;
     const fields = { ...names, CreateTime: this.pushes.seconds(), MsgType: MsgType ?? '', ...rest };
@@ -132,7 +141,7 @@ export class ReleaseSelfCheck {
     return { name, expected, path, outer, fields: { ...fields, MsgId: randomInt(1e13, 1e14) } };
   }
 
-  private async play(component: Component, one: ReleaseCase): Promise<ReleaseCaseView> {
+  private async play(component: Component, one: CasePush): Promise<ReleaseCase> {
     const { name, expected, path, outer, fields } = one;
     try {
       const answer = await this.pushes.send(component, path, outer, fields);
@@ -148,7 +157,7 @@ export class ReleaseSelfCheck {
   }
 
   /** What WeChat would make of an answer. */
-  private describe(component: Component, one: ReleaseCase, answer: SelfPushAnswer): string {
+  private describe(component: Component, one: CasePush, answer: SelfPushAnswer): string {
     const { status, body } = answer;
     if (status !== 200) return `HTTP ${status}${codeOf(body)}`;
     if (body === '') return EMPTY;
@@ -158,10 +167,10 @@ export class ReleaseSelfCheck {
       const swapped =
         reply.ToUserName === one.fields.FromUserName &&
         reply.FromUserName === one.fields.ToUserName;
-      if (reply.MsgType !== 'text' || !swapped) return 'a reply to somebody else, or of no text';
-      return `reply: ${String(reply.Content).slice(0, SHOWN)}`;
+      if (reply.MsgType !== 'text' || !swapped) return remark('check_wrong_reply');
+      return remark('check_reply', { text: String(reply.Content).slice(0, SHOWN) });
     } catch (error) {
-      return `no answer that WeChat can read: ${(error as Error).message}`;
+      return remark('check_unreadable', { reason: (error as Error).message });
     }
   }
 }

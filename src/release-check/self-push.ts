@@ -11,6 +11,7 @@ import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import { wechatSignature } from '../wechat-crypto/wechat-signature.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { fieldsXml } from '../wechat-crypto/wechat-xml.js';
+import { remark } from '../common/remarks.js';
 
 /** A little more than WeChat waits, in milliseconds: what is late shall be seen as late. */
 const LIMIT_MS = PUSH_BUDGET.wechatWaits + 1000;
@@ -170,7 +171,7 @@ async function readBounded(response: Response): Promise<string> {
 
 /** `fetch failed` says nothing; the error below it has a code: refused, name unknown, TLS. */
 function causeOf(error: unknown): string {
-  if ((error as Error).name === 'TimeoutError') return `no answer within ${LIMIT_MS} ms`;
+  if ((error as Error).name === 'TimeoutError') return remark('check_silent', { ms: LIMIT_MS });
   const { cause, message } = error as Error & { cause?: { code?: string; message?: string } };
   const parts = [cause?.code, cause?.message].filter(Boolean);
   return parts.length > 0 ? parts.join(': ') : message;

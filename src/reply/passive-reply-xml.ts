@@ -2,6 +2,7 @@ import { cdata, NOT_XML } from '../wechat-crypto/wechat-xml.js';
 import { JsonNumber } from './json-number.js';
 
 import { ReplyInvalidError } from './reply-invalid.error.js';
+import { remark } from '../common/remarks.js';
 
 const FIELD_NAME = /^[A-Za-z_][\w.-]*$/;
 
@@ -22,13 +23,13 @@ function elements(fields: object): string {
 
 function listOf(value: unknown): unknown[] {
   if (!Array.isArray(value)) return [value];
-  if (value.length === 0) throw new ReplyInvalidError('XML has no form for an empty list');
+  if (value.length === 0) throw new ReplyInvalidError(remark('reply_xml_empty_list'));
   return value;
 }
 
 function element(name: string, value: unknown): string {
   if (value === undefined) return '';
-  if (!FIELD_NAME.test(name)) throw new ReplyInvalidError('a field has a name that is none');
+  if (!FIELD_NAME.test(name)) throw new ReplyInvalidError(remark('reply_xml_name'));
   return `<${name}>${contentOf(value)}</${name}>`;
 }
 
@@ -36,12 +37,12 @@ function contentOf(value: unknown): string {
   if (value instanceof JsonNumber) return value.digits;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (value === null || Array.isArray(value)) {
-    throw new ReplyInvalidError('XML has no form for null, nor for a list in a list');
+    throw new ReplyInvalidError(remark('reply_xml_null'));
   }
   if (typeof value === 'object') return elements(value);
   const text = String(value);
   if (NOT_XML.test(text)) {
-    throw new ReplyInvalidError('a field holds a character that XML does not allow');
+    throw new ReplyInvalidError(remark('reply_xml_character'));
   }
   return cdata(text);
 }

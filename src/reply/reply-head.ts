@@ -1,5 +1,6 @@
 import type { Push } from '../callback/push.js';
 import { ReplyInvalidError } from './reply-invalid.error.js';
+import { remark } from '../common/remarks.js';
 
 /** Who a reply is from and to, and when. */
 export interface ReplyHead {
@@ -19,7 +20,7 @@ export interface ReplyHead {
 export function replyHead({ fields, fromUser }: Push, now: number): ReplyHead {
   const { ToUserName: account } = fields;
   if (typeof account !== 'string' || account === '' || !fromUser) {
-    throw new ReplyInvalidError('the push does not say from whom and to whom it is');
+    throw new ReplyInvalidError(remark('reply_nobody'));
   }
   return {
     toUserName: fromUser,

@@ -7,6 +7,7 @@ import { MAX_TEXT_BYTES } from './passive-reply.js';
 import { replyHead } from './reply-head.js';
 import { responderReply, type ResponderReply } from './responder-reply.js';
 import { textParts } from './text-parts.js';
+import { remark } from '../common/remarks.js';
 
 /** Customer-service messages that WeChat allows after a user's message (客服消息, 48 h). */
 const MAX_MESSAGES = 5;
@@ -51,7 +52,7 @@ export class ResponderAnswers {
       const head = () => replyHead(push, this.clock.now());
       return { reply: responderReply(text, { format, fromUser, head }) };
     } catch (error) {
-      return { error: error instanceof HubError ? error.message : 'The answer is not usable' };
+      return { error: error instanceof HubError ? error.message : remark('reply_unusable') };
     }
   }
 
@@ -71,7 +72,7 @@ export class ResponderAnswers {
       }
       return { sent, parts: all.length };
     } catch (error) {
-      const why = error instanceof HubError ? error.message : 'it failed';
+      const why = error instanceof HubError ? error.message : remark('failed');
       return { sent, parts: all.length, error: why };
     }
   }
@@ -79,12 +80,12 @@ export class ResponderAnswers {
   private async sendPart(push: Push, part: string): Promise<void> {
     const { componentAppId, authorizerAppId, fromUser } = push;
     if (!authorizerAppId || !fromUser) {
-      throw new HubError('user_unknown', 'The push does not say from whom it is', { status: 409 });
+      throw new HubError('user_unknown', remark('message_user_unknown'), { status: 409 });
     }
     await this.messages.sendText({ componentAppId, authorizerAppId }, fromUser, part);
   }
 }
 
 function tooSlow(): HubError {
-  return new HubError('too_slow', 'WeChat was too slow', { status: 503 });
+  return new HubError('too_slow', remark('message_too_slow'), { status: 503 });
 }

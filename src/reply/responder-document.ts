@@ -5,6 +5,7 @@ import { JsonNumber, jsonText } from './json-number.js';
 import { fieldsXml } from './passive-reply-xml.js';
 import { MAX_REPLY_BYTES } from './passive-reply.js';
 import { ReplyInvalidError } from './reply-invalid.error.js';
+import { remark } from '../common/remarks.js';
 
 /** What WeChat pushes in, and wants to be answered in. */
 export type DocumentFormat = Push['format'];
@@ -34,11 +35,9 @@ export function readDocument(text: string): ResponderDocument {
   if (text.startsWith('{')) return readJson(text);
   const plain = text.replace(DECLARATION, '');
   if (/^<xml[\s>]/.test(plain)) return { format: 'xml', text: plain, fields: readXml(plain) };
-  if (/^<(!doctype\s+html|html)/i.test(plain)) throw new ReplyInvalidError('it is HTML');
-  if (plain.startsWith('<!')) throw new ReplyInvalidError('malformed XML: it begins with no <xml>');
-  throw new ReplyInvalidError(
-    text.startsWith('[') ? 'it is a list, and no object' : 'it is neither JSON nor XML',
-  );
+  if (/^<(!doctype\s+html|html)/i.test(plain)) throw new ReplyInvalidError(remark('reply_html'));
+  if (plain.startsWith('<!')) throw new ReplyInvalidError(remark('reply_no_xml'));
+  throw new ReplyInvalidError(remark(text.startsWith('[') ? 'reply_list' : 'reply_neither'));
 }
 
 /** A document as it is, where it has the format that is wanted, else the same in that format. */
@@ -47,7 +46,7 @@ export function documentAs(format: DocumentFormat, document: ResponderDocument):
   // What cannot be written is not passed on either: characters that XML forbids, however they came.
   const xml = document.format === 'xml' || format === 'xml' ? fieldsXml(fields) : '';
   if (document.format === 'xml' && NOT_XML.test(text)) {
-    throw new ReplyInvalidError('it holds a character that XML does not allow');
+    throw new ReplyInvalidError(remark('reply_character'));
   }
   if (document.format === format) return text;
   return format === 'xml' ? xml : jsonText(jsonFields(document));
@@ -66,7 +65,7 @@ export function jsonFields({ format, text, fields }: ResponderDocument): Record<
     const key = `${name}=${inCdata ?? bare}`;
     const isNumber = bare !== undefined;
     if (numbers.has(key) && numbers.get(key) !== isNumber) {
-      throw new ReplyInvalidError('a field is text in one place and a number in another');
+      throw new ReplyInvalidError(remark('reply_mixed'));
     }
     numbers.set(key, isNumber);
   }
@@ -88,7 +87,7 @@ function refuseManyFields(text: string): void {
     else if (!inString && ':,[{'.includes(character)) marks += 1;
   }
   if (marks > MAX_MARKS) {
-    throw new ReplyInvalidError(`it has more than ${MAX_REPLY_BYTES} bytes, in too many fields`);
+    throw new ReplyInvalidError(remark('reply_too_many_fields', { limit: MAX_REPLY_BYTES }));
   }
 }
 
@@ -100,7 +99,7 @@ function readJson(text: string): ResponderDocument {
     return { format: 'json', text: isStrictJson(text) ? text : jsonText(fields), fields };
   } catch (error) {
     throw new ReplyInvalidError(
-      error instanceof RangeError ? 'JSON that is too deep' : 'malformed JSON',
+      remark(error instanceof RangeError ? 'reply_json_deep' : 'reply_json_malformed'),
       error,
     );
   }
@@ -120,7 +119,7 @@ function readXml(text: string): Record<string, unknown> {
   try {
     return parseWechatXml(text);
   } catch (error) {
-    throw new ReplyInvalidError('malformed XML', error);
+    throw new ReplyInvalidError(remark('reply_xml_malformed'), error);
   }
 }
 
@@ -133,7 +132,7 @@ function outlineOf(xml: string): string {
   // Text behind an element's end, or before the start of one within it.
   const mixed = /<\/[\w.-]+\s*>\s*[^<\s]|[^<>\s]\s*<[A-Za-z_]/.test(outline);
   if (attributes || mixed) {
-    throw new ReplyInvalidError('JSON has no form for attributes, nor for text between elements');
+    throw new ReplyInvalidError(remark('reply_xml_mixed'));
   }
   return outline;
 }

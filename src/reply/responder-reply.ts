@@ -18,6 +18,7 @@ import {
   type ResponderDocument,
 } from './responder-document.js';
 import { fittingStart } from './text-parts.js';
+import { remark } from '../common/remarks.js';
 
 /** What WeChat is sent of a responder's answer. */
 export interface ResponderReply {
@@ -52,7 +53,7 @@ export function responderReply(text: string, push: AnsweredPush): ResponderReply
   const document = readDocument(text);
   const { MsgType: type } = document.fields;
   if (type === undefined && !push.fromUser) return result(document, push.format);
-  if (typeof type !== 'string' || type === '') throw new ReplyInvalidError('MsgType is missing');
+  if (typeof type !== 'string' || type === '') throw new ReplyInvalidError(remark('reply_no_type'));
   if (REPLY_TYPES.includes(type)) return message(document, push);
   refuseNearMiss(type);
   const fields = push.format === 'json' ? jsonFields(document) : document.fields;
@@ -76,7 +77,8 @@ export function messageText(
 }
 
 function result(document: ResponderDocument, format: DocumentFormat): ResponderReply {
-  if (Object.keys(document.fields).length === 0) throw new ReplyInvalidError('it has no field');
+  if (Object.keys(document.fields).length === 0)
+    throw new ReplyInvalidError(remark('reply_no_field'));
   const text = documentAs(format, document);
   refuseTooLong(text);
   return { text, kind: 'result' };
@@ -101,7 +103,7 @@ function message({ format, fields }: ResponderDocument, push: AnsweredPush): Res
 /** The same in another case: not a type that WeChat might have, but a slip that users would see. */
 function refuseNearMiss(type: string): void {
   const meant = REPLY_TYPES.find((one) => one === type.trim().toLowerCase());
-  if (meant) throw new ReplyInvalidError(`MsgType is ${meant}, in these letters`);
+  if (meant) throw new ReplyInvalidError(remark('reply_near_type', { type: meant }));
 }
 
 /** Without what is null: serializers write it for what is not there. */
@@ -131,5 +133,5 @@ function written(format: DocumentFormat, fields: object): string {
 
 function refuseTooLong(text: string): void {
   if (Buffer.byteLength(text) <= MAX_REPLY_BYTES) return;
-  throw new ReplyInvalidError(`it has more than ${MAX_REPLY_BYTES} bytes`);
+  throw new ReplyInvalidError(remark('reply_too_long', { limit: MAX_REPLY_BYTES }));
 }

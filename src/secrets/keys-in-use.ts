@@ -1,6 +1,6 @@
 import { setImmediate as afterOthers } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
-import { encryptedColumns } from './encrypted-columns.js';
+import { encryptedColumns, type EncryptedColumn } from './encrypted-columns.js';
 import { SEALED_PREFIX } from './secret-box.js';
 
 /** Rows of SQLite that one statement looks at: while it runs nothing else does. */
@@ -14,6 +14,13 @@ export interface ColumnKeys {
   keyIds: string[];
   /** Whether there are values that are not encrypted. */
   plain: boolean;
+}
+
+/** Lists the ids of the master keys under which values of a column are, as `id`; takes {@link SEALED_PREFIX}. */
+export function keyIdsSql({ table, column }: EncryptedColumn): string {
+  const start = SEALED_PREFIX.length + 1;
+  return `SELECT DISTINCT SUBSTR(${column}, ${start}, INSTR(SUBSTR(${column}, ${start}), ':') - 1)
+    AS id FROM ${table} WHERE SUBSTR(${column}, 1, ${start - 1}) = ?`;
 }
 
 /** What a look through the encrypted columns found. */

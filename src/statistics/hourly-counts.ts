@@ -1,8 +1,12 @@
 import { HOUR_MS } from '../common/times.js';
 
+/** What happened; of a `…_time` how long it took, by the bucket. */
+export type StatisticKind =
+  'call' | 'push' | 'delivery' | 'refresh' | 'push_time' | 'delivery_time';
+
 /** What is counted, by the columns of `statistic`. */
 export interface Counted {
-  kind: 'call' | 'push' | 'delivery' | 'refresh';
+  kind: StatisticKind;
   actor: string;
   componentAppId: string;
   authorizerAppId: string;

@@ -16,7 +16,7 @@ export class Statistic {
   @BigIntColumn()
   hour!: number;
 
-  /** `call`, `push`, `delivery` or `refresh`. */
+  /** A `StatisticKind`. */
   @Column({ type: 'varchar', length: 16 })
   kind!: string;
 
@@ -34,7 +34,7 @@ export class Statistic {
   @Column({ type: 'varchar', length: 128 })
   path!: string;
 
-  /** WeChat's errcode, or a word. */
+  /** WeChat's errcode, a word, or the bucket of a time. */
   @Column({ type: 'varchar', length: 64 })
   outcome!: string;
 

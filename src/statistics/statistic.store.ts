@@ -5,7 +5,7 @@ import { CHINA_OFFSET_MS, DAY_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
 import { removeInBatches } from '../database/remove-in-batches.js';
 import { piecesOf } from '../database/sql.js';
-import type { HourlyCount } from './hourly-counts.js';
+import type { HourlyCount, StatisticKind } from './hourly-counts.js';
 import { Statistic } from './statistic.entity.js';
 
 /** Rows that one statement adds: SQLite takes some 32 000 values. */
@@ -41,7 +41,9 @@ type Filter = Partial<
 /** A sum of counts, with what it was split by; times in Unix milliseconds. */
 export type Sum = { count: number; hour?: number; day?: number } & Filter;
 
-export interface SumsWanted extends Filter {
+export interface SumsWanted extends Omit<Filter, 'kind'> {
+  /** Of these kinds only. */
+  kinds: StatisticKind[];
   /** Unix milliseconds: hours that begin from `from` on and before `to`. */
   from: number;
   to: number;
@@ -71,12 +73,14 @@ export class StatisticStore {
   }
 
   /** Sums by group, the greatest first. */
-  async sums({ from, to, groups, limit, ...filter }: SumsWanted): Promise<Sum[]> {
+  async sums({ kinds, from, to, groups, limit, ...filter }: SumsWanted): Promise<Sum[]> {
+    if (kinds.length === 0) return [];
     const rows = await this.database.read<Record<string, string | number>[]>((manager) => {
       const select = manager
         .createQueryBuilder(Statistic, 's')
         .select('SUM(s.count)', 'total')
         .where('s.hour >= :from AND s.hour < :to', { from, to })
+        .andWhere('s.kind IN (:...kinds)', { kinds })
         .orderBy('total', 'DESC')
         .limit(limit);
       for (const [name, value] of Object.entries(filter)) {

@@ -7,10 +7,13 @@ import { DAY_MS, MINUTE_MS } from '../common/times.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { HourlyCounts, type Counted } from './hourly-counts.js';
+import { bucketOf } from './latency.js';
 import { StatisticStore } from './statistic.store.js';
 
 /** A stop waits for a database that others hold no longer than so many milliseconds. */
 const STOP_LIMIT_MS = 1000;
+/** What a push that was refused before it could be read is reported as. */
+const UNVERIFIED = 'unverified';
 
 /**
  * Counts what features report, and adds it to the table once a minute and at a stop: a host that
@@ -33,12 +36,17 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
       onTelemetry('gateway.call', ({ errcode, ...call }) =>
         this.count({ ...call, kind: 'call', outcome: errcode }),
       ),
-      onTelemetry('callback.push', ({ componentAppId, infoType, outcome }) =>
-        this.count({ kind: 'push', componentAppId, path: infoType, outcome }),
-      ),
-      onTelemetry('delivery.attempt', ({ subscriptionId, outcome }) =>
-        this.count({ kind: 'delivery', path: subscriptionId, outcome }),
-      ),
+      onTelemetry('callback.push', ({ componentAppId, infoType, outcome, seconds }) => {
+        this.count({ kind: 'push', componentAppId, path: infoType, outcome });
+        // One that is refused before it is read says nothing of how long WeChat waits.
+        if (infoType === UNVERIFIED) return;
+        this.count({ kind: 'push_time', componentAppId, path: '', outcome: bucketOf(seconds) });
+      }),
+      onTelemetry('delivery.attempt', ({ componentAppId, subscriptionId, outcome, seconds }) => {
+        const of = { componentAppId, path: subscriptionId };
+        this.count({ kind: 'delivery', ...of, outcome });
+        this.count({ kind: 'delivery_time', ...of, outcome: bucketOf(seconds) });
+      }),
       onTelemetry('token.exchange', ({ kind, key, outcome }) => {
         const [componentAppId = ''] = key.split('/');
         this.count({ kind: 'refresh', componentAppId, path: kind, outcome });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { componentFields } from '../config/variables.js';
+import { componentFields, nameText } from '../config/variables.js';
 import { timeQuery, timeView } from '../http/list-query.js';
 import { errorOf, problemView } from '../http/problem-view.js';
 import {
@@ -10,13 +10,14 @@ import {
 } from './subscription.js';
 import { previousSecretUntil } from './webhook-signature.js';
 import { isoTime } from '../common/times.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 const appid = z.string().min(1).max(64);
 const kind = z.enum(['authorization', 'message', 'event']);
 
 /** The fields that an administrator sets. */
 const fields = {
-  name: z.string().min(1).max(191),
+  name: nameText(191),
   url: z.string().min(1).max(2048).describe('http or https, without user and password'),
   mode: z
     .enum(SUBSCRIPTION_MODES)
@@ -108,6 +109,7 @@ export const subscriptionView = z
     failingSince: timeView.nullable().describe('First failure since the last success'),
     disabledAt: timeView.nullable(),
     disabledReason: z.string().nullable().describe('Why the hub disabled it'),
+    disabledRemark: remarkOf('disabledReason'),
     createdAt: timeView,
     updatedAt: timeView,
     ...activityFields,
@@ -141,6 +143,17 @@ export const draftTestBody = z
     example: { url: 'https://orders.example.com/wechat', kind: 'message' },
   });
 
+const REPLAY_CHOICES = ['undelivered', 'dead', 'delivered', 'all'] as const;
+/** Which pushes of a time range a replay delivers. */
+export type ReplayChoice = (typeof REPLAY_CHOICES)[number];
+const replayChoice = z
+  .enum(REPLAY_CHOICES)
+  .default('all')
+  .describe(
+    'undelivered: the dead ones, those that wait after a failure, and those without a delivery, ' +
+      'because it did not exist then or was disabled; all: everything but what is pending',
+  );
+
 export const previewBody = z
   .strictObject({
     subscription: z
@@ -156,7 +169,7 @@ export const previewBody = z
     types: newFields.types,
     from: timeQuery,
     to: timeQuery,
-    status: z.enum(['dead', 'delivered', 'all']).default('all'),
+    status: replayChoice,
   })
   .meta({
     id: 'SubscriptionPreview',
@@ -175,7 +188,7 @@ export const replayBody = z
   .strictObject({
     from: timeQuery,
     to: timeQuery,
-    status: z.enum(['dead', 'delivered', 'all']).default('all'),
+    status: replayChoice,
   })
   .meta({
     id: 'SubscriptionReplay',
@@ -201,6 +214,7 @@ export function toSubscriptionView(
     previousSecretUntil: isWechat ? null : isoTime(previousSecretUntil(subscription)),
     failingSince: isoTime(shown.failingSince),
     disabledAt: isoTime(shown.disabledAt),
+    disabledRemark: toRemarkView(shown.disabledReason),
     createdAt: isoTime(shown.createdAt),
     updatedAt: isoTime(shown.updatedAt),
     ...activity,
@@ -244,6 +258,7 @@ export const subscriptionViewExample: SubscriptionView = {
   failingSince: null,
   disabledAt: null,
   disabledReason: null,
+  disabledRemark: null,
   createdAt: '2026-11-22T08:00:00.000Z',
   updatedAt: '2026-11-22T08:00:00.000Z',
   pending: 0,

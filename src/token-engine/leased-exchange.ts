@@ -12,6 +12,7 @@ import type { Exchange, TokenSource } from './token-source.js';
 import type { LastError } from './token-state.js';
 import type { Failure, FreshToken, Lease, TokenStore } from './token.store.js';
 import { isoTime } from '../common/times.js';
+import { remark } from '../common/remarks.js';
 
 /** Tries to save a token that WeChat has given: giving up loses it. */
 const SAVE_TRIES = 20;
@@ -160,5 +161,5 @@ function describe(error: unknown): Pick<LastError, 'code' | 'message' | 'status'
     const { code, message, status, details } = error;
     return { code, message, status, details };
   }
-  return { code: 'refresh_failed', message: 'The refresh failed', status: 503, details: {} };
+  return { code: 'refresh_failed', message: remark('refresh_failed'), status: 503, details: {} };
 }

@@ -5,7 +5,7 @@ import { v4 as uuidv4 } from 'uuid';
 import { atMost } from '../common/at-most.js';
 import type { Clock } from '../common/clock.js';
 import { isPending, isRecent } from '../common/clock-trust.js';
-import { HeldCopy } from '../common/held-copy.js';
+import { HeldCopy, SEEN_WITHIN_5_S } from '../common/held-copy.js';
 import { HubError } from '../common/hub-error.js';
 import { SingleFlight } from '../common/single-flight.js';
 import { emitTelemetry } from '../common/telemetry.js';
@@ -35,8 +35,6 @@ const MAX_WAIT_MS = 15_000;
 const START_GAP_MS = 3;
 /** Tokens held in memory; there may be far more rows. */
 const COPIES = 10_000;
-/** Other hosts see a new token within 5 s. */
-const COPY_LIMITS = { refreshAfterMs: 3000, maxAgeMs: 4000 };
 
 interface RefreshRequest {
   /** Generation to be replaced: any newer one that WeChat takes satisfies the caller. */
@@ -193,7 +191,7 @@ export class TokenEngine {
   private copy(key: string): HeldCopy<TokenState> {
     let copy = this.copies.get(key);
     if (!copy) {
-      copy = new HeldCopy(() => this.rows.load(key), this.clock, COPY_LIMITS);
+      copy = new HeldCopy(() => this.rows.load(key), this.clock, SEEN_WITHIN_5_S);
       this.copies.set(key, copy);
     }
     return copy;

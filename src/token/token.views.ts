@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { timeView } from '../http/list-query.js';
 import type { ServableState, TokenState } from '../token-engine/token-state.js';
 import { isoTime } from '../common/times.js';
+import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 const lastErrorView = z
   .object({
     code: z.string(),
     message: z.string(),
+    messageRemark: remarkOf('message'),
     kind: z.string().describe('Class of the failure policy: busy, quota, ticket, secret, ip, …'),
     errcode: z.int().optional().describe("WeChat's errcode"),
     rid: z.string().optional().describe("WeChat's request id"),
@@ -96,6 +98,7 @@ function toLastErrorView({ lastError }: TokenState): TokenView['lastError'] {
   return {
     code,
     message,
+    messageRemark: toRemarkView(message),
     kind,
     errcode,
     rid,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { HubError } from '../common/hub-error.js';
+import { remark, type Remark } from '../common/remarks.js';
 
 /** Longest URL of a target. */
 const MAX_URL = 2048;
@@ -14,7 +15,7 @@ type Address = ReturnType<typeof ipaddr.process>;
 
 /** A target that the hub does not call: its address is private, or its URL is no target's (400). */
 export class TargetRefusedError extends HubError {
-  constructor(message: string) {
+  constructor(message: Remark) {
     super('target_refused', message, { status: 400 });
   }
 }
@@ -67,16 +68,15 @@ export function isAddressPermitted(address: string, allowed: AllowedTargets): bo
  */
 export function parseTarget(text: string, allowed: AllowedTargets): URL {
   if (text.length > MAX_URL || !URL.canParse(text)) {
-    throw new TargetRefusedError('The URL is malformed, or longer than 2048 characters');
+    throw new TargetRefusedError(remark('url_malformed'));
   }
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new TargetRefusedError('The URL must be http or https');
+    throw new TargetRefusedError(remark('url_scheme'));
   }
-  if (url.port === '0')
-    throw new TargetRefusedError('The URL must not have port 0: nothing listens');
+  if (url.port === '0') throw new TargetRefusedError(remark('url_port'));
   if (url.username !== '' || url.password !== '') {
-    throw new TargetRefusedError('The URL must not hold a user or a password');
+    throw new TargetRefusedError(remark('url_user'));
   }
   const literal = addressIn(url);
   if (literal !== undefined && !isAddressPermitted(literal, allowed)) throw refusedAddress();
@@ -85,9 +85,7 @@ export function parseTarget(text: string, allowed: AllowedTargets): URL {
 
 /** The error for a name or URL that leads to an address that is not permitted. */
 export function refusedAddress(): TargetRefusedError {
-  return new TargetRefusedError(
-    'The target has a private address; DELIVERY_ALLOWED_TARGETS can allow it',
-  );
+  return new TargetRefusedError(remark('target_private'));
 }
 
 /** The address in a URL; undefined where it has a name. */

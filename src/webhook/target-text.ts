@@ -1,3 +1,5 @@
+import { remark } from '../common/remarks.js';
+
 /** Bytes of an answer cannot be read as text; the message says why, and nothing of what they hold. */
 export class TargetTextError extends Error {}
 
@@ -28,8 +30,11 @@ export function targetText(bytes: Buffer, contentType: string): string {
   try {
     return checked(decoder.decode(bytes), decoder.encoding);
   } catch {
-    const what = said === undefined ? 'UTF-8, and it names no charset' : `${said}, as it says`;
-    throw new TargetTextError(`The answer is not ${what}`);
+    throw new TargetTextError(
+      said === undefined
+        ? remark('answer_not_utf8')
+        : remark('answer_not_charset', { charset: said }),
+    );
   }
 }
 
@@ -69,7 +74,7 @@ function decoderOf(charset: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset, { fatal: true });
   } catch {
-    throw new TargetTextError('The answer names a charset that is not known');
+    throw new TargetTextError(remark('answer_charset_unknown'));
   }
 }
 

@@ -18,6 +18,7 @@ import {
 } from './target-agents.js';
 import { TargetLookup } from './target-lookup.js';
 import { beginningText, targetText, TargetTextError } from './target-text.js';
+import { remark, type Remark } from '../common/remarks.js';
 
 /** Longest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 256 * 1024;
@@ -150,12 +151,15 @@ async function limited(
   ms: number,
   work: () => Promise<CalledTarget>,
 ): Promise<CalledTarget> {
-  let end: (reason: string) => void = () => undefined;
+  let end: (reason: Remark) => void = () => undefined;
   const ended = new Promise<never>((_, reject) => {
     end = (reason) => reject(new TargetCallError(reason));
   });
-  const timer = setTimeout(() => end(`No answer within ${call.timeoutMs} ms`), Math.max(ms, 0));
-  const abort = (): void => end('The call was ended');
+  const timer = setTimeout(
+    () => end(remark('target_silent', { ms: call.timeoutMs })),
+    Math.max(ms, 0),
+  );
+  const abort = (): void => end(remark('call_ended'));
   const forget = call.signal && onAbort(call.signal, abort);
   try {
     const answer = work();
@@ -177,7 +181,7 @@ function answerTo(outgoing: ClientRequest, call: TargetCall): Promise<CalledTarg
     outgoing.on('error', (error) => reject(callError(error, outgoing)));
     const switched = (response: IncomingMessage): void => {
       response.socket.destroy();
-      reject(new TargetCallError('The target answered HTTP 101, and was not asked to'));
+      reject(new TargetCallError(remark('target_switched')));
     };
     outgoing.on('upgrade', switched);
     outgoing.on('response', (response) => {
@@ -192,18 +196,18 @@ function limitBeforeStatus(outgoing: ClientRequest): void {
   let informational = 0;
   let bytes = 0;
   let over = false;
-  const refuse = (why: string): void => {
+  const refuse = (why: Remark): void => {
     over = true;
     outgoing.destroy(new TargetCallError(why));
   };
   outgoing.on('information', () => {
     informational += 1;
-    if (!over && informational > MAX_INFORMATIONAL) refuse('Too many informational answers');
+    if (!over && informational > MAX_INFORMATIONAL) refuse(remark('answer_informational'));
   });
   outgoing.on('socket', (socket) => {
     const count = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (!over && bytes > MAX_BYTES_BEFORE_STATUS) refuse('Too much came before the status');
+      if (!over && bytes > MAX_BYTES_BEFORE_STATUS) refuse(remark('answer_before_status'));
     };
     const stop = (): void => {
       over = true;
@@ -241,9 +245,9 @@ async function readAnswer(
       chunks.push(chunk);
     }
   } catch {
-    throw new TargetCallError('The answer ended before it was complete');
+    throw new TargetCallError(remark('answer_cut'));
   }
-  if (size > MAX_ANSWER_BYTES) throw new TargetCallError('The answer is larger than 256 KiB');
+  if (size > MAX_ANSWER_BYTES) throw new TargetCallError(remark('answer_too_large'));
   const bytes = Buffer.concat(chunks);
   const beginning = kept(Promise.resolve(bytes.subarray(0, BEGINNING_BYTES)));
   return { ...facts, ...bodyOf(bytes, facts.contentType), beginning };
@@ -285,13 +289,14 @@ function drain(response: IncomingMessage, kept: number): Promise<Buffer> {
 
 function callError(error: Error, outgoing: ClientRequest): Error {
   if (error instanceof TargetRefusedError || error instanceof TargetCallError) return error;
-  if (error instanceof ProxyError) return new TargetCallError(`No connection: ${error.message}`);
+  if (error instanceof ProxyError)
+    return new TargetCallError(remark('connection_none', { why: error.message }));
   const code = String((error as NodeJS.ErrnoException).code ?? 'unknown');
   const stale = outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
-  if (stale) return new StaleConnectionError('The connection was closed');
+  if (stale) return new StaleConnectionError(remark('connection_closed'));
   return new TargetCallError(
     code.startsWith('HPE_')
-      ? `The answer is not HTTP, or its headers are too large: ${code}`
-      : `The connection failed: ${code}`,
+      ? remark('answer_no_http', { code })
+      : remark('connection_failed', { code }),
   );
 }

@@ -12,6 +12,7 @@ import { clientIpOf, ridOf } from './errmsg-facts.js';
 import { maskedErrmsg } from './masked-errmsg.js';
 import { WechatApiError } from './wechat-api.error.js';
 import { kindOfErrcode } from './wechat-errcode.js';
+import { remark } from '../common/remarks.js';
 
 /** Body of a call; {@link Secret}s are revealed on the way out only. */
 export type WechatApiBody = Record<string, string | number | Secret | object>;
@@ -180,14 +181,23 @@ export class WechatApiClient {
   /** The error of axios holds the request with its secrets: only its code goes on. */
   private noAnswer(path: string, { code, cause }: { code?: unknown; cause?: unknown }): Error {
     if (cause instanceof ProxyError) {
-      const message = `The call of ${path} failed: ${cause.message}`;
+      const message = remark('wechat_failed', { path, why: cause.message });
       return new WechatApiError(path, 'proxy', message, {});
     }
     const late = code === 'ERR_CANCELED' || code === 'ECONNABORTED';
-    const what = late ? 'did not answer in time' : `failed: ${String(code ?? 'ERR_NETWORK')}`;
+    const why = String(code ?? 'ERR_NETWORK');
     const { httpsAgent: agent } = this.http.axiosRef.defaults as { httpsAgent?: unknown };
-    const way = agent instanceof ProxyAgent ? ` through the proxy ${agent.proxyName}` : '';
-    return new WechatApiError(path, 'network', `The call of ${path}${way} ${what}`, {});
+    if (!(agent instanceof ProxyAgent)) {
+      const message = late
+        ? remark('wechat_silent', { path })
+        : remark('wechat_failed', { path, why });
+      return new WechatApiError(path, 'network', message, {});
+    }
+    const by = { path, proxy: agent.proxyName };
+    const message = late
+      ? remark('wechat_silent_by', by)
+      : remark('wechat_failed_by', { ...by, code: why });
+    return new WechatApiError(path, 'network', message, {});
   }
 }
 
@@ -212,16 +222,16 @@ function readAnswer<S extends z.ZodType>(
   if (answer && errcode) throw refusal(path, errcode, String(answer.errmsg ?? ''));
   if (response.status >= 400) {
     const kind = response.status >= 500 || response.status === 429 ? 'busy' : 'garbage';
-    throw new WechatApiError(path, kind, `${path} answered HTTP ${response.status}`, {});
+    throw new WechatApiError(
+      path,
+      kind,
+      remark('wechat_status', { path, status: response.status }),
+      {},
+    );
   }
   const parsed = schema.safeParse(answer);
   if (errcode === undefined || !parsed.success) {
-    throw new WechatApiError(
-      path,
-      'garbage',
-      `${path} answered something that is not an answer`,
-      {},
-    );
+    throw new WechatApiError(path, 'garbage', remark('wechat_unreadable', { path }), {});
   }
   return parsed.data;
 }
@@ -254,8 +264,12 @@ function refusal(path: string, errcode: number, errmsg: string): WechatApiError 
   const kind = kindOfErrcode(errcode);
   const rid = ridOf(errmsg);
   const clientIp = clientIpOf(errmsg);
-  const hint = clientIp && kind === 'ip' ? `; add ${clientIp} to the platform's IP white list` : '';
-  return new WechatApiError(path, kind, `WeChat refused ${path}: ${errcode} ${errmsg}${hint}`, {
+  const facts = { path, errcode, errmsg };
+  const message =
+    clientIp && kind === 'ip'
+      ? remark('wechat_refused_ip', { ...facts, address: clientIp })
+      : remark('wechat_refused', facts);
+  return new WechatApiError(path, kind, message, {
     errcode,
     errmsg,
     ...(rid && { rid }),

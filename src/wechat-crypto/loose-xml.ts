@@ -1,4 +1,5 @@
 import type { XmlFields, XmlValue } from './xml-fields.js';
+import { remark } from '../common/remarks.js';
 
 /** Deepest nesting that is read. */
 const MAX_DEPTH = 32;
@@ -49,11 +50,11 @@ class LooseXmlReader {
     this.skipToRoot();
     const root = this.match(START_TAG);
     const fields = noFields();
-    if (!root) return { fields, problem: 'The text is neither XML nor JSON' };
+    if (!root) return { fields, problem: remark('xml_none') };
     if (!isEmptyTag(root)) {
       this.children(fields, root[1] ?? '', 1);
       this.match(SPACE);
-      if (this.goesOn() && this.at < this.xml.length) this.fault('Something follows the document');
+      if (this.goesOn() && this.at < this.xml.length) this.fault(remark('xml_follows'));
     }
     return { fields, problem: this.problem };
   }
@@ -63,13 +64,13 @@ class LooseXmlReader {
     const { xml } = this;
     let from = 0;
     for (let at = xml.indexOf('<'); at !== -1; at = xml.indexOf('<', from)) {
-      if (xml.slice(from, at).trim() !== '') this.fault('Text comes before the document');
+      if (xml.slice(from, at).trim() !== '') this.fault(remark('xml_before'));
       this.at = at;
       START_TAG.lastIndex = at;
       if (START_TAG.test(xml)) return;
       from = this.endOf('<!--', '-->') ?? this.endOf('<?', '?>') ?? at + 1;
-      if (xml.startsWith('<!D', at)) this.fault('The XML declares a document type');
-      else if (from === at + 1) this.fault('The XML has markup that is none');
+      if (xml.startsWith('<!D', at)) this.fault(remark('xml_doctype'));
+      else if (from === at + 1) this.fault(remark('xml_markup'));
     }
   }
 
@@ -90,10 +91,10 @@ class LooseXmlReader {
       const open = this.xml.indexOf('<', from);
       if (open === -1) {
         this.at = this.xml.length;
-        this.fault('The XML ends before its end');
+        this.fault(remark('xml_end'));
         return;
       }
-      if (this.xml.slice(from, open).trim() !== '') this.fault('Text stands outside of fields');
+      if (this.xml.slice(from, open).trim() !== '') this.fault(remark('xml_outside'));
       this.at = open;
       if (this.matchEnd(parent)) return;
       const start = this.match(START_TAG);
@@ -104,7 +105,7 @@ class LooseXmlReader {
 
   private field(fields: XmlFields, name: string, empty: boolean, depth: number): void {
     this.count += 1;
-    if (this.count > MAX_FIELDS) return this.giveUp('The XML has too many fields');
+    if (this.count > MAX_FIELDS) return this.giveUp(remark('xml_many'));
     if (empty) return add(fields, name, '');
     const from = this.at;
     this.match(SPACE);
@@ -114,7 +115,7 @@ class LooseXmlReader {
       this.at = from;
       return add(fields, name, this.text(name));
     }
-    if (depth >= MAX_DEPTH) return this.giveUp('The XML is too deep');
+    if (depth >= MAX_DEPTH) return this.giveUp(remark('xml_deep'));
     const within = noFields();
     add(fields, name, within);
     this.children(within, name, depth + 1);
@@ -133,7 +134,7 @@ class LooseXmlReader {
       if (this.matchEnd(name)) return joined(this.xml.slice(from, end));
     }
     this.at = this.xml.length;
-    this.fault('A field does not end');
+    this.fault(remark('xml_field'));
     const rest = this.xml.slice(from);
     return rest.endsWith(CDATA_END) ? rest.slice(0, -CDATA_END.length) : rest;
   }
@@ -148,12 +149,12 @@ class LooseXmlReader {
       this.at = end;
       if (!this.matchEnd(name)) continue;
       const text = this.xml.slice(from, end);
-      if (MARKUP.test(text)) this.fault('A text holds markup');
+      if (MARKUP.test(text)) this.fault(remark('xml_text_markup'));
       return resolved(text);
     }
     const next = this.xml.indexOf('<', from);
     this.at = next === -1 ? this.xml.length : next;
-    this.fault('A field does not end');
+    this.fault(remark('xml_field'));
     return resolved(this.xml.slice(from, this.at));
   }
 
@@ -164,9 +165,9 @@ class LooseXmlReader {
       this.at = comment;
       return;
     }
-    if (this.match(ANY_END_TAG)) return this.fault('An end tag ends nothing');
+    if (this.match(ANY_END_TAG)) return this.fault(remark('xml_end_tag'));
     this.at += 1;
-    this.fault('The XML has markup that is none');
+    this.fault(remark('xml_markup'));
   }
 
   private matchEnd(name: string): boolean {

@@ -2,6 +2,7 @@ import type { DuplicateKeyInfo } from 'lossless-json';
 import { parseLenientJson } from '../common/lenient-json.js';
 import { WechatCryptoErrcode, WechatCryptoError } from './wechat-crypto.error.js';
 import type { XmlFields, XmlValue } from './xml-fields.js';
+import { remark } from '../common/remarks.js';
 
 /** Deepest nesting that is accepted, as of XML. */
 const MAX_DEPTH = 32;
@@ -36,15 +37,14 @@ export function readLooseJson(text: string): LooseJson {
   try {
     value = parseLenientJson(text, (digits) => digits, allValues());
   } catch (error) {
-    const problem =
-      error instanceof RangeError ? 'The JSON is too deep' : 'The JSON is not well-formed';
+    const problem = remark(error instanceof RangeError ? 'json_deep' : 'json_malformed');
     return { fields: salvaged(text), problem };
   }
-  if (!isObject(value)) return { fields: noFields(), problem: 'The JSON is not an object' };
+  if (!isObject(value)) return { fields: noFields(), problem: remark('json_no_object') };
   try {
     return { fields: toFields(value, 1), problem: null };
   } catch {
-    return { fields: salvaged(text), problem: 'The JSON is too deep' };
+    return { fields: salvaged(text), problem: remark('json_deep') };
   }
 }
 

@@ -342,6 +342,7 @@ describe.each(databaseKinds())('API keys on %s', (kind) => {
     ['no scope', 'POST', '', { name: 'x', scopes: [] }, 400, 'bad_request'],
     ['an unknown scope', 'POST', '', { name: 'x', scopes: ['root'] }, 400, 'bad_request'],
     ['no name', 'POST', '', { name: ' ', scopes: ['admin'] }, 400, 'bad_request'],
+    ['a name that turns', 'POST', '', { name: 'a\u202eb', scopes: ['admin'] }, 400, 'bad_request'],
     [
       'no network',
       'POST',

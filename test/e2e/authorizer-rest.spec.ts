@@ -98,6 +98,24 @@ describe.each(databaseKinds())('the REST interface of authorizers on %s', (kind)
     expect(exported.text.trim().split('\r\n')).toHaveLength(1);
     expect(await pages('failing=true')).toEqual([]);
     expect(await pages('failing=false')).toEqual(all);
+    await sql(test).query(
+      'UPDATE authorizer SET attempts = 2 WHERE authorizer_appid IN (?, ?, ?)',
+      all.slice(0, 3),
+    );
+    expect(await pages('failing=true')).toEqual(all.slice(0, 3));
+    expect(await pages('failing=true&status=active&type=official_account')).toEqual(
+      all.slice(0, 3),
+    );
+    expect(await pages('failing=true&component=wxnobody')).toEqual([]);
+    expect(await pages('failing=true&status=revoked')).toEqual([]);
+    const first = (await test.hub.get('/admin/authorizers?failing=true&limit=2')).json;
+    const rest = (
+      await test.hub.get(
+        `/admin/authorizers?failing=true&limit=2&after=${encodeURIComponent(first.next)}`,
+      )
+    ).json;
+    expect([first.authorizers.length, rest.authorizers.length, rest.next]).toEqual([2, 1, null]);
+    await sql(test).query('UPDATE authorizer SET attempts = 0');
     expect((await test.hub.get('/admin/authorizers?failing=perhaps')).status).toBe(400);
     expect((await test.hub.get('/admin/authorizers?lacks=0')).status).toBe(400);
   });

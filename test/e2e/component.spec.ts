@@ -132,6 +132,7 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
     ['an empty name', { name: '' }, 'name'],
     ['a name with a NUL', { name: 'Main\u0000platform' }, 'name'],
     ['a name with a line break', { name: 'Main\nplatform' }, 'name'],
+    ['a name that turns the text behind it', { name: 'Main\u202eplatform' }, 'name'],
   ])('refuses %s with 400', async (_, changes, mention) => {
     const answer = await add(changes);
     expect(answer).toMatchObject({ status: 400, json: { error: { code: 'bad_request' } } });
@@ -164,7 +165,7 @@ describe.each(databaseKinds())('/admin/components on %s', (kind) => {
       { enabled: 'no' },
       { componentAppId: 'wxother0' },
       { token: '' },
-      { name: 'Main\u0000' },
+      { name: 'Main\u0000platform' },
       { appSecret: '      ' },
     ]) {
       expect((await test.hub.patch(path, body)).status).toBe(400);

@@ -16,6 +16,7 @@ import {
   ConsoleBrowser,
   faultsOf,
   overflow,
+  settled,
   signInAt,
 } from '../support/console-browser.js';
 import { addOperator } from '../support/console-world.js';
@@ -85,7 +86,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
       await page.getByRole('button', { name: '同步授权账号' }).click();
       await page.getByText('同步完成，共核对 58 个账号', { exact: true }).waitFor();
     });
-  });
+  }, 60_000);
 
   it('shows what others write as text', async () => {
     await browser.visit({ viewport: { width: 375, height: 800 } }, async (page) => {
@@ -150,7 +151,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
         await page.getByText('账号信息已更新', { exact: true }).waitFor();
         for (const tab of ['消息', '原始信息']) {
           await page.getByRole('tab', { name: tab }).click();
-          await page.waitForLoadState('networkidle');
+          await settled(page);
           await expectWell(page, `account-${tab}`);
         }
         await page.goto(at(`/accounts/${PLATFORM}/wx-no-such?tab=%00`));
@@ -241,17 +242,17 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
       for (const tab of ['timeline', 'sets', 'token', 'messages', 'options', 'raw']) {
         await page.goto(at(`/accounts/${PLATFORM}/${poor}?tab=${tab}`));
         await page.getByRole('tabpanel').waitFor();
-        await page.waitForLoadState('networkidle');
+        await settled(page);
         if (['timeline', 'sets'].includes(tab)) await expectWell(page, `account-${tab}-375`);
         else expect(await overflow(page)).toBeLessThanOrEqual(0);
       }
       await page.goto(at(`/links?auth_type=99&category_id_list=x&biz_appid=${'w'.repeat(64)}`));
       await page.getByRole('img', { name: /QR code/ }).waitFor();
       await page.getByText('This does not look like an AppID').waitFor();
-      await page.waitForLoadState('networkidle');
+      await settled(page);
       await expectWell(page, 'links-375');
     });
-  });
+  }, 60_000);
 
   it('lets a viewer look, and act nowhere', async () => {
     const { password } = await addOperator(test.hub, { name: 'Vera', role: 'viewer' });

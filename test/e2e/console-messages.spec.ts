@@ -109,6 +109,28 @@ describe.skipIf(!findChromium())('messages, deliveries and subscriptions in the 
     expect(await reveals()).toBe(2);
   });
 
+  it('shows in the list how often a delivery has failed, why, and when it is tried next', async () => {
+    await open(`/messages?account=${ACCOUNT}&kind=message`);
+    const row = page.locator('[data-row]').first();
+    await row.getByText(/Failed \d time/).waitFor();
+    await row.getByText(/Next try /).waitFor();
+    await row.getByText('The target answered HTTP 503').waitFor();
+    // In Chinese by its code, without the sentence of the hub.
+    await page.locator('.user').click();
+    await page.getByRole('menuitemradio', { name: '中文' }).click();
+    await row.getByText('目标返回 HTTP 503').waitFor();
+    await row.getByText(/已失败 \d 次/).waitFor();
+    expect(await row.getByText('The target').count()).toBe(0);
+    expect(await faults()).toEqual([]);
+    await open('/audit');
+    await page.locator('.audit-action').getByText('查看推送内容').first().waitFor();
+    await page.getByLabel('操作', { exact: true }).selectOption({ label: '登录' });
+    await page.waitForURL(/action=session\.open/);
+    await page.locator('.user').click();
+    await page.getByRole('menuitemradio', { name: 'English' }).click();
+    await page.locator('.audit-action').getByText('Signed in').first().waitFor();
+  });
+
   it('says why a delivery failed, and sends all of an account again', async () => {
     await open(`/deliveries?account=${ACCOUNT}&status=pending,nonsense`);
     await page.locator('[data-row]').first().click();
@@ -126,6 +148,11 @@ describe.skipIf(!findChromium())('messages, deliveries and subscriptions in the 
     await page.getByRole('button', { name: 'Replay 1' }).click();
     await page.getByText('1 begun again', { exact: false }).waitFor();
     await receiver.arrived(4);
+    // What has never arrived is two clicks away from the subscription.
+    await open(`/subscriptions/${subscription}`);
+    await page.getByRole('button', { name: 'Replay what was not delivered' }).click();
+    await page.getByRole('button', { name: 'Replay 2' }).click();
+    await receiver.arrived(6);
   });
 
   it('tests a subscription before it is stored, shows its secret once, and names what is deleted', async () => {

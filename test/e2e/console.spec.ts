@@ -108,7 +108,9 @@ describe.each(browsers())('the console in %s', () => {
 
   it('goes everywhere by keys, changes language and theme, and signs out', async () => {
     const work = async (page: Page): Promise<void> => {
-      await signInAt(page, `${test.hub.url}/console/sign-in`);
+      // By a session of its own: it ends, and the other tests share theirs.
+      await page.goto(`${test.hub.url}/console/sign-in`);
+      await signIn(page);
       await page.keyboard.press('g');
       await page.keyboard.press('p');
       await page.waitForURL(/\/console\/platforms/);
@@ -132,6 +134,30 @@ describe.each(browsers())('the console in %s', () => {
       await page.waitForURL(/\/console\/sign-in\?back=/);
     };
     await browser.visit({}, work);
+  });
+
+  it('loads itself again where a file is gone, as after an update of the hub', async () => {
+    const work = async (page: Page): Promise<void> => {
+      await signInAt(page, `${test.hub.url}/console/settings`);
+      let isOld = false;
+      page.on('request', (request) => {
+        if (request.isNavigationRequest()) isOld = false;
+      });
+      // Of a page that is gone to, and of what a page fetches later.
+      await page.route(/\/assets\/(accounts|overview-chart)-[^/]*\.js$/, (route) =>
+        isOld ? route.fulfill({ status: 404 }) : route.continue(),
+      );
+      for (const path of ['/console/accounts', '/console/']) {
+        await page.evaluate('sessionStorage.clear()');
+        isOld = true;
+        const loaded = page.waitForEvent('load');
+        await page.locator(`nav a[href="${path}"]`).last().click();
+        await loaded;
+        expect([isOld, new URL(page.url()).pathname]).toEqual([false, path]);
+        await page.locator('main h1').waitFor();
+      }
+    };
+    await browser.visit({}, work, /status of 40[14]|Failed to fetch dynamically imported/);
   });
 
   it('says that a token is wrong, and leads nowhere else by the address', async () => {

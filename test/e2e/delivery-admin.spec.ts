@@ -82,6 +82,7 @@ describe.each(databaseKinds())('/admin/subscriptions and /admin/deliveries on %s
     ['port 0', { url: 'https://service.example.com:0/' }, 'target_refused'],
     ['no URL', { url: 'service' }, 'target_refused'],
     ['no name', { name: '' }, 'bad_request'],
+    ['a name with what is not seen', { name: 'a\u200bb' }, 'bad_request'],
     ['an unknown kind', { kinds: ['other'] }, 'bad_request'],
     ['an empty list', { types: [] }, 'bad_request'],
     ['a budget that WeChat does not wait for', { budgetMs: 4501 }, 'bad_request'],

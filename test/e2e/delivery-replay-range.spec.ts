@@ -15,7 +15,7 @@ import {
 import { COMPONENT } from '../support/fake-settings.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
-import { eventually, MINUTE } from '../support/token-world.js';
+import { eventually, MINUTE, sql } from '../support/token-world.js';
 import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const CHECK_ACCOUNT = 'wx570bc396a51b8ff8';
@@ -36,10 +36,11 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     from = test.clock.now();
   });
 
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const sinceBegin = () => ({ from: iso(from), to: iso(test.clock.now() + 1) });
+
   async function replay(id: string, { hub }: Pick<TestApp, 'hub'> = test): Promise<number> {
-    const iso = (ms: number): string => new Date(ms).toISOString();
-    const range = { from: iso(from), to: iso(test.clock.now() + 1) };
-    const { json } = await hub.post(`/admin/subscriptions/${id}/replay`, range);
+    const { json } = await hub.post(`/admin/subscriptions/${id}/replay`, sinceBegin());
     return json.replayed;
   }
 
@@ -76,6 +77,38 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: true });
     await deliverDue(test);
     expect(receiver.received.map(({ json }) => json.data.fields.Content)).toEqual(['for all']);
+  });
+
+  it('delivers what was not delivered: what is dead, fails, or has no delivery', async () => {
+    const { id } = await subscribe(test, receiver);
+    await arrives(test, { Content: 'taken' });
+    await deliverDue(test);
+    receiver.answer({ status: 500 });
+    await arrives(test, { Content: 'fails' });
+    await arrives(test, { Content: 'dead' });
+    await arrives(test, { Content: 'cancelled' });
+    await deliverDue(test);
+    const [cancelled, dead] = await deliveries(test, { status: 'pending' });
+    await test.hub.post(`/admin/deliveries/${cancelled.id}/cancel`);
+    await sql(test).query(
+      `UPDATE delivery SET status = 'dead', next_attempt_at = NULL WHERE id = '${dead.id}'`,
+    );
+    await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: false });
+    await arrives(test, { Content: 'without' });
+    await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: true });
+    receiver.clear();
+    receiver.answer({});
+    const range = { ...sinceBegin(), status: 'undelivered' };
+    const counted = await test.hub.post('/admin/subscriptions/preview', {
+      subscription: id,
+      ...range,
+    });
+    expect(counted.json.replayed).toBe(3);
+    const { json } = await test.hub.post(`/admin/subscriptions/${id}/replay`, range);
+    expect(json).toEqual({ replayed: 3 });
+    await deliverDue(test);
+    const said = receiver.received.map(({ json: body }) => body.data.fields.Content);
+    expect(said.toSorted()).toEqual(['dead', 'fails', 'without']);
   });
 
   it('tells nobody of the release check', async () => {

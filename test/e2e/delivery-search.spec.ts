@@ -79,9 +79,9 @@ describe.each(databaseKinds())('/admin/deliveries among 12 000 on %s', (kind) =>
   }
 
   it.each<[string, () => Record<string, string>, string, number]>([
-    ['a status', () => ({ status: 'dead' }), 'delivery_status', 1],
-    ['statuses', () => ({ status: 'dead,pending' }), 'delivery_status', 25],
-    ['many', () => ({ status: 'dead,delivered', limit: '500' }), 'delivery_status', 500],
+    ['a status', () => ({ status: 'dead' }), 'delivery_component', 1],
+    ['statuses', () => ({ status: 'dead,pending' }), 'delivery_component', 25],
+    ['many', () => ({ status: 'dead,delivered', limit: '500' }), 'delivery_component', 500],
     ['a push', () => ({ event: 'event-7' }), 'delivery_event', 1],
     ['a subscription', () => ({ subscription: 'another' }), 'delivery_subscription', 12],
     ['none', () => ({ subscription: 'nobody' }), 'delivery_subscription', 0],
@@ -100,12 +100,12 @@ describe.each(databaseKinds())('/admin/deliveries among 12 000 on %s', (kind) =>
       1,
     ],
     ['a type', () => ({ type: 'rare' }), 'delivery_type', 1],
-    ['the dead of a type', () => ({ type: 'rare', status: 'dead' }), 'delivery_status', 1],
+    ['the dead of a type', () => ({ type: 'rare', status: 'dead' }), 'delivery_component', 1],
     ['a time', () => ({ from: time(100), to: time(110) }), 'PRIMARY', 10],
     [
       'the pending of a time',
       () => ({ from: time(0), to: time(1000), status: 'pending' }),
-      'delivery_status',
+      'delivery_component',
       2,
     ],
     ['a time to come', () => ({ from: time(MANY + 3600) }), 'none', 0],

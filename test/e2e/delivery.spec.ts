@@ -53,6 +53,7 @@ describe.each(databaseKinds())('deliveries on %s', (kind) => {
         cause: 'schedule',
         status: 200,
         error: null,
+        errorRemark: null,
         hasAnswer: false,
         answer: null,
       },

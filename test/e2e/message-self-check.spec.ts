@@ -151,6 +151,7 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
     expect(answer.json.cases[3].customerMessage).toEqual({
       ok: null,
       got: 'not checked: no authorization code was given',
+      gotRemark: { code: 'check_no_code', facts: {}, why: null },
     });
     // The ticket replaced itself, and WeChat was not called.
     const after = await storedState(test);
@@ -196,10 +197,8 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
     const answer = await check(test, { authCodes, openid: OPENID });
     expect(answer.json.ok).toBe(true);
     const sent = answer.json.cases.slice(3).map((one: any) => one.customerMessage);
-    expect(sent).toEqual([
-      { ok: true, got: 'sent' },
-      { ok: true, got: 'sent' },
-    ]);
+    const one = { ok: true, got: 'sent', gotRemark: { code: 'check_sent', facts: {}, why: null } };
+    expect(sent).toEqual([one, one]);
     const contents = test.simulator.customMessages.last().map(({ body }) => body.text);
     expect(contents).toEqual(
       expect.arrayContaining(

@@ -204,6 +204,17 @@ describe.each(databaseKinds())('sessions of the console on %s', (kind) => {
       code: 'unauthorized',
     });
     const late = valueIn((await test.hub.post('/admin/session/links')).json.link);
+    const unseen = { name: 'Ada\u2066Eve' };
+    expect((await test.hub.post('/admin/session/links', unseen)).status).toBe(400);
+    expect((await signIn(test.hub, { token: ADMIN_TOKEN, ...unseen })).answer.status).toBe(400);
+    const owned = { ...unseen, role: 'viewer' };
+    expect((await test.hub.post('/admin/operators', owned)).status).toBe(400);
+    const said = valueIn((await test.hub.post('/admin/session/links')).json.link);
+    const renamed = await signIn(test.hub, { link: said, name: 'Somebody else' });
+    const name = 'Somebody else (Link of admin)';
+    expect(renamed.answer.json.name).toBe(name);
+    const { json } = await test.hub.get('/admin/audit?action=session.open&limit=1');
+    expect(json.records[0]).toMatchObject({ actorName: name, target: name });
     // A link is no cookie.
     const asCookie = new ConsoleClient(test.hub, `hub_session=${late}`);
     expect((await asCookie.get('/admin/session')).status).toBe(401);

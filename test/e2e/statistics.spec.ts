@@ -122,6 +122,23 @@ describe.each(databaseKinds())('usage and statistics on %s', (kind) => {
     expect(pushes.every(({ kind: one }: { kind: string }) => one === 'push')).toBe(true);
   });
 
+  it('has percentiles of the answers to WeChat, by time and in all', async () => {
+    const { latencies } = (await test.hub.get('/admin/statistics')).json;
+    const [push, delivery] = latencies;
+    expect([push.kind, delivery.kind]).toEqual(['push', 'delivery']);
+    expect(push.count).toBeGreaterThan(0);
+    expect(push.p50Ms).toBeGreaterThan(0);
+    expect(push.p99Ms).toBeGreaterThanOrEqual(push.p50Ms);
+    expect(push.points).toEqual([
+      { at: expect.any(String), count: push.count, p50Ms: push.p50Ms, p99Ms: push.p99Ms },
+    ]);
+    expect(delivery).toEqual({ kind: 'delivery', count: 0, p50Ms: null, p99Ms: null, points: [] });
+    const none = (await test.hub.get('/admin/statistics?kind=call')).json.latencies;
+    expect(none).toEqual([]);
+    const other = (await test.hub.get('/admin/statistics?component=wxnobody')).json.latencies;
+    expect(other[0]).toMatchObject({ kind: 'push', count: 0 });
+  });
+
   it('has hours for a month at the most', async () => {
     const long = '/admin/statistics?from=2020-01-01T00:00:00Z&to=2020-03-01T00:00:00Z';
     const { status, json } = await test.hub.get(long);

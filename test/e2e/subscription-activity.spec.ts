@@ -8,6 +8,7 @@ import {
   subscriptionOf,
   useDeliveryWorld,
 } from '../support/delivery-world.js';
+import { COMPONENT } from '../support/fake-settings.js';
 import { ACCOUNT } from '../support/message-pushes.js';
 import { StatisticsRecorder } from '../../src/statistics/statistics.recorder.js';
 import type { TestApp } from '../support/test-app.js';
@@ -45,6 +46,17 @@ describe.each(databaseKinds())('what is seen of a subscription on %s', (kind) =>
       { id, ...activity },
       { id: other.id, pending: 0, lastDeliveredAt: null, lastDay: { taken: 0, refused: 0 } },
     ]);
+    const split = '/admin/statistics/subscriptions';
+    const latency = { count: 2, p50Ms: expect.any(Number), p99Ms: expect.any(Number) };
+    expect((await test.hub.get(split)).json.subscriptions).toEqual([
+      { id, taken: 1, refused: 1, unreachable: 0, latency },
+    ]);
+    expect(
+      (await test.hub.get(`${split}?component=${COMPONENT.appid}`)).json.subscriptions,
+    ).toEqual([expect.objectContaining({ id, taken: 1 })]);
+    expect((await test.hub.get(`${split}?component=wxother`)).json.subscriptions).toEqual([]);
+    const timed = (await test.hub.get('/admin/statistics?kind=delivery')).json.latencies;
+    expect(timed).toMatchObject([{ kind: 'delivery', count: 2, points: [{ count: 2 }] }]);
     test.clock.advance(26 * 3_600_000);
     expect((await subscriptionOf(test, id)).lastDay).toMatchObject({ taken: 0, refused: 0 });
   });

@@ -195,6 +195,33 @@ describe.each(databaseKinds())('pages and mini programs of an account on %s', (k
       `https://open.weixin.qq.com/connect/oauth2/authorize?appid=${account}&state=1&component_appid=${PLATFORM}#wechat_redirect`,
     );
   });
+
+  it('send users there whatever account is named, so that nobody learns which there are', async () => {
+    const platformOf = async (appid: string): Promise<string | null> => {
+      const answer = await sdkCall(test, `connect/oauth2/authorize?appid=${appid}`, undefined, {
+        redirect: 'manual',
+      });
+      const location = new URL(answer.headers.get('location') ?? 'about:blank');
+      expect([answer.status, location.searchParams.get('appid')]).toEqual([302, appid]);
+      return location.searchParams.get('component_appid');
+    };
+    const unknown = Array.from({ length: 20 }, (_, at) => `wx${String(at).padStart(16, '0')}`);
+    const shown = (): Promise<(string | null)[]> => Promise.all(unknown.map(platformOf));
+    expect(new Set(await shown())).toEqual(new Set([PLATFORM]));
+    const second = 'wx5555555555555555';
+    const { status } = await test.hub.post('/admin/components', {
+      componentAppId: second,
+      name: 'The second',
+      appSecret: 'fake-secret-of-the-second-1',
+      token: 'fakeToken2',
+      encodingAesKey: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
+    });
+    expect(status).toBe(201);
+    const platforms = await shown();
+    expect(new Set(platforms)).toEqual(new Set([PLATFORM, second]));
+    expect(await shown()).toEqual(platforms);
+    expect(await platformOf(account)).toBe(PLATFORM);
+  });
 });
 
 describe('under a name of GATEWAY_HOSTS', () => {
@@ -238,7 +265,8 @@ describe('under a name of GATEWAY_HOSTS', () => {
     '/../admin/components',
     '/%2e%2e/admin/components',
     `/callback/${PLATFORM}/events`,
-    'http://127.0.0.1/health/live',
+    'http://wx.hub.internal/health/live',
+    'HTTP://WX.hub.internal?/health/live',
   ])('nothing else is there, such as %s', async (path) => {
     const { status, body } = await ask(path, 'wx.hub.internal');
     const { errcode, error } = JSON.parse(body);
@@ -259,6 +287,29 @@ describe('under a name of GATEWAY_HOSTS', () => {
   ])('%s is no name, and refused', async (host) => {
     const { status, body } = await ask('/health/live', host);
     expect([status, JSON.parse(body).error?.code]).toEqual([400, 'bad_request']);
+  });
+
+  it('is WeChat’s API by a request line that names the host, too', async () => {
+    const { key } = await apiKey(test);
+    const line = `http://wx.hub.internal/cgi-bin/token?appid=${account}&secret=${key}`;
+    const { body } = await ask(line, 'wx.hub.internal');
+    expect(JSON.parse(body)).toMatchObject({ expires_in: 7200 });
+  });
+
+  it.each([
+    ['http://wx.hub.internal/health/live', 'hub.internal'],
+    ['http://hub.internal/health/live', 'wx.hub.internal'],
+    ['https://hub.internal/health/live', 'hub.internal:443'],
+    ['http://a@wx.hub.internal/health/live', 'wx.hub.internal'],
+    ['http:///health/live', 'hub.internal'],
+  ])('a request line %s beside the Host %s is refused', async (line, host) => {
+    const { status, body } = await ask(line, host);
+    expect([status, JSON.parse(body).error?.code]).toEqual([400, 'bad_request']);
+  });
+
+  it('another name in the request line is the hub as ever', async () => {
+    const { status } = await ask('http://hub.internal:3000/health/live', 'HUB.internal:3000');
+    expect(status).toBe(200);
   });
 
   it.each(['hub.internal', 'hub_1:3000', '127.0.0.1:3000', '[::1]:3000', '[::1]'])(

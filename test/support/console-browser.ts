@@ -1,7 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import {
+  chromium,
+  type Browser,
+  type BrowserContextOptions,
+  type Cookie,
+  type Page,
+} from 'playwright-core';
 import { expect } from 'vitest';
 import { ADMIN_TOKEN } from './fake-settings.js';
 
@@ -70,10 +76,43 @@ export class ConsoleBrowser {
   }
 }
 
-/** Signs in with the admin token, and is where the person wanted to go. */
+/** The session of each hub, for every visit of the browser after the first. */
+const sessions = new WeakMap<Browser, Map<string, Cookie[]>>();
+
+/** Is signed in with the admin token, and where the person wanted to go. */
 export async function signInAt(page: Page, url: string): Promise<void> {
+  const context = page.context();
+  const browser = context.browser() as Browser;
+  const known = sessions.get(browser) ?? new Map<string, Cookie[]>();
+  sessions.set(browser, known);
+  const { origin } = new URL(url);
+  const cookies = known.get(origin);
+  if (cookies) await context.addCookies(cookies);
   await page.goto(url);
-  await signIn(page);
+  if (!cookies) {
+    await signIn(page);
+    known.set(origin, await context.cookies(`${origin}/admin`));
+  }
+  await page.locator('main#main').waitFor();
+}
+
+/** Leads a page of the console to another, as its links do; no file is fetched twice. */
+export async function goIn(page: Page, path: string): Promise<void> {
+  await page.evaluate(`window.history.pushState({}, '', ${JSON.stringify(path)});
+    window.dispatchEvent(new PopStateEvent('popstate', { state: {} }));`);
+}
+
+/** Shows the language as when it was chosen in another tab. */
+export async function chooseLanguage(page: Page, language: 'zh' | 'en'): Promise<void> {
+  await page.evaluate(`window.dispatchEvent(new StorageEvent('storage',
+    { key: 'component-hub.language', newValue: '${language}' }));`);
+  const lang = language === 'zh' ? 'zh-CN' : 'en';
+  await page.locator(`html[lang=${lang}]`).waitFor({ state: 'attached' });
+}
+
+/** Everything that people at the page wait for has come. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator('.skeleton').first().waitFor({ state: 'detached' });
 }
 
 /** Signs in with the admin token on the page that asks for it. */
@@ -84,14 +123,31 @@ export async function signIn(page: Page): Promise<void> {
   await page.locator('main#main').waitFor();
 }
 
+/** What axe-core looks at: all, the contrast of colours, or everything else. */
+export type AxePart = 'all' | 'contrast' | 'structure';
+
+const CONTRAST = `'color-contrast'`;
+const AXE_PARTS: Record<AxePart, string> = {
+  all: `runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']`,
+  contrast: `runOnly: { type: 'rule', values: [${CONTRAST}] }`,
+  structure: `runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+    rules: { ${CONTRAST}: { enabled: false } }`,
+};
+
 /** What axe-core finds wrong with the page as it is. */
-export async function faultsOf(page: Page): Promise<string[]> {
+export async function faultsOf(page: Page, part: AxePart = 'all'): Promise<string[]> {
   const client = await page.context().newCDPSession(page);
-  const expression = `${AXE}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })
-    .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ' ' + html)))`;
-  const wish = { expression, awaitPromise: true, returnByValue: true };
-  const { result } = await client.send('Runtime.evaluate', wish);
-  return result.value as string[];
+  const evaluate = async (expression: string): Promise<unknown> => {
+    const wish = { expression, awaitPromise: true, returnByValue: true };
+    const { result, exceptionDetails } = await client.send('Runtime.evaluate', wish);
+    if (exceptionDetails) throw new Error(`axe: ${exceptionDetails.exception?.description}`);
+    return result.value;
+  };
+  if (!(await evaluate('"axe" in window'))) await evaluate(`${AXE}; 0`);
+  const faults = await evaluate(`axe.run({ ${AXE_PARTS[part]}, resultTypes: ['violations'] })
+    .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ' ' + html)))`);
+  await client.detach();
+  return faults as string[];
 }
 
 /** By how many pixels the page is wider than its window. */

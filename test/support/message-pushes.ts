@@ -1,5 +1,4 @@
 import { cdata, type BuiltPush, type PushOverrides } from '../../simulator/push-builder.js';
-import { nowSeconds } from './callback-pushes.js';
 import { databaseKinds, type DatabaseKind } from './databases.js';
 import { COMPONENT } from './fake-settings.js';
 import type { Answer } from './hub-client.js';
@@ -151,24 +150,6 @@ export function rightPush(
 ): BuiltPush {
   const plaintext = url === EVENTS_URL ? {} : { plaintext: fieldsXml(textFields(test)) };
   return test.simulator.buildTicketPush(COMPONENT.appid, { ...plaintext, ...overrides });
-}
-
-/** The decrypted XML of a message, laid out by hand; one without a value is left out. */
-export function messageXml(
-  test: TestApp,
-  changes: Record<string, string | undefined> = {},
-): string {
-  const fields = {
-    ToUserName: cdata(USER_NAME),
-    FromUserName: cdata(USER),
-    CreateTime: String(nowSeconds(test)),
-    MsgType: cdata('text'),
-    Content: cdata('hello'),
-    MsgId: '24842939384893849',
-    ...changes,
-  };
-  const inner = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return `<xml>${inner.map(([name, value]) => `<${name}>${value}</${name}>`).join('\n')}</xml>`;
 }
 
 function userNameOf(content: Fields | string): string {

@@ -1,4 +1,4 @@
-import { computed, ref, shallowRef } from 'vue';
+import { ref, shallowRef } from 'vue';
 
 /** A question before something is done that cannot be taken back, or that others notice. */
 export interface Question {
@@ -71,6 +71,3 @@ function add(one: Omit<Toast, 'id'>): void {
 export function dismissToast(id: number): void {
   toasts.value = toasts.value.filter((one) => one.id !== id);
 }
-
-/** Whether any question is open: keys are the dialog's then. */
-export const isAsking = computed(() => question.value !== null || steppingUp.value);

@@ -13,6 +13,10 @@ function kept<T extends string>(name: string, choices: readonly T[], usual: T): 
     // Storage may be switched off.
   }
   const choice = ref(choices.find((one) => one === found) ?? usual) as Ref<T>;
+  // What is chosen in one tab is shown in all.
+  window.addEventListener('storage', ({ key: changed, newValue }) => {
+    if (changed === key) choice.value = choices.find((one) => one === newValue) ?? usual;
+  });
   watch(choice, (value) => {
     try {
       localStorage.setItem(key, value);

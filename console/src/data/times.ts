@@ -39,8 +39,11 @@ export function fromNow(at: number, from = now.value): string {
 export function localTime(at: number, { precise = false, brief = false } = {}): string {
   const date = new Date(at);
   const isToday = date.toDateString() === new Date(now.value).toDateString();
+  // A month in letters: of 05/06 nobody knows which is which.
+  const month = language.value === 'en' ? 'short' : '2-digit';
+  const day = language.value === 'en' ? 'numeric' : '2-digit';
   return new Intl.DateTimeFormat(locale(), {
-    ...(isToday && !precise ? {} : { month: '2-digit', day: '2-digit' }),
+    ...(isToday && !precise ? {} : { month, day }),
     ...(date.getFullYear() === new Date(now.value).getFullYear() && !precise
       ? {}
       : { year: 'numeric' }),

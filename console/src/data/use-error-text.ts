@@ -1,9 +1,8 @@
-import { useI18n } from 'vue-i18n';
+import { t, te } from '../texts';
 import { ApiError } from './api';
 
 /** What went wrong, in the reader's language. */
 export function useErrorText() {
-  const { t, te } = useI18n();
   const textOf = (error: unknown): string => {
     if (!(error instanceof ApiError)) return t('errors.unknown', { message: String(error) });
     const key = `errors.${error.code}`;

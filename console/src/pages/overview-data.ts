@@ -1,5 +1,6 @@
 import type { Api } from '../data/api';
 import { answerOf } from '../data/api';
+import type { components } from '../data/api-types';
 
 /** What `GET /admin/overview` says of a platform. */
 export type PlatformState = Overview['platforms'][number];
@@ -12,13 +13,14 @@ export function readOverview(api: Api) {
 export type Level = 'good' | 'warn' | 'bad' | 'none';
 
 /** Pushed every 10 minutes: after so long three were missed. */
-const STALE_SECONDS = 35 * 60;
+/** As the alert and the doctor have it. */
+const LATE_REFRESH_SECONDS = 300;
 /** A token that is refreshed 10 minutes before its end, and was not. */
 const LATE_SECONDS = 5 * 60;
 
 export function ticketLevel({ ticket }: PlatformState): Level {
   if (!ticket || Date.parse(ticket.expiresAt) < Date.now()) return 'bad';
-  return ticket.stale || ticket.ageSeconds > STALE_SECONDS ? 'warn' : 'good';
+  return ticket.stale ? 'warn' : 'good';
 }
 
 export function tokenLevel({ token, ticket }: PlatformState): Level {
@@ -28,7 +30,7 @@ export function tokenLevel({ token, ticket }: PlatformState): Level {
 
 export function accountsLevel({ accounts }: PlatformState): Level {
   if (accounts.needsReauthorization > 0) return 'bad';
-  return accounts.suspended > 0 || accounts.lateSeconds > 600 ? 'warn' : 'good';
+  return accounts.suspended > 0 || accounts.lateSeconds > LATE_REFRESH_SECONDS ? 'warn' : 'good';
 }
 
 export function deliveriesLevel({ deliveries, subscriptions }: PlatformState): Level {
@@ -41,9 +43,18 @@ export interface ChartLine {
   /** `overview.chart.<name>` */
   name: string;
   tone: 'good' | 'warn' | 'bad' | 'info';
-  counts: number[];
+  /** Null where there is nothing to show. */
+  counts: (number | null)[];
 }
 export type ChartKind = 'push' | 'delivery' | 'refresh' | 'call';
+/** What one chart shows. */
+export interface ChartData {
+  /** `overview.chart.<name>` */
+  name: ChartKind | 'pushLatency' | 'deliveryLatency';
+  lines: ChartLine[];
+  /** What the legend says of each line; without it, the sum of its counts. */
+  totals?: (number | null)[];
+}
 export type Range = 'day' | 'week' | 'month';
 
 const HOUR = 3_600_000;
@@ -83,12 +94,33 @@ const LINES: Record<ChartKind, [string, ChartLine['tone']][]> = {
   ],
 };
 
+type Latency = components['schemas']['Statistics']['latencies'][number];
+
+/** Percentiles over time, with nothing where nothing was timed. */
+function latencyChart(
+  { kind, p50Ms, p99Ms, points }: Latency,
+  length: number,
+  placeOf: (time: string) => number,
+): ChartData {
+  const found = new Map(points.map((point) => [placeOf(point.at), point]));
+  const countsOf = (of: 'p50Ms' | 'p99Ms') =>
+    Array.from({ length }, (_, index) => found.get(index)?.[of] ?? null);
+  return {
+    name: `${kind}Latency`,
+    lines: [
+      { name: 'p50', tone: 'info', counts: countsOf('p50Ms') },
+      { name: 'p99', tone: 'warn', counts: countsOf('p99Ms') },
+    ],
+    totals: [p50Ms, p99Ms],
+  };
+}
+
 /** Counts of a time in equal steps, with a zero where nothing happened. */
 export async function readCharts(
   api: Api,
   range: Range,
   component: string | undefined,
-): Promise<{ at: number[]; charts: { kind: ChartKind; lines: ChartLine[] }[] }> {
+): Promise<{ at: number[]; charts: ChartData[] }> {
   const bucket = range === 'month' ? 'day' : 'hour';
   const from = new Date(Date.now() - LENGTH[range]).toISOString();
   const query = { bucket, from, component } as const;
@@ -106,10 +138,20 @@ export async function readCharts(
       const line = lines.find(({ name }) => name === lineOf(kind, outcome));
       for (const point of points) {
         const index = Math.floor((Date.parse(point.at) - first) / step);
-        if (line?.counts[index] !== undefined) line.counts[index] += point.count;
+        if (line && index in line.counts)
+          line.counts[index] = (line.counts[index] ?? 0) + point.count;
       }
     }
-    return { kind, lines };
+    return { name: kind, lines };
   });
-  return { at, charts };
+  const placeOf = (time: string): number => Math.floor((Date.parse(time) - first) / step);
+  const latencies = answer.latencies.map((one) => latencyChart(one, at.length, placeOf));
+  return { at, charts: [...charts, ...latencies] };
+}
+
+/** How the deliveries of each subscription went in a time, the most first. */
+export async function readSplit(api: Api, range: Range, component: string | undefined) {
+  const query = { from: new Date(Date.now() - LENGTH[range]).toISOString(), component };
+  const answer = await answerOf(api.GET('/admin/statistics/subscriptions', { params: { query } }));
+  return answer.subscriptions;
 }

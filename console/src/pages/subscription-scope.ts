@@ -1,7 +1,7 @@
-import { useI18n } from 'vue-i18n';
 import { useAccountNames } from '../data/accounts';
 import { usePlatforms } from '../data/platforms';
 import type { Subscription } from '../data/subscriptions';
+import { t } from '../texts';
 
 export type Kind = 'authorization' | 'message' | 'event';
 export const KINDS = ['authorization', 'message', 'event'] as const satisfies Kind[];
@@ -9,7 +9,6 @@ type Scope = Pick<Subscription, 'componentAppId' | 'authorizerAppId' | 'kinds' |
 
 /** What a subscription's filter means, in words. */
 export function useScopeText() {
-  const { t } = useI18n();
   const { nameOf: accountName } = useAccountNames();
   const { nameOf: platformName } = usePlatforms();
   const scopeOf = ({ componentAppId, authorizerAppId, kinds, types }: Scope): string => {

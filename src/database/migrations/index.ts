@@ -16,6 +16,8 @@ import { CreateSessions1764270000000 } from './1764270000000-create-sessions.js'
 import { CreateReleaseCheckRuns1764280000000 } from './1764280000000-create-release-check-runs.js';
 import { IndexAuthorizationCodes1764285000000 } from './1764285000000-index-authorization-codes.js';
 import { AddAccountFacts1764290000000 } from './1764290000000-add-account-facts.js';
+import { CreateHosts1764300000000 } from './1764300000000-create-hosts.js';
+import { IndexWhatIsRare1764310000000 } from './1764310000000-index-what-is-rare.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -37,4 +39,6 @@ export const migrations = [
   CreateReleaseCheckRuns1764280000000,
   IndexAuthorizationCodes1764285000000,
   AddAccountFacts1764290000000,
+  CreateHosts1764300000000,
+  IndexWhatIsRare1764310000000,
 ];

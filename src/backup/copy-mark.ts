@@ -1,0 +1,21 @@
+/** Name of the setting that says that a database is a copy; the next hub that starts removes it. */
+export const COPY_SETTING = 'copy_of';
+
+/** What the mark of a copy says. */
+export interface CopyMark {
+  /** When the copy was made, or marked; ISO 8601. */
+  madeAt: string;
+  /** Ids of the master keys under which its secrets are. */
+  masterKeys: string[];
+}
+
+/** Undefined where the text is no mark. */
+export function parseMark(text: string): CopyMark | undefined {
+  try {
+    const { madeAt, masterKeys } = JSON.parse(text) as Partial<CopyMark>;
+    if (typeof madeAt !== 'string' || !Array.isArray(masterKeys)) return undefined;
+    return { madeAt, masterKeys: masterKeys.map(String) };
+  } catch {
+    return undefined;
+  }
+}
