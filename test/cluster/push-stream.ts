@@ -24,6 +24,8 @@ export class PushStream {
   readonly refusals: { at: number; hub: number; status: number }[] = [];
   /** When pushes were answered `success`. */
   readonly successes: number[] = [];
+  /** By `performance.now()`. */
+  readonly began = performance.now();
   private stopped = false;
   private readonly running: Promise<void>;
 
@@ -51,9 +53,8 @@ export class PushStream {
   }
 
   private async run(perSecond: number): Promise<void> {
-    const began = performance.now();
     while (!this.stopped) {
-      const due = ((performance.now() - began) * perSecond) / 1000;
+      const due = ((performance.now() - this.began) * perSecond) / 1000;
       while (this.outcomes.length < due) this.outcomes.push(this.push(this.outcomes.length));
       await delay(1000 / perSecond);
     }
