@@ -127,6 +127,7 @@ export class DoctorService {
       ['database_clock', () => database.clockOfDatabase()],
       ['hosts', () => database.hostsTogether()],
       ['keys', () => database.keys()],
+      ['proxy', () => wechat.proxy(ANSWER_LIMIT_MS), 'out'],
       ['wechat', () => wechat.way(ANSWER_LIMIT_MS), 'out'],
       ['clock', () => wechat.clockAgainstWechat(), 'out'],
       ['public_url', () => outside.publicUrl()],

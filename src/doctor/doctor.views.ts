@@ -15,6 +15,7 @@ export const CHECK_IDS = [
   'database_clock',
   'hosts',
   'keys',
+  'proxy',
   'wechat',
   'clock',
   'public_url',

@@ -1,4 +1,5 @@
 import { HubError } from '../common/hub-error.js';
+import { remark } from '../common/remarks.js';
 import { codeOf } from '../database/database-error.js';
 
 /** Most lines that one check says. */
@@ -15,7 +16,7 @@ interface Meaning {
   remedy?: string;
 }
 
-/** Everything that the doctor can say; the console has the same in its catalogues. */
+/** Everything that the doctor can say; `console/src/texts/findings.ts` has it in Chinese. */
 export const FINDINGS = {
   check_failed: {
     status: 'failure',
@@ -184,6 +185,17 @@ export const FINDINGS = {
     status: 'failure',
     seen: 'WeChat does not answer: {message}',
     remedy: 'Check DNS, the firewall and the proxy on the way to WECHAT_API_BASE_URL.',
+  },
+  proxy_none: { status: 'ok', seen: 'No proxy is set: WeChat and deliveries are called directly' },
+  proxy_unused: {
+    status: 'ok',
+    seen: '{host} is called directly: NO_PROXY names it, or the proxy is for other addresses',
+  },
+  proxy_ok: { status: 'ok', seen: '{host} is called through the proxy {proxy}' },
+  proxy_unreachable: {
+    status: 'failure',
+    seen: 'No way out: {message}',
+    remedy: 'Correct HTTPS_PROXY or HTTP_PROXY, or let this machine reach the proxy.',
   },
   wechat_ok: { status: 'ok', seen: '{host} answers within {milliseconds} ms' },
   wechat_dns: {
@@ -465,6 +477,8 @@ export function inWords({ code, facts }: Finding): Meaning {
 /** An error in a line; what is no error of the hub's may have anything in its text. */
 export function problemOf(error: unknown): string {
   const code = codeOf(error);
-  const what = error instanceof HubError ? error.message : 'an unexpected error';
-  return code === '' ? what : `${what} (${code})`;
+  if (!(error instanceof HubError)) {
+    return code === '' ? remark('unexpected') : remark('unexpected_code', { code });
+  }
+  return code === '' ? error.message : `${error.message} (${code})`;
 }

@@ -8,7 +8,7 @@ import { StatisticStore } from '../statistics/statistic.store.js';
 import { isTicketStale, isTicketUsable } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
 import { TokenService } from '../token/token.service.js';
-import { isServable } from '../token-engine/refresh-decision.js';
+import { tokenCondition } from '../token-engine/refresh-decision.js';
 import { finding, MOST_DETAILS, type Finding } from './findings.js';
 import {
   credentialsVerdict,
@@ -82,16 +82,15 @@ export class PlatformChecks {
     const state = await this.tokens.inspect(appid);
     const now = this.clock.now();
     const { lastError, attempts } = state;
-    const valid = isServable(state, now) && state.invalidatedAt === null;
+    const condition = tokenCondition(state, now);
     const minutes = Math.max(0, Math.floor(((state.expiresAt ?? 0) - now) / MINUTE_MS));
-    if (lastError && attempts > 0) {
-      const { message, kind, advice } = lastError;
-      const facts = { message, kind, advice };
-      return valid
-        ? finding('token_failing', { ...facts, minutes })
-        : finding('token_failed', facts);
-    }
-    return valid ? finding('token_ok', { minutes }) : finding('token_none');
+    if (condition === 'ok') return finding('token_ok', { minutes });
+    if (!lastError || attempts === 0) return finding('token_none');
+    const { message, kind, advice } = lastError;
+    const facts = { message, kind, advice };
+    return condition === 'failing'
+      ? finding('token_failing', { ...facts, minutes })
+      : finding('token_failed', facts);
   }
 
   async accounts({ appid }: Component): Promise<Finding> {

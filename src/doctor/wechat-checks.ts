@@ -1,6 +1,11 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
+import { proxyFor } from '../common/proxy-agent.js';
+import { remark, type Remark } from '../common/remarks.js';
+import type { Secret } from '../common/secret.js';
 import { ComponentCall } from '../token/component-call.js';
 import type { Component } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -28,6 +33,24 @@ export class WechatChecks {
     private readonly call: ComponentCall,
     private readonly clock: Clock,
   ) {}
+
+  /** Through which proxy WeChat is called, and deliveries; that something listens where one is used. */
+  async proxy(limitMs: number): Promise<Finding> {
+    const { proxies, wechatApi } = this.config;
+    const { https, http, forDeliveries } = proxies;
+    if (!https && !http) return finding('proxy_none');
+    const base = new URL(wechatApi.baseUrl);
+    const ofWechat = proxyFor(base, proxies);
+    const used = [ofWechat, ...(forDeliveries ? [https, http] : [])].filter(
+      (one) => one !== undefined,
+    );
+    const lines = [remark(forDeliveries ? 'line_deliveries_proxied' : 'line_deliveries_direct')];
+    const [message] = await problemsOf(used, limitMs);
+    if (message !== undefined) return finding('proxy_unreachable', { message }, lines);
+    const { host } = base;
+    if (!ofWechat) return finding('proxy_unused', { host }, lines);
+    return finding('proxy_ok', { host, proxy: new URL(ofWechat.reveal()).host }, lines);
+  }
 
   /** DNS, TLS and an answer, through the proxy where one is set, over a connection of its own. */
   async way(limitMs: number): Promise<Finding> {
@@ -81,4 +104,29 @@ export class WechatChecks {
       return finding('asked_too_soon');
     }
   }
+}
+
+/** Why connections with proxies cannot be had, without their users and passwords. */
+async function problemsOf(proxies: Secret[], limitMs: number): Promise<Remark[]> {
+  const problems = proxies.map(async (url): Promise<Remark[]> => {
+    const { protocol, hostname, host: proxy, port } = new URL(url.reveal());
+    const standard = protocol === 'https:' ? 443 : 80;
+    const host = hostname.replaceAll(/[[\]]/g, '');
+    const socket = connect({ host, port: Number(port) || standard });
+    try {
+      await once(socket, 'connect', { signal: AbortSignal.timeout(limitMs) });
+      return [];
+    } catch (error) {
+      const { code = 'ERR_NETWORK' } = error as NodeJS.ErrnoException;
+      const isLate = code === 'ABORT_ERR';
+      return [
+        isLate
+          ? remark('proxy_silent', { proxy, ms: limitMs })
+          : remark('proxy_unreachable', { proxy, code }),
+      ];
+    } finally {
+      socket.destroy();
+    }
+  });
+  return (await Promise.all(problems)).flat();
 }

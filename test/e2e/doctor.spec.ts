@@ -5,15 +5,15 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as streamText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { en } from '../../console/src/texts/en.js';
+import { findings } from '../../console/src/texts/findings.js';
 import { zh } from '../../console/src/texts/zh.js';
 import { RefusedPushes } from '../../src/callback/refused-pushes.js';
 import { DoctorService } from '../../src/doctor/doctor.service.js';
 import { CHECK_IDS } from '../../src/doctor/doctor.views.js';
-import { FINDINGS } from '../../src/doctor/findings.js';
 import { HostRecorder } from '../../src/instance/host.recorder.js';
 import { StatisticsRecorder } from '../../src/statistics/statistics.recorder.js';
 import { authorizeByEvent, newAccount, PLATFORM } from '../support/authorizer-world.js';
+import { ConnectProxy } from '../support/connect-proxy.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   browsers,
@@ -39,14 +39,6 @@ import {
 } from '../support/token-world.js';
 
 const DOCTOR = join(import.meta.dirname, '../../dist/doctor.js');
-
-it('has its sentences in the catalogues of the console', () => {
-  const said = Object.entries(FINDINGS).map(([code, meaning]) => {
-    const { seen, remedy }: { seen: string; remedy?: string } = meaning;
-    return [code, remedy === undefined ? { seen } : { seen, remedy }];
-  });
-  expect(en.doctor.found).toEqual(Object.fromEntries(said));
-});
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
@@ -112,7 +104,7 @@ describe.each(databaseKinds())('/admin/doctor on %s', (kind) => {
     const codes =
       'accounts_ok admin_closed admin_token_ok clock_ok credentials_ok database_ok egress_ok ' +
       'files_ok hosts_ok keys_ok only_asked only_asked outside_ok permissions_ok platforms_ok ' +
-      'public_url_local refreshes_ok refused_none schema_ok server_ok settings_ok ' +
+      'proxy_none public_url_local refreshes_ok refused_none schema_ok server_ok settings_ok ' +
       'subscriptions_none ticket_ok token_ok values_ok wechat_ok';
     const ofKind = {
       sqlite: 'database_clock_same disk_ok replication_none',
@@ -481,6 +473,32 @@ describe('what WeChat sees of a hub, and answers it', () => {
     expect(check).toMatchObject({ code: 'egress_refused', facts: { address: '203.0.113.9' } });
   });
 
+  it('knows the proxy on the way out, and whether deliveries take it', async () => {
+    const proxy = await ConnectProxy.open();
+    const { host: name } = proxy;
+    const looked = async (env: Record<string, string>): Promise<Check> => {
+      const url = `http://fake-user:fake-password@${name}`;
+      const other = await secondHub(test, { HTTP_PROXY: url, ...env });
+      const check = await found(other, 'proxy');
+      await other.close();
+      expect(JSON.stringify(check)).not.toContain('fake-');
+      return check;
+    };
+    const { host } = new URL(test.simulator.url);
+    const details = [expect.stringContaining('directly')];
+    const facts = { host, proxy: name };
+    expect(await looked({})).toMatchObject({ code: 'proxy_ok', facts, details });
+    const around = await looked({ NO_PROXY: '127.0.0.1' });
+    expect(around).toMatchObject({ code: 'proxy_unused', facts: { host }, details });
+    const gone = `the proxy ${name} cannot be reached: ECONNREFUSED`;
+    await proxy.close();
+    expect(await looked({ NO_PROXY: '127.0.0.1', DELIVERY_USE_PROXY: 'true' })).toMatchObject({
+      code: 'proxy_unreachable',
+      facts: { message: gone },
+      details: [expect.stringContaining('through the proxy')],
+    });
+  });
+
   it('is asked by those who may operate', async () => {
     const made = await test.hub.post('/admin/api-keys', { name: 'r', scopes: ['admin:read'] });
     const headers = { authorization: `Bearer ${made.json.key}` };
@@ -605,7 +623,7 @@ describe.each(browsers())('the page of the doctor in %s', () => {
           await page.getByRole('button', { name: zh.doctor.run }).click();
           const refused = page.locator('[data-check=refused_pushes]');
           await refused.getByText('1 × signature_invalid').waitFor();
-          await refused.getByText(zh.doctor.found.refused_some.remedy).waitFor();
+          await refused.getByText(findings.refused_some?.remedy ?? '').waitFor();
           await page
             .locator('[data-check=public_url]')
             .getByText(zh.doctor.status.warning)
