@@ -7,6 +7,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { v4 as uuidv4 } from 'uuid';
 import { AccessGuard } from './auth/access.guard.js';
 import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
+import { CallbackController } from './callback/callback.controller.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
 import type { OpenEndpoint } from './config/variables.js';
@@ -39,6 +40,7 @@ import {
 } from './http/request-head.js';
 import { GATE_LIMITS, RequestGate } from './http/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
+import { MessageController } from './message/message.controller.js';
 import { Stopping } from './common/stopping.js';
 import { TokenController } from './token/token.controller.js';
 import { emitTelemetry } from './common/telemetry.js';
@@ -144,8 +146,11 @@ export function configureApp(
   refuseByType(fastify, app.get<AppConfig>(APP_CONFIG));
   leadToOneUrlOfPages(fastify);
   answerDirectly(fastify, {
-    '/api/components/:componentAppId/access-token': app.get(TokenController),
-    '/api/authorizers/:authorizerAppId/access-token': app.get(AuthorizerTokenController),
+    'GET /api/components/:componentAppId/access-token': tokenRead(app.get(TokenController)),
+    'GET /api/authorizers/:authorizerAppId/access-token': tokenRead(
+      app.get(AuthorizerTokenController),
+    ),
+    ...pushes(app.get(CallbackController), app.get(MessageController)),
   });
   endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
@@ -175,24 +180,54 @@ function useRequestHooks(fastify: FastifyInstance): void {
   });
 }
 
+/** The answer to a request; undefined where Nest's pipeline has to see it. */
+type DirectAnswer = (
+  request: FastifyRequest<{
+    Params: Record<string, string>;
+    Querystring: Record<string, unknown>;
+    Body: Buffer | undefined;
+  }>,
+  reply: FastifyReply,
+) => Promise<object | string> | undefined;
+
 /**
- * Reads that services make before each of their own calls: the controller's method is called without
- * Nest's pipeline, which costs more than all the rest. A query or an odd appid is the pipeline's to
- * validate.
+ * What WeChat and services ask for again and again: the controller's method is called without Nest's
+ * pipeline, which costs more than all the rest.
+ * @param answers by method and pattern.
  */
-function answerDirectly(
-  fastify: FastifyInstance,
-  reads: Record<string, { get(appid: string): Promise<object> }>,
-): void {
+function answerDirectly(fastify: FastifyInstance, answers: Record<string, DirectAnswer>): void {
   fastify.addHook('onRoute', (route) => {
-    const read = reads[route.url];
-    if (!read || route.method !== 'GET') return;
-    route.preHandler = ({ params, raw: { url = '' } }, reply, done) => {
-      const [appid = ''] = Object.values(params as Record<string, string>);
-      if (url.includes('?') || !PLAIN_APPID.test(appid)) return done();
-      read.get(appid).then((answer) => void reply.send(answer), done);
+    const answer = answers[`${String(route.method)} ${route.url}`];
+    if (!answer) return;
+    route.preHandler = (request, reply, done) => {
+      const direct = answer(request as Parameters<DirectAnswer>[0], reply);
+      if (direct) direct.then((body) => void reply.send(body), done);
+      else done();
     };
   });
+}
+
+/** A query or an odd appid is the pipeline's to validate. */
+function tokenRead(tokens: { get(appid: string): Promise<object> }): DirectAnswer {
+  return ({ params, raw: { url = '' } }) => {
+    const [appid = ''] = Object.values(params);
+    return url.includes('?') || !PLAIN_APPID.test(appid) ? undefined : tokens.get(appid);
+  };
+}
+
+/** Nothing of a push is the pipeline's: where it is verified its query and body are checked. */
+function pushes(
+  events: CallbackController,
+  messages: MessageController,
+): Record<string, DirectAnswer> {
+  return {
+    'POST /callback/:componentAppId/events': ({ params, query, body, ip }, reply) =>
+      events.receive(params.componentAppId ?? '', query, body, ip, reply),
+    'POST /callback/:componentAppId/messages/:authorizerAppId': (
+      { params: { componentAppId = '', authorizerAppId = '' }, query, body, ip },
+      reply,
+    ) => messages.receive(componentAppId, authorizerAppId, query, body, ip, reply),
+  };
 }
 
 function answerWhatIsNoRequest({ server }: FastifyInstance, brake: LogBrake): void {

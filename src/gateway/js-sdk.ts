@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** What a page configures WeChat's JS-SDK with (`wx.config`). */
 export interface JsSdkSignature {
@@ -20,6 +20,6 @@ export function signPage(
   const timestamp = Math.floor(now / 1000);
   const [page = ''] = url.split('#', 1);
   const text = `jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${page}`;
-  const signature = createHash('sha1').update(text).digest('hex');
+  const signature = hash('sha1', text);
   return { appId, timestamp, nonceStr, signature, url: page };
 }
