@@ -182,31 +182,35 @@ describe.each(browsers())('the console in %s', () => {
       return;
     }
 
-    it('is well on each page, in both languages, light and dark, on a screen and on a phone', async () => {
-      const walkAt = async (width: number): Promise<object[]> => {
-        const strangers: string[] = [];
-        const unwell: object[] = [];
-        const work = async (page: Page): Promise<void> => {
-          page.on('request', (request: Request) => {
-            if (!request.url().startsWith(test.hub.url)) strangers.push(request.url());
-          });
-          await signInAt(page, at('/'));
-          for (const [name, row] of Object.entries(ROWS)) {
-            await goIn(page, `/console${row.at?.(found) ?? PATHS.get(name) ?? ''}`);
-            if (row.press) await page.getByRole('button', { name: row.press }).click();
-            for (const look of LOOKS) unwell.push(...(await faultsIn(page, name, row, look)));
-            await page.emulateMedia({ colorScheme: 'light' });
-            await chooseLanguage(page, 'zh');
-          }
+    it(
+      'is well on each page, in both languages, light and dark, on a screen and on a phone',
+      async () => {
+        const walkAt = async (width: number): Promise<object[]> => {
+          const strangers: string[] = [];
+          const unwell: object[] = [];
+          const work = async (page: Page): Promise<void> => {
+            page.on('request', (request: Request) => {
+              if (!request.url().startsWith(test.hub.url)) strangers.push(request.url());
+            });
+            await signInAt(page, at('/'));
+            for (const [name, row] of Object.entries(ROWS)) {
+              await goIn(page, `/console${row.at?.(found) ?? PATHS.get(name) ?? ''}`);
+              if (row.press) await page.getByRole('button', { name: row.press }).click();
+              for (const look of LOOKS) unwell.push(...(await faultsIn(page, name, row, look)));
+              await page.emulateMedia({ colorScheme: 'light' });
+              await chooseLanguage(page, 'zh');
+            }
+          };
+          const viewport = { width, height: 800 };
+          await browser.visit({ viewport, reducedMotion: 'reduce' }, work, EXPECTED);
+          expect(strangers).toEqual([]);
+          return unwell.map((fault) => ({ width, ...fault }));
         };
-        const viewport = { width, height: 800 };
-        await browser.visit({ viewport, reducedMotion: 'reduce' }, work, EXPECTED);
-        expect(strangers).toEqual([]);
-        return unwell.map((fault) => ({ width, ...fault }));
-      };
-      const unwell = await Promise.all([walkAt(1280), walkAt(375)]);
-      expect(unwell.flat()).toEqual([]);
-    }, LOOKS_LIMIT_MS);
+        const unwell = await Promise.all([walkAt(1280), walkAt(375)]);
+        expect(unwell.flat()).toEqual([]);
+      },
+      LOOKS_LIMIT_MS,
+    );
 
     /** What is wrong with the page as it looks then. */
     async function faultsIn(
