@@ -15,6 +15,7 @@ import { DeliveryModule } from './delivery/delivery.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { HealthModule } from './health/health.module.js';
 import { DoctorModule } from './doctor/doctor.module.js';
+import { Surroundings } from './doctor/surroundings.js';
 import { EventLogModule } from './event-log/event-log.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { MessageModule } from './message/message.module.js';
@@ -31,13 +32,35 @@ export class AppModule implements OnModuleDestroy {
 
   /** @param options `timers: false` leaves the timers to the caller, for tests. */
   static register(config: AppConfig, { timers }: { timers: boolean }): DynamicModule {
+    const foundation = [DatabaseModule.register(), SecretsModule.register()];
+    return AppModule.of(config, timers, foundation, new Surroundings());
+  }
+
+  /**
+   * The same without a change to database and keys, and where those cannot be had: for the doctor
+   * beside a hub. Not to be initialized.
+   * @param surroundings what is found on the way is put in.
+   */
+  static unchanged(config: AppConfig, surroundings: Surroundings): DynamicModule {
+    const foundation = [
+      DatabaseModule.unchanged(surroundings),
+      SecretsModule.unchanged(surroundings),
+    ];
+    return AppModule.of(config, false, foundation, surroundings);
+  }
+
+  private static of(
+    config: AppConfig,
+    timers: boolean,
+    foundation: DynamicModule[],
+    surroundings: Surroundings,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         CommonModule,
         ConfigModule.register(config),
-        DatabaseModule,
-        SecretsModule,
+        ...foundation,
         AuthModule,
         BackupModule,
         ScheduleModule.forRoot({ cronJobs: timers, timeouts: timers, intervals: timers }),
@@ -55,7 +78,7 @@ export class AppModule implements OnModuleDestroy {
         MetricsModule,
         StatisticsModule,
         InstanceModule,
-        DoctorModule,
+        DoctorModule.register(surroundings),
       ],
     };
   }

@@ -15,7 +15,12 @@ class RotationModule {
   static register(config: AppConfig): DynamicModule {
     return {
       module: RotationModule,
-      imports: [CommonModule, ConfigModule.register(config), DatabaseModule, SecretsModule],
+      imports: [
+        CommonModule,
+        ConfigModule.register(config),
+        DatabaseModule.register(),
+        SecretsModule.register(),
+      ],
       providers: [SecretRotation],
     };
   }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AUDIT_ACTIONS as SHOWN_ACTIONS } from '../console/src/data/audit-actions.js';
 import { en } from '../console/src/texts/en.js';
+import { findings } from '../console/src/texts/findings.js';
 import { remarks } from '../console/src/texts/remarks.js';
 import { zh } from '../console/src/texts/zh.js';
 import { AUDIT_ACTIONS } from '../src/auth/audit.service.js';
@@ -50,7 +51,7 @@ const places = (text = ''): string[] => [
 describe('the catalogues of the console', () => {
   it.each([
     ['sentences about failures', Object.keys(REMARKS), remarks],
-    ['findings of the doctor', Object.keys(FINDINGS), zh.doctor.found],
+    ['findings of the doctor', Object.keys(FINDINGS), findings],
     ['checks of the doctor', [...CHECK_IDS], zh.doctor.checks],
     ['kinds of failed exchanges', Object.keys(FAILURE_POLICIES), zh.advice],
     ['states of deliveries', [...DELIVERY_STATUSES], zh.states],
@@ -73,6 +74,16 @@ describe('the catalogues of the console', () => {
     expect(Object.keys(remarks).toSorted()).toEqual(Object.keys(REMARKS).toSorted());
     for (const [code, text] of Object.entries(REMARKS)) {
       expect([code, places(remarks[code])]).toEqual([code, places(text)]);
+    }
+    expect(Object.keys(findings).toSorted()).toEqual(Object.keys(FINDINGS).toSorted());
+    for (const [code, meaning] of Object.entries(FINDINGS)) {
+      const { seen, remedy }: { seen: string; remedy?: string } = meaning;
+      const words = findings[code];
+      expect([code, places(words?.seen), words?.remedy && places(words.remedy)]).toEqual([
+        code,
+        places(seen),
+        remedy && places(remedy),
+      ]);
     }
   });
 });

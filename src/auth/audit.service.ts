@@ -24,6 +24,7 @@ export const AUDIT_ACTIONS = [
   'component.change',
   'component.end_previous',
   'component.release_check',
+  'doctor.ask',
   'authorization.link',
   'authorization.redeem',
   'authorizer.export',

@@ -91,7 +91,8 @@ export class CallbackService {
     const check = readUrlCheckQuery(query);
     const token = this.verifier.verifyUrlCheck(component, check);
     // The first sign of a platform that is being set up. Later ones say less than pushes do.
-    if (component.token.lastUsedAt === null) this.components.noteUse(component.appid, { token });
+    const isFirst = component.token.lastUsedAt === null && !isOwnNonce(token.reveal(), check.nonce);
+    if (isFirst) this.components.noteUse(component.appid, { token });
     return check.echostr;
   }
 

@@ -102,6 +102,7 @@ export const REMARKS = {
   exchange_failed: 'The exchange failed',
   refresh_failed: 'The refresh failed',
   unexpected: 'an unexpected error',
+  unexpected_code: 'an unexpected error ({code})',
   // Pushes that could not be read in full.
   json_no_object: 'The JSON is not an object',
   json_malformed: 'The JSON is not well-formed',
@@ -150,6 +151,9 @@ export const REMARKS = {
   // The doctor's lines.
   line_failing: '{name} ({id}) · failing',
   line_disabled: '{name} ({id}) · {why}',
+  line_deliveries_proxied:
+    'Deliveries go through the proxy, too, where NO_PROXY does not name them',
+  line_deliveries_direct: 'Deliveries go directly: DELIVERY_USE_PROXY is not true',
 } as const;
 
 export type RemarkCode = keyof typeof REMARKS;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../common/secret.js';
-import { ConfigError, parseConfig, type AppConfig } from './app-config.js';
+import { ConfigError, parseConfig, readConfig, type AppConfig } from './app-config.js';
 import { variables, type Variable, type VariableName } from './variables.js';
 
 const COMPONENT = {
@@ -70,6 +70,7 @@ describe('parseConfig of an empty environment', () => {
       allowInsecure: [],
       warnings: [],
       settings: expect.any(Array),
+      files: [],
     });
   });
 
@@ -407,6 +408,15 @@ describe('what is served without the token', () => {
     [{ METRICS_TOKEN: 'fake-metrics-token-of-the-tests', OPEN_ENDPOINTS: 'metrics' }, []],
   ])('with %j is %j', (env, open) => {
     expect(openAt(env)).toEqual(open);
+  });
+});
+
+describe('what can be read of settings with problems', () => {
+  it('has the default of what is wrong, and says which variables that is', () => {
+    const given = { PORT: 'x', HOST: '::1', DATABASE_URL: 'mysql://a:b@c/d' };
+    const { config, problems } = readConfig(given);
+    expect(config).toMatchObject({ port: 3000, host: '::1', database: { type: 'mysql' } });
+    expect(problems.map(({ name }) => name)).toEqual(['PORT', 'MASTER_KEYS']);
   });
 });
 

@@ -89,6 +89,8 @@ export interface AppConfig {
   warnings: readonly string[];
   /** Every variable, for people to see. */
   settings: readonly ShownSetting[];
+  /** Files that settings come from, with the variable that names each; `.env` has none. */
+  files: readonly SettingFile[];
 }
 
 /** Where a setting comes from: `file` is one that `…_FILE` names. */
@@ -104,6 +106,12 @@ export interface ShownSetting {
   meaning: string;
 }
 
+/** A file that settings were read from. */
+export interface SettingFile {
+  path: string;
+  name: string;
+}
+
 /** What was found about the settings before they are parsed. */
 export interface Findings {
   /** Variables that have no value because of a problem, and the problem's line. */
@@ -111,6 +119,7 @@ export interface Findings {
   warnings?: readonly string[];
   /** Where what is set comes from; `environment` where it is not said. */
   sources?: ReadonlyMap<string, SettingSource>;
+  files?: readonly SettingFile[];
 }
 
 /** The process can't start: the message names each variable, what is wrong and an example. */
@@ -155,62 +164,95 @@ export function listenProblem(error: unknown): ConfigError | undefined {
   }
 }
 
+/** What keeps the hub from starting: a line for people, and the variable that it is about. */
+export interface ConfigProblem {
+  /** Undefined where it is about all of them. */
+  name?: string;
+  line: string;
+}
+
+/** The configuration as far as it can be read. */
+export interface ReadConfig {
+  /** What has a problem has its default in it. */
+  config: AppConfig;
+  problems: ConfigProblem[];
+}
+
 /**
- * Parses environment variables; an empty one counts as unset. Invisible characters are cut off at
- * the ends of a value, and refused inside.
+ * Parses environment variables, see {@link readConfig}.
  * @throws {ConfigError} naming every variable that is missing or malformed.
  */
 export function parseConfig(
   given: Record<string, string | undefined>,
-  { unreadable = new Map(), warnings = [], sources = new Map() }: Findings = {},
+  findings: Findings = {},
 ): AppConfig {
-  const problems = [...unreadable.values()];
+  return usable(readConfig(given, findings));
+}
+
+/** @throws {ConfigError} where there is a problem. */
+export function usable({ config, problems }: ReadConfig): AppConfig {
+  if (problems.length > 0) throw new ConfigError(problems.map(({ line }) => line));
+  return config;
+}
+
+/**
+ * Reads environment variables; an empty one counts as unset. Invisible characters are cut off at
+ * the ends of a value, and refused inside.
+ */
+export function readConfig(
+  given: Record<string, string | undefined>,
+  { unreadable = new Map(), warnings = [], sources = new Map(), files = [] }: Findings = {},
+): ReadConfig {
+  const problems: ConfigProblem[] = [...unreadable].map(([name, line]) => ({ name, line }));
   const env: Record<string, string | undefined> = { ...given };
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries<Variable>(variables) as [
     VariableName,
     Variable,
   ][]) {
-    if (unreadable.has(name)) continue;
     const { ends = 'any', schema } = variable;
+    values[name] = schema.safeParse(undefined).data;
+    if (unreadable.has(name)) continue;
     const text = given[name] ?? '';
     env[name] = trimInvisible(text, ends);
     const blank = env[name] === '' && !/^[\r\n]*$/.test(text);
     const invisible = blank ? 'has nothing but invisible characters' : invisibleProblem(text, ends);
     const parsed = schema.safeParse(env[name] === '' ? undefined : env[name]);
-    if (invisible) problems.push(problem(name, invisible));
-    else if (parsed.success) values[name] = parsed.data;
-    else problems.push(problem(name, parsed.error.issues[0]?.message ?? 'is wrong'));
+    if (!invisible && parsed.success) values[name] = parsed.data;
+    else {
+      const what = invisible ?? parsed.error?.issues[0]?.message ?? 'is wrong';
+      problems.push({ name, line: problem(name, what) });
+    }
   }
   problems.push(...missingTogether(env, unreadable));
-  if (problems.length > 0) throw new ConfigError(problems);
   const checked = values as VariableValues;
   const { refused, warnings: doubts } = findUnprotected(checked, given);
-  if (refused.length > 0)
-    throw new ConfigError(refused.map(({ name, what }) => `  ${name}: ${what}`));
+  if (problems.length === 0) {
+    problems.push(...refused.map(({ name, what }) => ({ name, line: `  ${name}: ${what}` })));
+  }
   const settings = shownSettings(env, values, sources);
-  const said = { warnings: [...warnings, ...doubts], settings };
-  return Object.freeze({ ...toConfig(checked), ...said });
+  const said = { warnings: [...warnings, ...doubts], settings, files };
+  return { config: Object.freeze({ ...toConfig(checked), ...said }), problems };
 }
 
 /** Lines about what is needed because of something else that is set. */
 function missingTogether(
   env: Record<string, string | undefined>,
   unreadable: ReadonlyMap<string, string>,
-): string[] {
+): ConfigProblem[] {
   const isSet = (name: string): boolean => Boolean(env[name]) || unreadable.has(name);
   const component = [...COMPONENT_VARIABLES, ...PREVIOUS_VARIABLES].some(isSet);
   const missing = component ? COMPONENT_VARIABLES.filter((name) => !isSet(name)) : [];
-  const problems = missing.map((name) => problem(name, 'is missing'));
+  const problems = missing.map((name) => ({ name, what: 'is missing' }));
   if (/^mysql:/i.test(env.DATABASE_URL ?? '') && !isSet('MASTER_KEYS')) {
-    problems.push(
-      problem(
-        'MASTER_KEYS',
-        'is needed with MySQL; make one by: echo "k1:$(openssl rand -base64 32)"',
-      ),
-    );
+    const what = 'is needed with MySQL; make one by: echo "k1:$(openssl rand -base64 32)"';
+    return [...problems, { name: 'MASTER_KEYS' as const, what }].map(lineOf);
   }
-  return problems;
+  return problems.map(lineOf);
+}
+
+function lineOf({ name, what }: { name: VariableName; what: string }): ConfigProblem {
+  return { name, line: problem(name, what) };
 }
 
 function shownSettings(
@@ -231,7 +273,7 @@ function defaultText(value: unknown): string | null {
   return value === undefined ? null : String(value);
 }
 
-function toConfig(v: VariableValues): Omit<AppConfig, 'warnings' | 'settings'> {
+function toConfig(v: VariableValues): Omit<AppConfig, 'warnings' | 'settings' | 'files'> {
   const openEndpoints = v.OPEN_ENDPOINTS ?? (listensHere(v.HOST) ? ['docs', 'metrics'] : []);
   return {
     host: v.HOST,

@@ -1,7 +1,13 @@
 import { statSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { fileErrorCode } from '../common/file-problem.js';
-import { ConfigError, parseConfig, type AppConfig, type SettingSource } from './app-config.js';
+import {
+  readConfig,
+  usable,
+  type AppConfig,
+  type ReadConfig,
+  type SettingSource,
+} from './app-config.js';
 import { readTextFile, TextFileError } from './text-file.js';
 import { readValueFiles } from './value-files.js';
 import { PROXY_NAMES } from './variables.js';
@@ -12,18 +18,28 @@ const ENV_FILE = '.env';
 const READABLE_BY_OTHERS = 0o044;
 
 /**
- * Reads `.env` of the working directory, if there is one, under the environment, which wins, and
- * the files that `…_FILE` names.
- * The only place that reads `process.env`; the secrets of the files stay out of it.
+ * The configuration of this process, see {@link inspectConfig}.
  * @throws {ConfigError} when the process can't start with what is set.
  */
 export function loadConfig(): AppConfig {
-  const text = readEnvFile();
+  return usable(inspectConfig());
+}
+
+/**
+ * Reads `.env` of the working directory, if there is one, under the environment, which wins, and
+ * the files that `…_FILE` names.
+ * The only place that reads `process.env`; the secrets of the files stay out of it.
+ */
+export function inspectConfig(): ReadConfig {
+  const { text, problem } = readEnvFile();
   const file = text === undefined ? {} : parseEnv(text);
   const given = { ...inCapitals(file), ...inCapitals(process.env) };
-  const { env, unreadable } = readValueFiles(given);
+  const { env, unreadable, files } = readValueFiles(given);
   const sources = sourcesOf(env, given, file);
-  return parseConfig(env, { unreadable, warnings: text ? modeWarnings() : [], sources });
+  const warnings = text ? modeWarnings() : [];
+  const all = text === undefined ? files : [{ path: ENV_FILE, name: '' }, ...files];
+  const read = readConfig(env, { unreadable, warnings, sources, files: all });
+  return problem === undefined ? read : { ...read, problems: [{ line: problem }] };
 }
 
 /** Where each value comes from. */
@@ -49,17 +65,17 @@ function inCapitals(env: Environment): Environment {
   return { ...env, ...Object.fromEntries(named.filter(([, value]) => value !== undefined)) };
 }
 
-/** Undefined where there is none. */
-function readEnvFile(): string | undefined {
+/** Nothing where there is none. */
+function readEnvFile(): { text?: string; problem?: string } {
   try {
     statSync(ENV_FILE);
   } catch (error) {
-    if (fileErrorCode(error) === 'ENOENT') return undefined;
+    if (fileErrorCode(error) === 'ENOENT') return {};
   }
   try {
-    return readTextFile(ENV_FILE);
+    return { text: readTextFile(ENV_FILE) };
   } catch (error) {
-    if (error instanceof TextFileError) throw new ConfigError([`  ${error.message}`]);
+    if (error instanceof TextFileError) return { problem: `  ${error.message}` };
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { invisibleProblem, trimInvisible, withoutInvisible } from './invisible-characters.js';
+import type { SettingFile } from './app-config.js';
 import { readTextFile, TextFileError } from './text-file.js';
 import { variables } from './variables.js';
 
@@ -12,6 +13,8 @@ export interface ReadSettings {
   env: Environment;
   /** Variables whose file cannot be used, and the line that says why. */
   unreadable: Map<string, string>;
+  /** The files that were named, whether they could be read or not. */
+  files: SettingFile[];
 }
 
 /**
@@ -22,9 +25,11 @@ export interface ReadSettings {
 export function readValueFiles(given: Environment): ReadSettings {
   const env = withPlainNames(given);
   const unreadable = new Map<string, string>();
+  const files: SettingFile[] = [];
   for (const name of Object.keys(variables)) {
     const path = trimInvisible(env[name + ENDING] ?? '', 'any');
     if (path === '') continue;
+    files.push({ path, name: name + ENDING });
     try {
       if (trimInvisible(env[name] ?? '', 'any') !== '') {
         throw new TextFileError(`is set beside ${name}; leave one of them out`);
@@ -37,7 +42,7 @@ export function readValueFiles(given: Environment): ReadSettings {
       unreadable.set(name, `  ${name}${ENDING}: ${error.message}`);
     }
   }
-  return { env, unreadable };
+  return { env, unreadable, files };
 }
 
 /** @throws {TextFileError} */

@@ -178,6 +178,25 @@ export class Database {
   }
 }
 
+/** One that could not be opened. */
+export class AbsentDatabase extends Database {
+  override transaction<T>(): Promise<T> {
+    return this.read();
+  }
+
+  override write<T>(): Promise<T> {
+    return this.read();
+  }
+
+  override check(): Promise<void> {
+    return this.read();
+  }
+
+  override async read<T>(): Promise<T> {
+    throw new DatabaseUnavailableError(undefined);
+  }
+}
+
 type Work<T> = (manager: EntityManager) => Promise<T>;
 
 /** Runs `work` and notes what it writes. */

@@ -1,7 +1,10 @@
+import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import { fileProblem } from '../common/file-problem.js';
 import { within } from '../common/time-limit.js';
+import { ConfigError } from '../config/app-config.js';
 import { isCluster, withClusterLock } from './cluster-lock.js';
 import { applyLongTextColumns } from './column-types.js';
 import { isLocked, isUnavailable } from './database-error.js';
@@ -60,6 +63,48 @@ export function refuseUnusableFile(options: DataSourceOptions): void {
   if (options.type !== 'better-sqlite3') return;
   const problem = sqliteFileProblem(options.database);
   if (problem) throw toConfigError(problem.what);
+}
+
+/** Longest that a look at a database waits for it, in milliseconds. */
+const LOOK_LIMIT_MS = 5000;
+
+/**
+ * Connects and changes nothing. Where there is no way, what is returned is not connected, with the
+ * problem for people.
+ * @param known a problem for which it is not tried.
+ */
+export async function openUnchanged(
+  options: DataSourceOptions | undefined,
+  known: string | undefined,
+): Promise<{ dataSource: DataSource; problem: string | undefined }> {
+  if (!options) throw new Error('Data source options are missing');
+  const dataSource = new DataSource(options);
+  if (known !== undefined) return { dataSource, problem: known };
+  try {
+    if (options.type === 'better-sqlite3') refuseMissingFile(options.database);
+    await within(LOOK_LIMIT_MS, dataSource.initialize(), () => {
+      throw toConfigError(`no answer within ${LOOK_LIMIT_MS / 1000} s`);
+    });
+    applyLongTextColumns(dataSource);
+    return { dataSource, problem: undefined };
+  } catch (error) {
+    const found = await startError(error, options);
+    const problem = found instanceof ConfigError ? lineOf(found) : (error as Error).message;
+    return { dataSource: new DataSource(options), problem };
+  }
+}
+
+function refuseMissingFile(path: string): void {
+  try {
+    statSync(path);
+  } catch (error) {
+    throw toConfigError(fileProblem(path, 'opened', error));
+  }
+}
+
+/** The problem without its heading and the name of its variable. */
+function lineOf({ message }: ConfigError): string {
+  return message.replace(/^.*\n\s*DATABASE_URL: /s, '');
 }
 
 async function openAndMigrate(options: DataSourceOptions): Promise<DataSource> {

@@ -4,20 +4,36 @@ import { CHECK_STATUSES } from './findings.js';
 import { remarkOf } from '../http/remark-view.js';
 
 export const CHECK_IDS = [
-  'public_url',
-  'admin_token',
   'settings',
+  'files',
+  'admin_token',
   'database',
+  'server',
+  'schema',
+  'disk',
+  'replication',
+  'database_clock',
   'hosts',
   'keys',
+  'proxy',
+  'wechat',
   'clock',
+  'public_url',
+  'outside',
+  'admin',
   'platforms',
+  'refused_pushes',
+  'subscriptions',
+  'values',
   'ticket',
+  'credentials',
+  'egress',
   'token',
   'accounts',
   'refreshes',
-  'refused_pushes',
-  'subscriptions',
+  'permissions',
+  'asked',
+  'push',
 ] as const;
 export type CheckId = (typeof CHECK_IDS)[number];
 
@@ -32,7 +48,10 @@ export const doctorCheckView = z
       .describe('The figures and names in `seen` and `remedy`'),
     seen: z.string(),
     remedy: z.string().nullable().describe('What to do; null where nothing is'),
-    docs: z.string().nullable().describe('Document and heading in the repository of the hub'),
+    docs: z
+      .string()
+      .nullable()
+      .describe('Document and heading in the repository of the hub; null where nothing is to do'),
     details: z.array(z.string()).describe('What it is about, one line each; 50 at the most'),
     messageRemark: remarkOf('facts.message'),
     detailRemarks: z.array(remarkOf('details')),

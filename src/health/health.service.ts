@@ -7,7 +7,7 @@ import { ComponentService } from '../component/component.service.js';
 import { Database } from '../database/database.js';
 import { isTicketStale, isTicketUsable, type Ticket } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
-import { isServable, refreshDecision } from '../token-engine/refresh-decision.js';
+import { tokenCondition } from '../token-engine/refresh-decision.js';
 import { TokenService } from '../token/token.service.js';
 import type { HealthStatus, ReadyView } from './health.views.js';
 import { isoTime } from '../common/times.js';
@@ -82,9 +82,8 @@ export class HealthService {
   private async tokenStatus(appid: string): Promise<HealthStatus> {
     const state = await this.tokens.inspect(appid).catch(() => undefined);
     if (!state) return 'down';
-    const now = this.clock.now();
-    if (!isServable(state, now)) return 'down';
-    const failing = refreshDecision(state, now).due && state.attempts > 0;
-    return failing || state.invalidatedAt !== null ? 'degraded' : 'up';
+    const condition = tokenCondition(state, this.clock.now());
+    if (condition === 'ok') return 'up';
+    return condition === 'none' ? 'down' : 'degraded';
   }
 }

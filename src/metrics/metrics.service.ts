@@ -66,6 +66,7 @@ export class MetricsService implements OnApplicationShutdown {
     this.observeWechat();
     this.observeDeliveries();
     this.observeHttp();
+    this.observeDoctor();
     observeAuthorizers(this.registry, authorizers);
   }
 
@@ -267,6 +268,18 @@ export class MetricsService implements OnApplicationShutdown {
     this.listen('http.request', ({ seconds, method, ...labels }) =>
       duration.observe({ method: methodLabel(method), ...labels }, seconds),
     );
+  }
+
+  private observeDoctor(): void {
+    const checks: Gauge<'check' | 'status'> = new Gauge({
+      name: 'hub_doctor_check',
+      help: 'Places (the hub, or each platform) that a check of the doctor found ok, warning, failure or skipped, by its last run',
+      labelNames: ['check', 'status'],
+      registers: [this.registry],
+    });
+    this.listen('doctor.check', ({ check, counts }) => {
+      for (const [status, count] of Object.entries(counts)) checks.set({ check, status }, count);
+    });
   }
 
   private counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {

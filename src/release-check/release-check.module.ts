@@ -24,6 +24,6 @@ import { SelfPush } from './self-push.js';
   ],
   controllers: [ReleaseCheckController],
   providers: [ReleaseCheckRunStore, ReleaseCheckService, ReleaseSelfCheck, SelfPush],
-  exports: [ReleaseCheckService],
+  exports: [ReleaseCheckService, SelfPush],
 })
 export class ReleaseCheckModule {}

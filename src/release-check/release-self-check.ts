@@ -9,7 +9,6 @@ import { within } from '../common/time-limit.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
 import { CHECK_CODE_PREFIX, CHECK_TEXT, SELF_CHECK_CODE_PREFIX } from './release-check.js';
 import { ReleaseCheckService } from './release-check.service.js';
@@ -19,7 +18,7 @@ import type {
   ReleaseCheckBody,
   ReleaseCheck,
 } from './release-check.views.js';
-import { SelfPush, SelfPushError, type SelfPushAnswer } from './self-push.js';
+import { SelfPush, SelfPushError, ticketPush, type SelfPushAnswer } from './self-push.js';
 import { remark } from '../common/remarks.js';
 
 /** How long the customer message that follows a code is waited for, in milliseconds. */
@@ -85,7 +84,6 @@ export class ReleaseSelfCheck {
     return { componentAppId, publicUrl: this.config.publicUrl, ok, cases };
   }
 
-  /** The newest ticket once more, with its own CreateTime: it replaces itself. */
   private async ticketCase(component: Component): Promise<ReleaseCase> {
     const ticket = await this.tickets.latest(component.appid);
     const facts = { name: 'ticket' as const, expected: 'success' };
@@ -95,13 +93,7 @@ export class ReleaseSelfCheck {
     return this.play(component, {
       ...facts,
       path: 'events',
-      outer: { AppId: component.appid },
-      fields: {
-        AppId: component.appid,
-        CreateTime: ticket.createTime,
-        InfoType: TICKET_INFO_TYPE,
-        ComponentVerifyTicket: ticket.ticket.reveal(),
-      },
+      ...ticketPush(component, ticket),
     });
   }
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { ownNonce } from '../callback/own-push.js';
 import { PUSH_BUDGET } from '../callback/push-budget.js';
@@ -5,6 +6,7 @@ import { Clock } from '../common/clock.js';
 import { constantTimeEqual } from '../common/secret.js';
 import type { Component } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
+import { TICKET_INFO_TYPE, type Ticket } from '../ticket/ticket.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import { wechatSignature } from '../wechat-crypto/wechat-signature.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
@@ -56,6 +58,17 @@ export class SelfPush {
     outer: Record<string, string>,
     fields: Record<string, string | number>,
   ): Promise<SelfPushAnswer> {
+    const { url, body } = this.signed(component, path, outer, fields);
+    return post(url, body);
+  }
+
+  /** What {@link send} sends, and where to. */
+  signed(
+    component: Component,
+    path: string,
+    outer: Record<string, string>,
+    fields: Record<string, string | number>,
+  ): { url: string; body: string } {
     const { token, key } = this.secretsOf(component);
     const plaintext = { message: fieldsXml(fields), tailId: component.appid };
     const timestamp = String(this.seconds());
@@ -69,7 +82,23 @@ export class SelfPush {
       msg_signature: msgSignature,
     });
     const url = `${this.config.publicUrl}/callback/${component.appid}/${path}?${query}`;
-    return post(url, fieldsXml({ ...outer, Encrypt: encrypt }));
+    return { url, body: fieldsXml({ ...outer, Encrypt: encrypt }) };
+  }
+
+  /** The newest ticket once more, with its own CreateTime: it replaces itself. */
+  signedTicket(component: Component, ticket: Ticket): { url: string; body: string } {
+    const { outer, fields } = ticketPush(component, ticket);
+    return this.signed(component, 'events', outer, fields);
+  }
+
+  /** The GET by which WeChat's console checks a URL; its answer is `echostr` as it is. */
+  urlCheck(component: Component): { url: string; echostr: string } {
+    const { token } = this.secretsOf(component);
+    const [timestamp, nonce] = [String(this.seconds()), ownNonce(token)];
+    const echostr = String(randomInt(1e13, 1e14));
+    const signature = wechatSignature(token, timestamp, nonce);
+    const query = new URLSearchParams({ signature, timestamp, nonce, echostr });
+    return { url: `${this.config.publicUrl}/callback/${component.appid}/events?${query}`, echostr };
   }
 
   /** The fields of an encrypted reply. @throws {HubError} for what WeChat could not read. */
@@ -93,6 +122,22 @@ export class SelfPush {
     const key = this.crypto.decodeKey(encodingAesKey.current.reveal());
     return { token: token.current.reveal(), key };
   }
+}
+
+/** The push of a ticket, not signed yet. */
+export function ticketPush(
+  { appid }: Component,
+  { createTime, ticket }: Ticket,
+): { outer: Record<string, string>; fields: Record<string, string | number> } {
+  return {
+    outer: { AppId: appid },
+    fields: {
+      AppId: appid,
+      CreateTime: createTime,
+      InfoType: TICKET_INFO_TYPE,
+      ComponentVerifyTicket: ticket.reveal(),
+    },
+  };
 }
 
 async function post(url: string, body: string): Promise<SelfPushAnswer> {

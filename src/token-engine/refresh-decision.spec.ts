@@ -4,6 +4,7 @@ import {
   isServable,
   refreshDecision,
   refreshTime,
+  tokenCondition,
   type TokenTimes,
 } from './refresh-decision.js';
 
@@ -152,5 +153,22 @@ describe('what may be handed out', () => {
     { name: 'no token', times: token({ hasToken: false }), minutes: 1, servable: false },
   ])('$name: $servable', ({ times, minutes, servable }) => {
     expect(isServable(times, OBTAINED + minutes * MINUTE)).toBe(servable);
+  });
+});
+
+describe('how a token is doing', () => {
+  const failed = { attempts: 1, refreshAt: OBTAINED + 112 * MINUTE };
+  it.each([
+    ['new', {}, 0, 'ok'],
+    ['due, and not tried yet', {}, 115, 'ok'],
+    ['due, and not to be had', { ...failed, nextAttemptAt: failed.refreshAt }, 111, 'failing'],
+    ['new, and a forced refresh failed', { attempts: 1 }, 5, 'ok'],
+    ['refused by WeChat', { invalidatedAt: OBTAINED }, 5, 'refused'],
+    ['refused, and the refresh failed', { attempts: 1, invalidatedAt: OBTAINED }, 5, 'refused'],
+    ['over', failed, 120, 'none'],
+    ['not there', { hasToken: false }, 0, 'none'],
+  ] as const)('that is %s', (_, changes, minutes, condition) => {
+    const state = { attempts: 0, ...token(), ...changes };
+    expect(tokenCondition(state, OBTAINED + minutes * MINUTE)).toBe(condition);
   });
 });

@@ -96,6 +96,20 @@ export function isServable(times: TokenTimes, now: number): boolean {
 }
 
 /**
+ * How a token is doing, for people: `failing` and `refused` ones are still handed out. `failing` is due
+ * and could not be replaced yet, `refused` is known to be refused by WeChat.
+ * @param state with the attempts that failed since the last success.
+ */
+export function tokenCondition(
+  state: TokenTimes & { attempts: number },
+  now: number,
+): 'ok' | 'failing' | 'refused' | 'none' {
+  if (!isServable(state, now)) return 'none';
+  if (state.invalidatedAt !== null) return 'refused';
+  return state.attempts > 0 && refreshDecision(state, now).due ? 'failing' : 'ok';
+}
+
+/**
  * When to refresh a token that lives `expiresIn` seconds from `obtainedAt`: 10 minutes before its
  * end, or at half its life where that is later, so that a short life is no endless loop.
  * @param early share of the life, in [0, 1), by which it is refreshed still earlier: it spreads

@@ -34,6 +34,7 @@ const componentTokenAnswer = z.object({
   expires_in: lifeSeconds,
 });
 const jsTicketAnswer = z.object({ ticket: z.string().min(1).max(4096), expires_in: lifeSeconds });
+const addressesAnswer = z.object({ ip_list: z.array(z.unknown()) });
 const acknowledgement = z.object({ errmsg: z.string().default('ok') });
 
 /** A fresh component_access_token and its life in seconds. */
@@ -95,6 +96,17 @@ export class WechatApiClient {
     const path = '/cgi-bin/ticket/getticket';
     const answer = await this.ask('GET', path, {}, jsTicketAnswer, query);
     return { ticket: new Secret(answer.ticket), expiresIn: answer.expires_in };
+  }
+
+  /**
+   * How many addresses WeChat's API has (get_api_domain_ip): the cheapest proof that it takes a
+   * platform's token, and calls from this address.
+   * @throws {WechatApiError}
+   */
+  async apiAddresses(componentToken: Secret): Promise<number> {
+    const query = { component_access_token: componentToken };
+    const path = '/cgi-bin/get_api_domain_ip';
+    return (await this.ask('GET', path, {}, addressesAnswer, query)).ip_list.length;
   }
 
   /**

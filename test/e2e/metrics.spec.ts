@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -32,6 +33,32 @@ function dashboardExpressions(): string[] {
   };
   return dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
 }
+
+/** Undefined where it is not installed; Debian has it in the package prometheus. */
+function promtool(...args: string[]): { status: number | null; said: string } | undefined {
+  const { error, status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
+  return error ? undefined : { status, said: stdout + stderr };
+}
+
+it('the alert rules are ones that Prometheus takes, and fire when they should', (context) => {
+  const rules = join(OPS, 'alerts.yml');
+  const checked = promtool('check', 'rules', rules);
+  if (!checked) {
+    const missing = 'there is no promtool on this machine';
+    if (process.env.REQUIRE_PROMTOOL === '1') throw new Error(`REQUIRE_PROMTOOL=1, but ${missing}`);
+    console.log(`Tests of the alert rules skipped: ${missing}`);
+    return context.skip();
+  }
+  expect(checked.status, checked.said).toBe(0);
+  const tested = promtool('test', 'rules', join(OPS, 'alerts.test.yml'));
+  expect(tested?.status, tested?.said).toBe(0);
+});
+
+it('every alert is seen firing in their tests', () => {
+  const tests = readFileSync(join(OPS, 'alerts.test.yml'), 'utf8');
+  const fired = [...tests.matchAll(/alertname="(\w+)"/g)].map(([, name]) => name);
+  expect(fired).toEqual(alertRules().map(({ alert }) => alert));
+});
 
 /** Value of a sample whose line starts with `name` and holds every label. */
 function sample(text: string, name: string, ...labels: string[]): number | undefined {

@@ -24,6 +24,7 @@ export const AUDIT_ACTIONS: string[] = [
   'delivery.cancel',
   'delivery.replay',
   'delivery.reveal',
+  'doctor.ask',
   'event.replay',
   'event.reveal',
   'operator.add',

@@ -999,6 +999,9 @@ export const en: Texts<typeof zh> = {
     lead: 'Looks at everything that can be checked. Runs only when you ask for it, for 10 s at the most.',
     run: 'Check everything',
     again: 'Check again',
+    ask: 'Check with calls of WeChat',
+    askHint:
+      'Also calls WeChat with AppID, AppSecret and token, has it push a ticket, and pushes through PUBLIC_URL',
     running: 'Checking…',
     markdown: 'Copy as Markdown',
     look: 'Look at it',
@@ -1007,163 +1010,36 @@ export const en: Texts<typeof zh> = {
     status: { ok: 'Fine', warning: 'Warning', failure: 'Failed', skipped: 'Skipped' },
     groups: { hub: 'The hub', pushes: 'Pushes and deliveries' },
     checks: {
-      public_url: 'Public address',
-      admin_token: 'Admin token',
       settings: 'Settings',
+      files: 'Files and their rights',
+      admin_token: 'Admin token',
       database: 'Database',
+      server: 'Database server',
+      schema: 'Schema',
+      disk: 'Free disk',
+      replication: 'Replication',
+      database_clock: 'Clock against the database',
       hosts: 'Hosts',
       keys: 'Keys at rest',
-      clock: 'Clock and way to WeChat',
+      proxy: 'Proxy',
+      wechat: 'Way to WeChat',
+      clock: 'Clock against WeChat',
+      public_url: 'Public address',
+      outside: 'Way from outside',
+      admin: 'Operators’ routes from outside',
       platforms: 'Platforms',
+      refused_pushes: 'Refused pushes',
+      subscriptions: 'Subscriptions',
+      values: 'Values of WeChat',
       ticket: 'Ticket',
+      credentials: 'AppID and AppSecret',
+      egress: 'White list',
       token: 'Token',
       accounts: 'Accounts',
       refreshes: 'Refreshes of accounts',
-      refused_pushes: 'Refused pushes',
-      subscriptions: 'Subscriptions',
-    },
-    found: {
-      check_failed: {
-        seen: 'The check itself failed: {message}',
-        remedy: "Look at the hub's log.",
-      },
-      check_late: {
-        seen: 'The check was not over within {seconds} s',
-        remedy: 'Look at the database and at the network, then check again.',
-      },
-      public_url_ok: { seen: 'PUBLIC_URL is {url}' },
-      public_url_unset: {
-        seen: 'PUBLIC_URL is not set: {url} is shown and used instead',
-        remedy: 'Set PUBLIC_URL to the address at which WeChat and browsers reach the hub.',
-      },
-      public_url_local: {
-        seen: 'PUBLIC_URL is {url}, which only this machine reaches',
-        remedy: 'Set PUBLIC_URL to the address at which WeChat and browsers reach the hub.',
-      },
-      public_url_http: {
-        seen: 'PUBLIC_URL is {url}: what browsers send can be read on the way',
-        remedy: 'Put TLS in front of the hub and set PUBLIC_URL to the https: address.',
-      },
-      admin_token_ok: { seen: 'The admin token is long and varied enough' },
-      admin_token_made: { seen: 'The hub made its admin token at the first start' },
-      admin_token_weak: {
-        seen: 'ADMIN_TOKEN has only {count} different characters',
-        remedy: 'Make another one by: openssl rand -hex 24',
-      },
-      settings_ok: { seen: 'No setting undoes a protection' },
-      settings_doubtful: {
-        seen: 'Settings that weaken a protection: {count}',
-        remedy: 'Change them, unless they are wanted.',
-      },
-      database_ok: { seen: 'Written within {write} ms, read within {read} ms' },
-      database_slow: {
-        seen: 'Slow: written within {write} ms, read within {read} ms',
-        remedy: 'Look for a disk or a server that is overloaded. WeChat waits 5 s for an answer.',
-      },
-      database_down: {
-        seen: 'The database cannot be written: {message}',
-        remedy: 'Look at its disk, its server and its locks. Pushes are refused until it works.',
-      },
-      clock_ok: { seen: 'The clock is {seconds} s from that of WeChat' },
-      clock_off: {
-        seen: 'The clock is {seconds} s from that of WeChat',
-        remedy: 'Let the machine keep its clock by NTP.',
-      },
-      clock_wrong: {
-        seen: 'The clock is {seconds} s from that of WeChat: pushes may be refused for their time',
-        remedy: 'Let the machine keep its clock by NTP.',
-      },
-      clock_unknown: { seen: 'WeChat answered without saying the time' },
-      wechat_unreachable: {
-        seen: 'WeChat does not answer: {message}',
-        remedy: 'Check DNS, the firewall and the proxy on the way to WECHAT_API_BASE_URL.',
-      },
-      platforms_ok: { seen: 'Platforms: {count}' },
-      platforms_none: {
-        seen: 'There is no platform yet',
-        remedy: 'Add one in the console, or by POST /admin/components.',
-      },
-      platform_disabled: { seen: 'The platform is disabled' },
-      platform_unreadable: {
-        seen: 'The secrets of the platform cannot be read: {message}',
-        remedy: 'Give MASTER_KEYS the key that is missing, or enter the secrets again.',
-      },
-      ticket_ok: { seen: 'The newest ticket is {minutes} min old' },
-      ticket_none: {
-        seen: 'No ticket has ever arrived',
-        remedy:
-          "Check at WeChat that the platform's 授权事件接收URL is {url} and that Token and EncodingAESKey are the same there and here; then ask for a ticket.",
-      },
-      ticket_late: {
-        seen: 'The newest ticket is {minutes} min old; WeChat pushes one every 10 min',
-        remedy: 'Check that WeChat reaches {url}, and look at the refused pushes.',
-      },
-      ticket_expired: {
-        seen: 'The newest ticket is {minutes} min old, and WeChat takes it no longer',
-        remedy:
-          'Check that WeChat reaches {url}, look at the refused pushes, then ask for a ticket.',
-      },
-      ticket_unreadable: {
-        seen: 'The newest ticket cannot be read: {message}',
-        remedy: 'Give MASTER_KEYS the key that is missing; the next ticket repairs it, too.',
-      },
-      token_ok: { seen: 'The token is valid for another {minutes} min' },
-      token_none: {
-        seen: 'There is no valid token, and no failure that says why',
-        remedy: 'It comes with the next ticket, or when a service asks for it.',
-      },
-      token_failing: {
-        seen: 'The token is valid for another {minutes} min and cannot be refreshed: {message}',
-        remedy: '{advice}',
-      },
-      token_failed: { seen: 'There is no valid token: {message}', remedy: '{advice}' },
-      refused_none: { seen: 'No push was refused in the last hour' },
-      refused_some: {
-        seen: 'Pushes that were refused, up to within the last hour: {count}',
-        remedy:
-          'signature_invalid: Token or EncodingAESKey differ from those at WeChat. not_found: the URL at WeChat is another one. Senders that are not WeChat may be ignored.',
-      },
-      accounts_ok: { seen: 'No account needs to be authorized again' },
-      accounts_lost: {
-        seen: 'Accounts that need to be authorized again: {count}',
-        remedy: 'Send their owners an authorization link.',
-      },
-      refreshes_ok: { seen: 'The tokens of accounts are refreshed in time' },
-      refreshes_late: {
-        seen: 'The oldest refresh of an account is {minutes} min late',
-        remedy: 'Look at the token of the platform, and at the accounts whose refreshes fail.',
-      },
-      subscriptions_ok: { seen: 'Subscriptions: {count}, all of them well' },
-      subscriptions_none: { seen: 'There is no subscription' },
-      subscriptions_failing: {
-        seen: 'Subscriptions whose targets fail or were given up: {count}',
-        remedy:
-          'Repair the services, enable what was disabled, then replay what was not delivered.',
-      },
-      subscriptions_unreadable: {
-        seen: 'Subscriptions that cannot be read: {count}',
-        remedy: 'Give MASTER_KEYS the key that is missing, or rotate their secrets.',
-      },
-      hosts_ok: { seen: 'Hosts that share the database, all of one version: {count}' },
-      hosts_differ: {
-        seen: 'The hosts that share the database run different versions: {count}',
-        remedy:
-          'Bring all of them to the newest one. Within minutes of an update this is as it must be.',
-      },
-      hosts_on_sqlite: {
-        seen: 'Hubs that use one SQLite file: {count}',
-        remedy:
-          'Stop all but one, or move to MySQL. One that was killed is counted for two minutes more.',
-      },
-      keys_ok: { seen: 'Every master key that values were found under is there' },
-      keys_plain: {
-        seen: 'Columns with values that are not encrypted: {count}',
-        remedy: 'Run: npm run secrets:rotate',
-      },
-      keys_missing: {
-        seen: 'Master keys that values are under and that the hub does not have: {count}',
-        remedy: 'Add them to MASTER_KEYS, behind the first one.',
-      },
+      permissions: 'Permissions',
+      asked: 'WeChat’s own answer',
+      push: 'Push from outside',
     },
   },
   audit: {
@@ -1202,6 +1078,7 @@ export const en: Texts<typeof zh> = {
       delivery_cancel: 'Cancelled a delivery',
       delivery_replay: 'Replayed deliveries',
       delivery_reveal: "Read a target's answers",
+      doctor_ask: 'Had the doctor call WeChat and push',
       event_replay: 'Delivered a push to chosen subscriptions',
       event_reveal: 'Read the content of a push',
       operator_add: 'Added an operator',

@@ -94,6 +94,7 @@ export const remarks: Record<string, string> = {
   exchange_failed: '换取失败',
   refresh_failed: '刷新失败',
   unexpected: '意外的错误',
+  unexpected_code: '意外的错误（{code}）',
   json_no_object: 'JSON 不是对象',
   json_malformed: 'JSON 格式有误',
   json_deep: 'JSON 嵌套过深',
@@ -134,4 +135,6 @@ export const remarks: Record<string, string> = {
   check_internal: '内部错误',
   line_failing: '{name}（{id}）· 失败中',
   line_disabled: '{name}（{id}）· 已停用：{why}',
+  line_deliveries_proxied: '投递也经代理，NO_PROXY 所含的除外',
+  line_deliveries_direct: '投递直接连接：DELIVERY_USE_PROXY 未设为 true',
 };

@@ -1,0 +1,96 @@
+import { request as httpRequest, type Agent, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+
+/** Longest answer that is read, in bytes. */
+const MOST_BYTES = 64 * 1024;
+
+/** An answer, and what was seen on the way to it. */
+export interface Asked {
+  status: number;
+  /** Where a redirect leads. */
+  location: string | undefined;
+  requestId: string | undefined;
+  body: string;
+  milliseconds: number;
+  /** End of the certificate in Unix milliseconds; undefined without TLS. */
+  certificateEnds: number | undefined;
+}
+
+/** No answer came. */
+export class AskError extends Error {
+  constructor(
+    message: string,
+    /** Of DNS, the connection, TLS or the proxy; `ETIMEDOUT` at the limit. */
+    readonly code: string,
+  ) {
+    super(message);
+  }
+}
+
+interface Question {
+  /** Posts it; a GET without one. */
+  body?: string;
+  agent?: Agent;
+  limitMs: number;
+}
+
+/** Asks over a new connection of its own, unless `agent` has one; follows no redirect. @throws {AskError} */
+export function ask(url: string, { body, agent, limitMs }: Question): Promise<Asked> {
+  const started = performance.now();
+  const signal = AbortSignal.timeout(limitMs);
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void =>
+      reject(
+        signal.aborted
+          ? new AskError(`no answer within ${limitMs / 1000} s`, 'ETIMEDOUT')
+          : askError(error),
+      );
+    const request = send(url, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { ...(body !== undefined && { 'content-type': 'text/xml' }) },
+      agent: agent ?? false,
+      signal,
+    });
+    request.on('error', fail);
+    request.on('response', (response) => {
+      const { certificateEnds } = certificateOf(response);
+      readBounded(response).then(
+        (text) =>
+          resolve({
+            status: response.statusCode ?? 0,
+            location: response.headers.location,
+            requestId: response.headers['x-request-id'] as string | undefined,
+            body: text,
+            milliseconds: Math.round(performance.now() - started),
+            certificateEnds,
+          }),
+        fail,
+      );
+    });
+    request.end(body);
+  });
+}
+
+function certificateOf({ socket }: IncomingMessage): { certificateEnds: number | undefined } {
+  const { valid_to: end } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {};
+  return { certificateEnds: end === undefined ? undefined : Date.parse(end) };
+}
+
+async function readBounded(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MOST_BYTES) throw new AskError('the answer is too long', 'ETOOLONG');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Messages of the network name hosts and codes; those of TLS what is wrong with a certificate. */
+function askError(error: Error): AskError {
+  const { code = 'ERR_NETWORK' } = error as NodeJS.ErrnoException;
+  return new AskError(error.message.split('\n')[0] || code, code);
+}
