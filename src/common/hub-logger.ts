@@ -1,6 +1,7 @@
 import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import { HubError } from './hub-error.js';
 import { currentRequestId } from './request-context.js';
+import { workerNumber } from './worker.js';
 
 /** Contexts of Nest's own start-up lines, which say nothing to an operator. */
 const FRAMEWORK_CONTEXTS = new Set([
@@ -65,7 +66,12 @@ export class HubLogger extends ConsoleLogger {
     const requestId = currentRequestId();
     const line = super.getJsonLogObject(message, options);
     const level = (options.logLevel === 'log' ? 'info' : options.logLevel) as LogLevel;
-    return { ...line, level, ...(requestId === undefined ? {} : { requestId }) };
+    return {
+      ...line,
+      level,
+      ...(workerNumber === undefined ? {} : { worker: workerNumber }),
+      ...(requestId === undefined ? {} : { requestId }),
+    };
   }
 
   protected override printAsJson(

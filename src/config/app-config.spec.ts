@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../common/secret.js';
 import { ConfigError, parseConfig, readConfig, type AppConfig } from './app-config.js';
@@ -66,6 +67,7 @@ describe('parseConfig of an empty environment', () => {
       },
       logLevel: 'info',
       openEndpoints: ['docs', 'metrics'],
+      workers: 1,
       stopDelaySeconds: 0,
       allowInsecure: [],
       warnings: [],
@@ -162,6 +164,9 @@ describe('parseConfig refuses', () => {
     ['PUBLIC_URL', 'https://'],
     ['PUBLIC_URL', 'https://hub.example.com/?a=b'],
     ['WECHAT_API_BASE_URL', 'https://hub:fake-password@api.weixin.qq.com'],
+    ['WORKERS', '0'],
+    ['WORKERS', '65'],
+    ['WORKERS', 'all'],
     ['STOP_DELAY_SECONDS', '301'],
     ['ALLOW_INSECURE', 'http-api,everything'],
     ['WECHAT_API_BASE_URL', 'api.weixin.qq.com'],
@@ -225,6 +230,15 @@ describe('parseConfig refuses', () => {
   it('a previous Token without a platform', () => {
     const message = problemsOf({ WECHAT_COMPONENT_PREVIOUS_TOKEN: 'fakeTokenBefore' });
     expect(namedIn(message)).toEqual(Object.keys(COMPONENT));
+  });
+
+  it('several workers with SQLite, and takes them with MySQL', () => {
+    const message = problemsOf({ WORKERS: '2' });
+    expect(namedIn(message)).toEqual(['WORKERS']);
+    expect(message).toContain('must be 1 with SQLite');
+    const mysql = { DATABASE_URL: MYSQL, MASTER_KEYS: `k:${KEY_A}` };
+    expect(parseConfig({ ...mysql, WORKERS: '2' }).workers).toBe(2);
+    expect(parseConfig({ ...mysql, WORKERS: 'auto' }).workers).toBe(availableParallelism());
   });
 
   it('MySQL without master keys', () => {

@@ -81,6 +81,8 @@ export interface AppConfig {
   logLevel: LogLevelName;
   /** What is served without the token. */
   openEndpoints: OpenEndpoint[];
+  /** Processes behind the port. */
+  workers: number;
   /** Seconds between the wish to stop and the stop. */
   stopDelaySeconds: number;
   /** Protections that the operator does without. */
@@ -226,6 +228,7 @@ export function readConfig(
   }
   problems.push(...missingTogether(env, unreadable));
   const checked = values as VariableValues;
+  if (!problems.some(({ name }) => name === 'DATABASE_URL')) problems.push(...onOneFile(checked));
   const { refused, warnings: doubts } = findUnprotected(checked, given);
   if (problems.length === 0) {
     problems.push(...refused.map(({ name, what }) => ({ name, line: `  ${name}: ${what}` })));
@@ -233,6 +236,13 @@ export function readConfig(
   const settings = shownSettings(env, values, sources);
   const said = { warnings: [...warnings, ...doubts], settings, files };
   return { config: Object.freeze({ ...toConfig(checked), ...said }), problems };
+}
+
+/** SQLite is for one process. */
+function onOneFile({ WORKERS, DATABASE_URL }: VariableValues): ConfigProblem[] {
+  if (WORKERS === 1 || !DATABASE_URL.startsWith('sqlite:')) return [];
+  const what = 'must be 1 with SQLite; more processes need MySQL in DATABASE_URL';
+  return [lineOf({ name: 'WORKERS', what })];
 }
 
 /** Lines about what is needed because of something else that is set. */
@@ -243,10 +253,11 @@ function missingTogether(
   const isSet = (name: string): boolean => Boolean(env[name]) || unreadable.has(name);
   const component = [...COMPONENT_VARIABLES, ...PREVIOUS_VARIABLES].some(isSet);
   const missing = component ? COMPONENT_VARIABLES.filter((name) => !isSet(name)) : [];
-  const problems = missing.map((name) => ({ name, what: 'is missing' }));
+  const problems: { name: VariableName; what: string }[] = [];
+  for (const name of missing) problems.push({ name, what: 'is missing' });
   if (/^mysql:/i.test(env.DATABASE_URL ?? '') && !isSet('MASTER_KEYS')) {
     const what = 'is needed with MySQL; make one by: echo "k1:$(openssl rand -base64 32)"';
-    return [...problems, { name: 'MASTER_KEYS' as const, what }].map(lineOf);
+    problems.push({ name: 'MASTER_KEYS', what });
   }
   return problems.map(lineOf);
 }
@@ -308,6 +319,7 @@ function toConfig(v: VariableValues): Omit<AppConfig, 'warnings' | 'settings' | 
     gateway: toGateway(v),
     logLevel: v.LOG_LEVEL,
     openEndpoints: openEndpoints.filter((name) => name !== 'metrics' || !v.METRICS_TOKEN),
+    workers: v.WORKERS,
     stopDelaySeconds: v.STOP_DELAY_SECONDS,
     allowInsecure: v.ALLOW_INSECURE ?? [],
   };

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { LOG_LEVEL_NAMES } from '../common/hub-logger.js';
@@ -239,6 +240,20 @@ function wholeNumber(min: number, max: number, preset: number): z.ZodType<number
     .refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max, message)
     .transform(Number);
 }
+
+/** Beyond that a database, not a core, is what lacks. */
+const MOST_WORKERS = 64;
+
+const workers = z
+  .string()
+  .default('1')
+  .refine(
+    (text) => text === 'auto' || (/^[1-9]\d?$/.test(text) && Number(text) <= MOST_WORKERS),
+    `must be a whole number from 1 to ${MOST_WORKERS}, or auto`,
+  )
+  .transform((text) =>
+    text === 'auto' ? Math.min(availableParallelism(), MOST_WORKERS) : Number(text),
+  );
 
 const FAKE_AES_KEY = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG';
 
@@ -481,6 +496,12 @@ export const variables = {
       'Host names, separated by commas, under which the hub answers at the root what it answers ' +
       'at /wx, and nothing else',
     example: 'wx.hub.internal,api.weixin.qq.com',
+  },
+  WORKERS: {
+    schema: workers,
+    meaning:
+      'Processes behind the port, each a hub; auto: one for each core. More than 1 needs MySQL',
+    example: '1',
   },
   STOP_DELAY_SECONDS: {
     schema: wholeNumber(0, 300, 0),

@@ -4,6 +4,7 @@ import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
 import { SharedReading } from '../common/shared-reading.js';
 import { SingleFlight } from '../common/single-flight.js';
+import { workerNumber } from '../common/worker.js';
 import { onTelemetry, type TelemetryEvents } from '../common/telemetry.js';
 import { ComponentService } from '../component/component.service.js';
 import { DeliveryLog } from '../delivery/delivery.log.js';
@@ -14,6 +15,7 @@ import type { TokenState } from '../token-engine/token-state.js';
 import { TokenService } from '../token/token.service.js';
 import { secondsLeft } from '../token/token.views.js';
 import { observeAuthorizers } from './authorizer-metrics.js';
+import { WorkerMetrics } from './worker-metrics.js';
 import { errcodeLabel, methodLabel, pushTypeLabel } from './metric-labels.js';
 
 /** Answers within WeChat's 5 s, and the much shorter ones that are normal. */
@@ -46,8 +48,18 @@ interface Credentials {
  */
 @Injectable()
 export class MetricsService implements OnApplicationShutdown {
-  private readonly registry = Registry.merge([processMetrics()]);
-  private readonly texts = new SharedReading(() => this.registry.metrics());
+  /** What this process counts. */
+  private readonly counted = Registry.merge([processMetrics()]);
+  /** What any process reads in the database when Prometheus asks. */
+  private readonly read = new Registry();
+  private readonly workers =
+    workerNumber === undefined
+      ? undefined
+      : new WorkerMetrics(() => this.counted.getMetricsAsJSON());
+  private readonly texts = new SharedReading(async () => {
+    const texts = [this.workers?.text() ?? this.counted.metrics(), this.read.metrics()];
+    return (await Promise.all(texts)).join('\n');
+  });
   private readonly readings = new SingleFlight<Credentials[]>();
   private readonly stopListening: (() => void)[] = [];
 
@@ -67,7 +79,7 @@ export class MetricsService implements OnApplicationShutdown {
     this.observeDeliveries();
     this.observeHttp();
     this.observeDoctor();
-    observeAuthorizers(this.registry, authorizers);
+    observeAuthorizers(this.read, authorizers);
   }
 
   /** The metrics in Prometheus' text format. */
@@ -76,10 +88,11 @@ export class MetricsService implements OnApplicationShutdown {
   }
 
   get contentType(): string {
-    return this.registry.contentType;
+    return this.counted.contentType;
   }
 
   onApplicationShutdown(): void {
+    this.workers?.close();
     for (const stop of this.stopListening) stop();
   }
 
@@ -123,7 +136,7 @@ export class MetricsService implements OnApplicationShutdown {
       name,
       help,
       labelNames: ['component'],
-      registers: [this.registry],
+      registers: [this.read],
       collect,
     });
   }
@@ -254,7 +267,7 @@ export class MetricsService implements OnApplicationShutdown {
       name: 'hub_delivery_pending',
       help: 'Deliveries that are still to be made',
       labelNames: ['subscription'],
-      registers: [this.registry],
+      registers: [this.read],
       collect,
     });
   }
@@ -275,7 +288,8 @@ export class MetricsService implements OnApplicationShutdown {
       name: 'hub_doctor_check',
       help: 'Places (the hub, or each platform) that a check of the doctor found ok, warning, failure or skipped, by its last run',
       labelNames: ['check', 'status'],
-      registers: [this.registry],
+      registers: [this.counted],
+      aggregator: 'max',
     });
     this.listen('doctor.check', ({ check, counts }) => {
       for (const [status, count] of Object.entries(counts)) checks.set({ check, status }, count);
@@ -283,11 +297,11 @@ export class MetricsService implements OnApplicationShutdown {
   }
 
   private counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
-    return new Counter({ name, help, labelNames, registers: [this.registry] });
+    return new Counter({ name, help, labelNames, registers: [this.counted] });
   }
 
   private histogram<L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> {
-    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.counted] });
   }
 
   private listen<K extends keyof TelemetryEvents>(
