@@ -15,6 +15,7 @@ import { measureLossless } from './parts/lossless.mjs';
 import { measureCalls, measureMessages, measurePushes, measureReads } from './parts/receive.mjs';
 import { measureRefreshes } from './parts/refreshes.mjs';
 import { measureTicks } from './parts/ticks.mjs';
+import { measureWorkers } from './parts/workers.mjs';
 
 const PEERS = { pushes: measurePushes, reads: measureReads, messages: measureMessages };
 const PARTS = {
@@ -24,6 +25,7 @@ const PARTS = {
   lossless: measureLossless,
   refreshes: measureRefreshes,
   ticks: measureTicks,
+  workers: measureWorkers,
 };
 /** A part that takes longer hangs. */
 const LIMIT_MS = 900_000;

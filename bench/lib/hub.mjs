@@ -6,13 +6,13 @@ import { ADMIN_TOKEN, COMPONENT, projectFile, TOKEN_PATH } from './settings.mjs'
 export const MASTER_KEY = `b1:${Buffer.from('fake-master-key-of-benchmark-32b').toString('base64')}`;
 
 /** Starts a hub as in production: `node dist/main.js`, settings by environment, log to a file. */
-export async function startHub(name, databaseUrl, wechatUrl) {
+export async function startHub(name, databaseUrl, wechatUrl, settings = {}) {
   const port = await freePort();
   const server = start({
     name,
     file: process.execPath,
     args: [projectFile('dist/main.js')],
-    env: hubEnvironment(port, databaseUrl, wechatUrl),
+    env: { ...hubEnvironment(port, databaseUrl, wechatUrl), ...settings },
   });
   const hub = { name, server, port };
   await untilReady(server, () => ask(hub, 'GET', '/health/live'));

@@ -77,8 +77,13 @@ export async function freePort() {
 
 /** Processor time that a process has used, in milliseconds; undefined where the system won't say. */
 export function cpuMs({ child }) {
+  return processMs(child.pid);
+}
+
+/** The same of a process that was started by another one. */
+export function processMs(pid) {
   try {
-    const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   } catch {
