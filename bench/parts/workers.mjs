@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mysqlDatabase } from '../lib/databases.mjs';
 import { ask, prime, startHub, troubles } from '../lib/hub.mjs';
