@@ -41,7 +41,10 @@ class Primary {
     }
     answerWorkers();
     const first = this.fork(1);
-    const endWithIt = (code: number | null): void => process.exit(code ?? 1);
+    const endWithIt = (code: number | null, signal: string | null): void => {
+      if (this.stopping) this.leave(code, signal);
+      else process.exit(code ?? 1);
+    };
     first.once('exit', endWithIt);
     first.once('listening', () => {
       first.off('exit', endWithIt);
