@@ -43,61 +43,101 @@ export async function measureSchedule({ quick }) {
   };
 }
 
-/** @returns what there was in each second: calls, and accounts without a token that is good. */
-function simulate({ count, rate, silentRate = rate, outage }) {
-  const calls = new Float64Array(SECONDS);
-  const expiry = new Float64Array(count).fill(LIFE_SECONDS);
-  const attempts = new Uint16Array(count);
-  /** By how much the number of expired tokens changes in each second. */
-  const change = new Float64Array(SECONDS + 1);
-  /** Accounts by the second in which they are due: lists through `after`. */
-  const first = new Int32Array(SECONDS).fill(-1);
-  const after = new Int32Array(count);
-  const dueAt = (account, seconds) => {
-    if (seconds >= SECONDS) return;
-    after[account] = first[seconds];
-    first[seconds] = account;
-  };
-  const nextDue = (now) =>
-    Math.floor(refreshTime(now * 1000, LIFE_SECONDS, Math.random() * REFRESH_SPREAD) / 1000);
-  for (let account = 0; account < count; account += 1) dueAt(account, nextDue(0));
+/** Accounts by the second in which they are due, as lists through `after`. */
+class Calendar {
+  #first = new Int32Array(SECONDS).fill(-1);
+  #after;
 
-  const waiting = [];
+  constructor(count) {
+    this.#after = new Int32Array(count);
+  }
+
+  add(account, second) {
+    if (second >= SECONDS) return;
+    this.#after[account] = this.#first[second];
+    this.#first[second] = account;
+  }
+
+  *at(second) {
+    for (let one = this.#first[second]; one >= 0; one = this.#after[one]) yield one;
+  }
+}
+
+/** The tokens of all accounts, which were got in the first second. */
+class Tokens {
+  calendar;
+  #expiry;
+  #attempts;
+  /** By how much the number of accounts without a token changes in each second. */
+  #change = new Float64Array(SECONDS + 1);
+
+  constructor(count) {
+    this.calendar = new Calendar(count);
+    this.#expiry = new Float64Array(count).fill(LIFE_SECONDS);
+    this.#attempts = new Uint16Array(count);
+    for (let account = 0; account < count; account += 1) this.#putOff(account, 0);
+  }
+
+  fail(account, now) {
+    this.#attempts[account] += 1;
+    const next = nextAttemptAt('network', this.#attempts[account], now * 1000, Math.random());
+    this.calendar.add(account, Math.max(now + 1, Math.ceil(next / 1000)));
+  }
+
+  refresh(account, now) {
+    this.#attempts[account] = 0;
+    const end = this.#expiry[account];
+    if (end < now) {
+      this.#change[end] += 1;
+      this.#change[now] -= 1;
+    }
+    this.#expiry[account] = now + LIFE_SECONDS;
+    this.#putOff(account, now);
+  }
+
+  /** The share of accounts without a token in each second. */
+  expired() {
+    for (const end of this.#expiry) if (end < SECONDS) this.#change[end] += 1;
+    let without = 0;
+    return Array.from({ length: SECONDS }, (_, now) => {
+      without += this.#change[now];
+      return without / this.#expiry.length;
+    });
+  }
+
+  #putOff(account, now) {
+    const at = refreshTime(now * 1000, LIFE_SECONDS, Math.random() * REFRESH_SPREAD);
+    this.calendar.add(account, Math.floor(at / 1000));
+  }
+}
+
+/** @returns calls and the share of accounts without a token in each second. */
+function simulate({ count, rate, silentRate = rate, outage }) {
+  const tokens = new Tokens(count);
+  const calls = new Float64Array(SECONDS);
+  let waiting = [];
   let head = 0;
   let workedOff = -1;
   let free = 0;
   for (let now = 0; now < SECONDS; now += 1) {
-    for (let one = first[now]; one >= 0; one = after[one]) waiting.push(one);
+    waiting.push(...tokens.calendar.at(now));
     const isOut = outage && now >= outage.from && now < outage.to;
     free += isOut ? silentRate : rate;
-    for (; free >= 1 && head < waiting.length; free -= 1, head += 1) {
-      const account = waiting[head];
-      calls[now] += 1;
-      if (isOut) {
-        attempts[account] += 1;
-        const next = nextAttemptAt('network', attempts[account], now * 1000, Math.random());
-        dueAt(account, Math.max(now + 1, Math.ceil(next / 1000)));
-        continue;
-      }
-      attempts[account] = 0;
-      if (expiry[account] < now) {
-        change[expiry[account]] += 1;
-        change[now] -= 1;
-      }
-      expiry[account] = now + LIFE_SECONDS;
-      dueAt(account, nextDue(now));
+    const made = Math.min(Math.floor(free), waiting.length - head);
+    calls[now] = made;
+    for (const last = head + made; head < last; head += 1) {
+      if (isOut) tokens.fail(waiting[head], now);
+      else tokens.refresh(waiting[head], now);
     }
-    free = Math.min(free, 1);
-    if (workedOff < 0 && outage && now >= outage.to && waiting.length === head) workedOff = now;
-    if (head > count) {
-      waiting.splice(0, head);
+    if (head >= count) {
+      waiting = waiting.slice(head);
       head = 0;
     }
+    // What is not used in a second is lost, but for the fraction of a call.
+    free = Math.min(free - made, 1);
+    if (workedOff < 0 && outage && now >= outage.to && waiting.length === head) workedOff = now;
   }
-  for (const at of expiry) if (at < SECONDS) change[at] += 1;
-  let without = 0;
-  const expired = Array.from({ length: SECONDS }, (_, now) => (without += change[now]) / count);
-  return { calls, expired, workedOff };
+  return { calls, expired: tokens.expired(), workedOff };
 }
 
 function textOf(count, { calls }, outages) {
@@ -139,7 +179,7 @@ function picture({ calls }, outages) {
   const perMinute = (values, from, to, of) => {
     const points = [];
     for (let at = from; at < to; at += 60) {
-      points.push([(at - from) / 3600, of(mean([...values.slice(at, at + 60)]))]);
+      points.push([(at - from) / 3600, of(mean(values.slice(at, at + 60)))]);
     }
     return points;
   };

@@ -77,8 +77,8 @@ async function nothingPending(database) {
 
 async function* accounts() {
   const later = Date.now() + DAY_MS;
-  for (let number = 0; number < ACCOUNTS; number += 1) {
-    const account = `wxsize${String(number).padStart(12, '0')}`;
+  for (let made = 0; made < ACCOUNTS; made += 1) {
+    const account = `wxsize${String(made).padStart(12, '0')}`;
     yield rowOf(idleTokens(account), { expiresAt: later, refreshAt: later });
   }
 }
