@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Secret } from '../common/secret.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
-import { lastOfFullPage } from '../http/list-query.js';
+import { idParam, lastOfFullPage } from '../http/field-schemas.js';
 import type { ApiKey } from './api-key.js';
 import { ApiKeyService } from './api-key.service.js';
 import {
@@ -25,8 +25,6 @@ import { AuditService } from './audit.service.js';
 import { Scope } from './scope.js';
 
 type ApiKeySecretView = z.infer<typeof apiKeySecretView>;
-
-const idParam = z.string().min(1).max(36);
 
 const ApiUnknownKey = (): MethodDecorator =>
   ApiHubError(404, 'api_key_unknown', 'There is no such API key');

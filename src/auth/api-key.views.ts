@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nameText } from '../config/variables.js';
-import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
+import { pageQuery, timeQuery, timeView } from '../http/field-schemas.js';
 import { isoTime } from '../common/times.js';
 import type { ApiKey, ApiKeyValues } from './api-key.js';
 import { SCOPES } from './scope.js';

@@ -7,7 +7,7 @@ import { CALLER_KINDS, type CallerKind } from '../http/caller.js';
 import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
 import type { AuditRecord } from './audit-record.entity.js';
 import { isoTime } from '../common/times.js';
-import { lastOfFullPage } from '../http/list-query.js';
+import { lastOfFullPage } from '../http/field-schemas.js';
 import { csvHead, csvLine } from '../http/csv.js';
 import { Audited } from './audit.interceptor.js';
 import { Scope } from './scope.js';

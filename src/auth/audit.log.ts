@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { lastOfFullPage, pageQuery, timeQuery } from '../http/list-query.js';
+import { lastOfFullPage, pageQuery, timeQuery } from '../http/field-schemas.js';
 import { CALLER_KINDS } from '../http/caller.js';
 import { Database } from '../database/database.js';
 import { AuditRecord } from './audit-record.entity.js';

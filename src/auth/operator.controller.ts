@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { isoTime } from '../common/times.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
-import { lastOfFullPage, pageQuery, timeView } from '../http/list-query.js';
+import { idParam, lastOfFullPage, pageQuery, timeView } from '../http/field-schemas.js';
 import { Audited } from './audit.interceptor.js';
 import { AuditService } from './audit.service.js';
 import { ROLES, type Operator } from './operator.js';
@@ -11,7 +11,6 @@ import { OperatorService, type Invited } from './operator.service.js';
 import { Scope } from './scope.js';
 import { DONE, doneView, personName } from './session.views.js';
 
-const idParam = z.string().min(1).max(36);
 const listQuery = z.object(pageQuery({ most: 200, usual: 50 }));
 const fields = {
   name: personName.describe('The operator signs in by it'),

@@ -48,8 +48,7 @@ import {
   whoView,
   type WhoView,
 } from './session.views.js';
-
-const idParam = z.string().min(1).max(36);
+import { idParam } from '../http/field-schemas.js';
 
 /** What all ways to sign in have in common. */
 const TRIES = 'More than 10 tries from this address within a minute, or 60 of all';

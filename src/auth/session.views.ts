@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isoTime } from '../common/times.js';
 import { nameText } from '../config/variables.js';
 import { CALLER_KINDS, type Caller } from '../http/caller.js';
-import { pageQuery, timeView } from '../http/list-query.js';
+import { pageQuery, timeView } from '../http/field-schemas.js';
 import { ROLES } from './operator.js';
 import { SCOPES } from './scope.js';
 import {

@@ -11,7 +11,7 @@ import {
   toAuthorizationEventView,
   type AuthorizationEventQuery,
 } from './authorization-event.views.js';
-import { lastOfFullPage } from '../http/list-query.js';
+import { lastOfFullPage } from '../http/field-schemas.js';
 import { TICKET_INFO_TYPE } from '../ticket/ticket.js';
 
 /** `/admin/authorizations/events`: what WeChat pushed about a platform's accounts. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Push } from '../callback/push.js';
 import type { ListedPush } from '../callback/push.store.js';
 import { isoTime, isoTimeOfSeconds } from '../common/times.js';
-import { pageQuery } from '../http/list-query.js';
+import { pageQuery } from '../http/field-schemas.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { withoutEventSecrets } from '../callback/event-secrets.js';
 

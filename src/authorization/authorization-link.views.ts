@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 
 /** Fields of a wish for authorization links, as page query and as JSON. */
 export const linkFields = {

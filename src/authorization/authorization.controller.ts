@@ -5,7 +5,7 @@ import { Scope } from '../auth/scope.js';
 import type { CodeSource } from '../authorizer/authorizer.js';
 import { isoTime } from '../common/times.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
-import { lastOfFullPage, timeView } from '../http/list-query.js';
+import { lastOfFullPage, timeView } from '../http/field-schemas.js';
 import type { AuthorizationCode } from './authorization-code.entity.js';
 import { AuthorizationCodeStore } from './authorization-code.store.js';
 import { remarkOf, toRemarkView } from '../http/remark-view.js';

@@ -11,7 +11,6 @@ import { LogBrake } from '../common/log-brake.js';
 import { currentRequestId } from '../common/request-context.js';
 import { Secret } from '../common/secret.js';
 import { senderOf } from '../common/source-address.js';
-import { componentAppIdParam } from '../component/component-app-id.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { AuthorizationCodeService } from './authorization-code.service.js';
@@ -33,6 +32,7 @@ import {
   unfinishedPage,
 } from './authorize-page.js';
 import type { Visitor } from './code-visitors.js';
+import { appidParam } from '../http/field-schemas.js';
 
 const pageQuery = z.object({
   auth_type: linkFields.authType,
@@ -95,7 +95,7 @@ export class AuthorizeController {
   @Get()
   @Scope('none')
   async show(
-    @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
     @Query({ schema: pageQuery }) query: PageQuery,
     @Headers() headers: BrowserHeaders,
     @Res() reply: FastifyReply,
@@ -113,7 +113,7 @@ export class AuthorizeController {
   @Get('go')
   @Scope('none')
   async go(
-    @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
     @Query({ schema: clickQuery }) { kind, page, ...query }: z.infer<typeof clickQuery>,
     @Headers() headers: BrowserHeaders,
     @Ip() address: string,
@@ -137,7 +137,7 @@ export class AuthorizeController {
   @Get('callback')
   @Scope('none')
   async finish(
-    @Param('componentAppId', { schema: componentAppIdParam }) componentAppId: string,
+    @Param('componentAppId', { schema: appidParam }) componentAppId: string,
     @Query({ schema: callbackQuery }) query: z.infer<typeof callbackQuery>,
     @Headers() headers: BrowserHeaders,
     @Ip() address: string,

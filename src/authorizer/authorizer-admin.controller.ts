@@ -29,8 +29,8 @@ import {
   type AuthorizerListQuery,
   type AuthorizerView,
 } from './authorizer.views.js';
+import { appidParam } from '../http/field-schemas.js';
 
-const appidParam = z.string().min(1).max(64);
 const optionName = z.string().regex(/^[a-z_]{1,64}$/);
 const optionBody = z
   .strictObject({ value: z.string().max(64) })

@@ -5,10 +5,11 @@ import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { HubError } from '../common/hub-error.js';
-import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncService } from './authorizer-resync.service.js';
 import { isoTime } from '../common/times.js';
+import { appidParam } from '../http/field-schemas.js';
 
 const resyncView = z
   .object({
@@ -44,9 +45,7 @@ export class AuthorizerResyncController {
   })
   @ApiComponentAppId()
   @ApiJson(resyncView, example, { status: 202 })
-  async begin(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
-  ): Promise<ResyncView> {
+  async begin(@Param('componentAppId', { schema: appidParam }) appid: string): Promise<ResyncView> {
     const begun = await this.resyncs.begin(appid);
     void this.resyncs.goOn(appid).catch(() => undefined); // the timer goes on with it
     return toView(begun);
@@ -58,9 +57,7 @@ export class AuthorizerResyncController {
   @ApiComponentAppId()
   @ApiHubError(404, 'resync_unknown', 'There was none yet')
   @ApiJson(resyncView, example)
-  async get(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
-  ): Promise<ResyncView> {
+  async get(@Param('componentAppId', { schema: appidParam }) appid: string): Promise<ResyncView> {
     const last = await this.resyncs.progress(appid);
     if (last) return toView(last);
     throw new HubError('resync_unknown', 'There was no resync yet', { status: 404 });

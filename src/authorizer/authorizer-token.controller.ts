@@ -8,9 +8,9 @@ import { Clock } from '../common/clock.js';
 import type { ServableState } from '../token-engine/token-state.js';
 import { invalidateBody, secondsLeft } from '../token/token.views.js';
 import { AuthorizerTokenService } from './authorizer-token.service.js';
+import { appidParam } from '../http/field-schemas.js';
 
-const appidParam = z.string().min(1).max(64);
-const componentQuery = z.object({ component: z.string().min(1).max(64).optional() });
+const componentQuery = z.object({ component: appidParam.optional() });
 const view = z
   .object({
     authorizer_access_token: z.string(),

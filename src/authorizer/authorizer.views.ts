@@ -1,7 +1,7 @@
 import { csvHead, csvLine } from '../http/csv.js';
 import { z } from 'zod';
 import { isoTime } from '../common/times.js';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import { AUTHORIZER_STATUSES, AUTHORIZER_TYPES } from './authorizer.js';
 import type { AuthorizerChange } from './authorizer-change.entity.js';
 import type { Authorizer } from './authorizer.entity.js';

@@ -1,7 +1,8 @@
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 
 /** What a push is by its text: either URL takes each of them. */
-export type PushKind = 'authorization' | 'message' | 'event';
+export const PUSH_KINDS = ['authorization', 'message', 'event'] as const;
+export type PushKind = (typeof PUSH_KINDS)[number];
 
 /**
  * What WeChat is answered, as `callback_event.outcome` has it: `success`, those 7 bytes; `empty`,

@@ -11,7 +11,7 @@ import {
   toRefusedPushView,
   type RefusedPushListQuery,
 } from './refused-push.views.js';
-import { lastOfFullPage } from '../http/list-query.js';
+import { lastOfFullPage } from '../http/field-schemas.js';
 
 /** `/admin/refused-pushes`: what was sent to the callback URLs and not taken. */
 @ApiTags('events')

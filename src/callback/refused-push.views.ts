@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageQuery, timeView } from '../http/list-query.js';
+import { pageQuery, timeView } from '../http/field-schemas.js';
 import { REFUSED_URLS, type RefusedPush } from './refused-push.entity.js';
 import { isoTime } from '../common/times.js';
 

@@ -5,7 +5,7 @@ import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { AuditService } from '../auth/audit.service.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
-import { ApiComponentAppId, componentAppIdParam } from './component-app-id.js';
+import { ApiComponentAppId } from './component-app-id.js';
 import { ROTATING_FIELDS } from './component.js';
 import { ComponentService } from './component.service.js';
 import {
@@ -17,6 +17,7 @@ import {
   toComponentView,
   type ComponentView,
 } from './component.views.js';
+import { appidParam } from '../http/field-schemas.js';
 
 /** `/admin/components`: the registered third-party platforms. */
 @ApiTags('components')
@@ -42,7 +43,7 @@ export class ComponentController {
   @ApiComponentAppId()
   @ApiJson(componentView, componentViewExample)
   async get(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
   ): Promise<ComponentView> {
     return toComponentView(await this.components.find(appid));
   }
@@ -77,7 +78,7 @@ export class ComponentController {
   @ApiHubError(503, 'component_unreadable', 'Its secrets cannot be read: give all three')
   @ApiJson(componentView, componentViewExample)
   async change(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Body({ schema: componentChangeBody }) body: z.infer<typeof componentChangeBody>,
   ): Promise<ComponentView> {
     return toComponentView(await this.components.change(appid, body));
@@ -99,7 +100,7 @@ export class ComponentController {
   @ApiHubError(400, 'bad_request', 'There is no such field')
   @ApiJson(componentView, componentViewExample)
   async endPrevious(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Query({ schema: endPreviousQuery }) { field }: z.infer<typeof endPreviousQuery>,
   ): Promise<ComponentView> {
     return toComponentView(await this.components.endPrevious(appid, field && [field]));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import { errorOf, problemView } from '../http/problem-view.js';
 import { componentFields, nameText } from '../config/variables.js';
 import { ROTATING_FIELDS, type Component, type PreviousUse, type Rotating } from './component.js';

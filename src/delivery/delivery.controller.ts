@@ -32,8 +32,7 @@ import {
   type DeliveryView,
   type ReplayDeliveriesBody,
 } from './delivery.views.js';
-
-const idParam = z.string().min(1).max(36);
+import { idParam } from '../http/field-schemas.js';
 
 /** `/admin/deliveries`: pushes on their way to subscriptions. */
 @ApiTags('deliveries')

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Attempt } from './delivery.job.js';
-import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
+import { pageQuery, timeQuery, timeView } from '../http/field-schemas.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DELIVERY_STATUSES, type DeliveryRow } from './delivery.entity.js';
 import type { DeliverySearch } from './delivery.log.js';

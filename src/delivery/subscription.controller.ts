@@ -35,8 +35,8 @@ import {
   type SubscriptionActivity,
   type SubscriptionView,
 } from '../subscription/subscription.views.js';
+import { idParam } from '../http/field-schemas.js';
 
-const idParam = z.string().min(1).max(36);
 const secretExample = { ...subscriptionViewExample, secret: 'whsec_…' };
 
 const ApiUnknownSubscription = (): MethodDecorator =>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import { CHECK_STATUSES } from './findings.js';
 import { remarkOf } from '../http/remark-view.js';
 

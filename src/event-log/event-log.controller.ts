@@ -17,8 +17,7 @@ import {
   type EventDetailView,
   type EventListQuery,
 } from './event-log.views.js';
-
-const idParam = z.string().min(1).max(36);
+import { idParam } from '../http/field-schemas.js';
 
 /** `/admin/events`: the recorded pushes of both URLs. */
 @ApiTags('events')

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { PUSH_KINDS } from '../callback/push.js';
 import type { ListedPush } from '../callback/push.store.js';
-import { pageQuery, timeQuery, timeView } from '../http/list-query.js';
+import { pageQuery, timeQuery, timeView } from '../http/field-schemas.js';
 import type { DeliveryCounts, FailingDeliveries } from '../delivery/delivery.log.js';
 import {
   attemptViewExample,
@@ -9,8 +10,6 @@ import {
 } from '../delivery/delivery.views.js';
 import { isoTime, isoTimeOfSeconds } from '../common/times.js';
 import { remarkOf, toRemarkView } from '../http/remark-view.js';
-
-const KINDS = ['authorization', 'message', 'event'] as const;
 
 /** How many deliveries of a push there are, by status. */
 export const deliveryCountsView = z
@@ -37,7 +36,7 @@ const failingView = z
 export const eventView = z
   .object({
     id: z.string(),
-    kind: z.enum(KINDS),
+    kind: z.enum(PUSH_KINDS),
     componentAppId: z.string(),
     authorizerAppId: z
       .string()
@@ -105,7 +104,7 @@ const name = z.string().min(1).max(64).optional();
 export const eventListQuery = z.object({
   component: name,
   account: name.describe('Appid of the account of a message, or of an authorization event'),
-  kind: z.enum(KINDS).optional(),
+  kind: z.enum(PUSH_KINDS).optional(),
   type: name.describe('InfoType, MsgType or Event, as WeChat spells it'),
   user: name.describe("FromUserName: the user's openid"),
   outcome: z.enum(['success', 'reply', 'empty']).optional().describe('What WeChat was answered'),

@@ -8,9 +8,9 @@ import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { secondsLeft } from '../token/token.views.js';
 import { signPage, type JsSdkSignature } from './js-sdk.js';
 import { JS_TICKET_TYPES, JsTicketService } from './js-ticket.service.js';
+import { appidParam } from '../http/field-schemas.js';
 
-const appidParam = z.string().min(1).max(64);
-const component = z.string().min(1).max(64).optional();
+const component = appidParam.optional();
 const ticketQuery = z.object({ component, type: z.enum(JS_TICKET_TYPES).default('jsapi') });
 const signatureQuery = z.object({ component });
 const signatureBody = z

@@ -5,8 +5,8 @@ import { Audited } from '../auth/audit.interceptor.js';
 import { Scope } from '../auth/scope.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { QuotaService, type Quota } from './quota.service.js';
+import { appidParam } from '../http/field-schemas.js';
 
-const appidParam = z.string().min(1).max(64);
 const quotaQuery = z.object({
   path: z
     .string()

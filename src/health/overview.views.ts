@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import { problemView } from '../http/problem-view.js';
 import { ticketView, ticketViewExample } from '../ticket/ticket.views.js';
 import { tokenView, tokenViewExample } from '../token/token.views.js';

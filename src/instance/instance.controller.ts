@@ -8,7 +8,7 @@ import { APP_CONFIG, SETTING_SOURCES, type AppConfig } from '../config/app-confi
 import { Database } from '../database/database.js';
 import { HostStore, SILENT_MS } from '../database/host.store.js';
 import { ApiBearer, ApiJson } from '../http/api-docs.js';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import { remarkOf, toRemarkView } from '../http/remark-view.js';
 import { HostRecorder } from './host.recorder.js';
 

@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
-import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
 import { ComponentService } from '../component/component.service.js';
 import { ReleaseCheckRunStore } from './release-check-run.store.js';
 import {
@@ -16,6 +16,7 @@ import {
   type ReleaseCheckRunView,
 } from './release-check.views.js';
 import { ReleaseSelfCheck } from './release-self-check.js';
+import { appidParam } from '../http/field-schemas.js';
 
 /** `/admin/components/…/release-check`: whether WeChat's release check would pass. */
 @ApiTags('components')
@@ -37,7 +38,7 @@ export class ReleaseCheckController {
   @ApiComponentAppId()
   @ApiJson(releaseCheckRunsView, { runs: [releaseCheckExample] })
   async list(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
   ): Promise<ReleaseCheckRunsView> {
     const { appid: known } = await this.components.find(appid);
     return { runs: await this.runs.list(known) };
@@ -60,7 +61,7 @@ export class ReleaseCheckController {
   @ApiHubError(403, 'component_disabled', 'This third-party platform is disabled')
   @ApiJson(releaseCheckRunView, releaseCheckExample)
   async run(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Body({ schema: releaseCheckBody }) body: ReleaseCheckBody,
   ): Promise<ReleaseCheckRunView> {
     return this.runs.keep(await this.check.run(appid, body));

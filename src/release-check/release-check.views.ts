@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 /** It goes into a push, and XML has no control characters. */

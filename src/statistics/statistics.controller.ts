@@ -6,7 +6,7 @@ import { Clock } from '../common/clock.js';
 import { DAY_MS, HOUR_MS, isoTime } from '../common/times.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { HubError } from '../common/hub-error.js';
-import { timeQuery, timeView } from '../http/list-query.js';
+import { timeQuery, timeView } from '../http/field-schemas.js';
 import { latencyOf, type Latency } from './latency.js';
 import { StatisticStore, type Group, type Sum } from './statistic.store.js';
 

@@ -1,6 +1,7 @@
+import { PUSH_KINDS } from '../callback/push.js';
 import { z } from 'zod';
 import { componentFields, nameText } from '../config/variables.js';
-import { timeQuery, timeView } from '../http/list-query.js';
+import { timeQuery, timeView } from '../http/field-schemas.js';
 import { errorOf, problemView } from '../http/problem-view.js';
 import {
   MAX_BUDGET_MS,
@@ -13,7 +14,7 @@ import { isoTime } from '../common/times.js';
 import { remarkOf, toRemarkView } from '../http/remark-view.js';
 
 const appid = z.string().min(1).max(64);
-const kind = z.enum(['authorization', 'message', 'event']);
+const kind = z.enum(PUSH_KINDS);
 
 /** The fields that an administrator sets. */
 const fields = {

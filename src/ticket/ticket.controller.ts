@@ -10,10 +10,10 @@ import {
   revealQuery,
   type RevealQuery,
 } from '../http/api-docs.js';
-import { pageQuery } from '../http/list-query.js';
+import { appidParam, pageQuery } from '../http/field-schemas.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
 import { ComponentService } from '../component/component.service.js';
 import { TicketPushService } from './ticket-push.service.js';
 import { TicketService } from './ticket.service.js';
@@ -27,7 +27,7 @@ import {
   type TicketHistoryView,
   type TicketView,
 } from './ticket.views.js';
-import { lastOfFullPage } from '../http/list-query.js';
+import { lastOfFullPage } from '../http/field-schemas.js';
 
 const historyQuery = z.object(pageQuery({ most: 500, usual: 100 }));
 const startPushView = z.object({ errmsg: z.string() }).meta({ id: 'StartedPush' });
@@ -62,7 +62,7 @@ export class TicketController {
   @ApiHubError(404, 'ticket_unknown', 'No ticket has arrived yet; also component_unknown')
   @ApiJson(ticketView, ticketViewExample)
   async get(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Query({ schema: revealQuery }) { reveal }: RevealQuery,
   ): Promise<TicketView> {
     await this.components.get(appid);
@@ -85,7 +85,7 @@ export class TicketController {
   @ApiComponentAppId()
   @ApiJson(ticketHistoryView, ticketHistoryExample)
   async getHistory(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Query({ schema: historyQuery }) { limit, before }: z.infer<typeof historyQuery>,
   ): Promise<TicketHistoryView> {
     await this.components.get(appid);
@@ -109,7 +109,7 @@ export class TicketController {
   @ApiHubError(502, 'wechat_api_failed', 'WeChat refused; errcode and rid say why')
   @ApiJson(startPushView, { errmsg: 'ok' })
   async startPush(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
   ): Promise<z.infer<typeof startPushView>> {
     return { errmsg: await this.pushes.startPush(appid) };
   }

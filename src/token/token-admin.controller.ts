@@ -11,10 +11,11 @@ import {
   type RevealQuery,
 } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
-import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
 import { ComponentService } from '../component/component.service.js';
 import { TokenService } from './token.service.js';
 import { toTokenView, tokenView, tokenViewExample, type TokenView } from './token.views.js';
+import { appidParam } from '../http/field-schemas.js';
 
 /** `/admin/tokens`: inspection and manual refresh of the component_access_tokens. */
 @ApiTags('tokens')
@@ -45,7 +46,7 @@ export class TokenAdminController {
   @ApiComponentAppId()
   @ApiJson(tokenView, tokenViewExample)
   async get(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Query({ schema: revealQuery }) { reveal }: RevealQuery,
   ): Promise<TokenView> {
     return this.view(appid, reveal);
@@ -67,7 +68,7 @@ export class TokenAdminController {
   @ApiHubError(503, 'ticket_missing', 'There is no ticket that WeChat would take')
   @ApiJson(tokenView, tokenViewExample)
   async refresh(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
   ): Promise<TokenView> {
     await this.tokens.refreshNow(appid);
     return this.view(appid, false);

@@ -5,7 +5,7 @@ import { Scope } from '../auth/scope.js';
 import { Audited } from '../auth/audit.interceptor.js';
 import { ApiBearer, ApiHubError, ApiJson } from '../http/api-docs.js';
 import { Clock } from '../common/clock.js';
-import { ApiComponentAppId, componentAppIdParam } from '../component/component-app-id.js';
+import { ApiComponentAppId } from '../component/component-app-id.js';
 import { TokenService } from './token.service.js';
 import {
   accessTokenExample,
@@ -14,6 +14,7 @@ import {
   toAccessTokenView,
   type AccessTokenView,
 } from './token.views.js';
+import { appidParam } from '../http/field-schemas.js';
 
 /** `/api/components/…/access-token`: tokens for the company's own services. */
 @ApiTags('api')
@@ -36,7 +37,7 @@ export class TokenController {
   @ApiHubError(503, 'ticket_missing', 'There is no valid token and no ticket to get one')
   @ApiJson(accessTokenView, accessTokenExample)
   async get(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
   ): Promise<AccessTokenView> {
     return toAccessTokenView(await this.tokens.current(appid), this.clock.now());
   }
@@ -56,7 +57,7 @@ export class TokenController {
   @ApiHubError(502, 'wechat_api_failed', 'The token is refused and WeChat gave no other')
   @ApiJson(accessTokenView, accessTokenExample)
   async invalidate(
-    @Param('componentAppId', { schema: componentAppIdParam }) appid: string,
+    @Param('componentAppId', { schema: appidParam }) appid: string,
     @Body({ schema: invalidateBody }) { token }: z.infer<typeof invalidateBody>,
   ): Promise<AccessTokenView> {
     return toAccessTokenView(await this.tokens.invalidate(appid, token), this.clock.now());

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeView } from '../http/list-query.js';
+import { timeView } from '../http/field-schemas.js';
 import type { ServableState, TokenState } from '../token-engine/token-state.js';
 import { isoTime } from '../common/times.js';
 import { remarkOf, toRemarkView } from '../http/remark-view.js';

@@ -1,5 +1,11 @@
 import { z } from 'zod';
 
+/** An id of the hub's own, in a path. */
+export const idParam = z.string().min(1).max(36);
+
+/** The appid of a platform or an account, in a path, query or body. */
+export const appidParam = z.string().min(1).max(64);
+
 /** A time in an answer, in ISO 8601 and UTC. */
 export const timeView = z.iso.datetime();
 
