@@ -14,6 +14,8 @@ import { measureAnswers } from './parts/answers.mjs';
 import { measureLossless } from './parts/lossless.mjs';
 import { measureCalls, measureMessages, measurePushes, measureReads } from './parts/receive.mjs';
 import { measureRefreshes } from './parts/refreshes.mjs';
+import { measureSchedule } from './parts/schedule.mjs';
+import { measureSizes } from './parts/sizes.mjs';
 import { measureTicks } from './parts/ticks.mjs';
 
 const PEERS = { pushes: measurePushes, reads: measureReads, messages: measureMessages };
@@ -23,6 +25,8 @@ const PARTS = {
   answers: measureAnswers,
   lossless: measureLossless,
   refreshes: measureRefreshes,
+  schedule: measureSchedule,
+  sizes: measureSizes,
   ticks: measureTicks,
 };
 /** A part that takes longer hangs. */

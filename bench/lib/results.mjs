@@ -94,6 +94,11 @@ export function median(values) {
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
+/** The largest of values of which there may be more than a call takes arguments. */
+export function most(values) {
+  return values.reduce((a, b) => Math.max(a, b), -Infinity);
+}
+
 /** p50, p99 and the most of some times. */
 export function timesOf(values) {
   const sorted = Float64Array.from(values).toSorted();
