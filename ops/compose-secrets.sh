@@ -52,7 +52,9 @@ case "$value" in
     ;;
 esac
 keep mysql_password "${value:-$(random -hex 24)}"
-keep database_url "mysql://hub:$(cat "$folder/mysql_password")@mysql:3306/hub"
+# Several with commas where the database has several hosts, as ops/compose/galera.yml has.
+hosts=$(of_env MYSQL_HOSTS)
+keep database_url "mysql://hub:$(cat "$folder/mysql_password")@${hosts:-mysql:3306}/hub"
 
 echo "A file that is there stays as it is: remove it to have it made again from .env."
 echo "Keep a copy of $folder/master_keys elsewhere. Secrets that are in .env can now be removed there."

@@ -8,7 +8,7 @@ import { Burst, burstAgent, tally } from '../support/process-burst.js';
 import { EXCHANGE_PATH, eventsUrlOf, poll, since } from '../support/process-fleet.js';
 import { WebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.js';
 import { GaleraCluster } from './galera-cluster.js';
-import { PushStream, type PushOutcome } from './push-stream.js';
+import { PushStream, type PushOutcome } from '../support/push-stream.js';
 
 const { appid } = COMPONENT;
 const DATABASE = 'hub';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, type CollectionTag } from 'yaml';
 import { parseConfig, type AppConfig } from '../../src/config/app-config.js';
 import { readValueFiles } from '../../src/config/value-files.js';
 import { variables } from '../../src/config/variables.js';
@@ -76,6 +76,56 @@ describe('docker-compose.yml', () => {
   });
 });
 
+describe.each(['two-hubs.yml', 'galera.yml'])('ops/compose/%s', (name) => {
+  // Tags of Compose, by which a file that is laid over another one takes away.
+  const customTags: CollectionTag[] = [{ tag: '!reset', collection: 'seq', resolve: () => [] }];
+  const text = readFileSync(join(ROOT, 'ops/compose', name), 'utf8');
+  const added = parse(text, { merge: true, customTags }) as {
+    services: Record<string, Partial<Service> & { volumes?: string[] }>;
+    volumes?: Record<string, null>;
+  };
+
+  it('gives the hub variables that it has', () => {
+    const given = Object.keys(added.services.hub?.environment ?? {});
+    expect(Object.keys(variables)).toEqual(expect.arrayContaining(given));
+  });
+
+  it('mounts files and volumes that there are, and secrets that are made', () => {
+    for (const service of Object.values(added.services)) {
+      for (const volume of service.volumes ?? []) {
+        const [source = ''] = volume.split(':');
+        if (source.startsWith('./')) expect(statSync(join(ROOT, source)).isFile()).toBe(true);
+        else expect(Object.keys(added.volumes ?? {})).toContain(source);
+      }
+      for (const secret of service.secrets ?? []) expect(Object.keys(secrets)).toContain(secret);
+    }
+  });
+
+  it('limits what it adds, and can be pinned to digests', () => {
+    const own = Object.entries(added.services).filter(([service]) => !(service in services));
+    expect(own).not.toEqual([]);
+    for (const [, { mem_limit: memory, cpus, pids_limit: pids, image }] of own) {
+      expect(memory).toMatch(/:-\d+g}$/);
+      expect(cpus).toMatch(/:-\d+}$/);
+      expect(pids).toBeGreaterThan(100);
+      expect(image).toMatch(/^\$\{[A-Z]+_IMAGE:-[a-z]+:[\d.]+}$/);
+    }
+  });
+});
+
+describe('ops/compose/two-hubs.yml', () => {
+  it('lets HAProxy see a hub go before it goes', () => {
+    const text = readFileSync(join(ROOT, 'ops/compose/two-hubs.yml'), 'utf8');
+    const [, delay] = /STOP_DELAY_SECONDS:-(\d+)/.exec(text) ?? [];
+    const [, grace] = /HUB_STOP_GRACE:-(\d+)s/.exec(text) ?? [];
+    const proxy = readFileSync(join(ROOT, 'ops/compose/haproxy.cfg'), 'utf8');
+    const [, interval, fall] = /inter (\d+)s fall (\d+)/.exec(proxy) ?? [];
+    expect(Number(delay)).toBeGreaterThan(Number(interval) * Number(fall));
+    expect(Number(grace)).toBeGreaterThan(Number(delay) + 10);
+    expect(proxy).toMatch(/server-template .* hub:3000 check/);
+  });
+});
+
 describe('ops/compose-secrets.sh', () => {
   let folder: string;
   beforeEach(() => {
@@ -133,6 +183,14 @@ describe('ops/compose-secrets.sh', () => {
     expect(read('admin_token')).toBe('fake-admin-token-of-24-characters');
     expect(read('master_keys')).toBe(`k7:${key}`);
     expect(read('database_url')).toBe('mysql://hub:fakemysqlpassword@mysql:3306/hub');
+  });
+
+  it('names several hosts of the database where .env does', () => {
+    writeFileSync(join(folder, '.env'), 'MYSQL_HOSTS=mysql:3306,mysql-2:3306,mysql-3:3306\n');
+    run();
+    const url = `mysql://hub:${read('mysql_password')}@mysql:3306,mysql-2:3306,mysql-3:3306/hub`;
+    expect(read('database_url')).toBe(url);
+    expect(config('').database.type).toBe('mysql');
   });
 
   it('reads .env as Node.js does', () => {

@@ -15,9 +15,18 @@ export class HubProcess {
     private readonly exited: Promise<unknown[]>,
   ) {}
 
-  /** Starts one; resolves when it listens. @param limitMs many that start at once take longer. */
-  static async start(env: Record<string, string>, limitMs = START_LIMIT_MS): Promise<HubProcess> {
-    const { child, exited } = spawnHub(env);
+  /**
+   * Starts one; resolves when it listens.
+   *
+   * @param limitMs many that start at once take longer.
+   * @param main the file that is run, for a hub of another version.
+   */
+  static async start(
+    env: Record<string, string>,
+    limitMs = START_LIMIT_MS,
+    main = HUB_MAIN,
+  ): Promise<HubProcess> {
+    const { child, exited } = spawnHub(env, main);
     const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
     const url = await Promise.race([listeningUrl(child), failure(child, exited)]).finally(() =>
       clearTimeout(limit),
@@ -39,11 +48,14 @@ export class HubProcess {
   }
 }
 
-function spawnHub(env: Record<string, string>): {
+function spawnHub(
+  env: Record<string, string>,
+  main: string,
+): {
   child: ChildProcess;
   exited: Promise<unknown[]>;
 } {
-  const child = spawn(process.execPath, [HUB_MAIN], {
+  const child = spawn(process.execPath, [main], {
     // A folder without .env: nothing but `env` counts.
     cwd: import.meta.dirname,
     env: { PATH: process.env.PATH, ...env },

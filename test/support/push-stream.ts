@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
-import type { HubProcess } from '../support/hub-process.js';
-import { messagePush, textFields, type MessagePush } from '../support/message-pushes.js';
+import type { HubProcess } from './hub-process.js';
+import { messagePush, textFields, type MessagePush } from './message-pushes.js';
 
 /** WeChat waits so long for an answer. */
 const PATIENCE_MS = 5000;
