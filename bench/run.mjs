@@ -12,7 +12,13 @@ import { cleanUp } from './lib/processes.mjs';
 import { keep } from './lib/results.mjs';
 import { measureAnswers } from './parts/answers.mjs';
 import { measureLossless } from './parts/lossless.mjs';
-import { measureCalls, measureMessages, measurePushes, measureReads } from './parts/receive.mjs';
+import {
+  measureCalls,
+  measureDelivered,
+  measureMessages,
+  measurePushes,
+  measureReads,
+} from './parts/receive.mjs';
 import { measureRefreshes } from './parts/refreshes.mjs';
 import { measureSchedule } from './parts/schedule.mjs';
 import { measureSizes } from './parts/sizes.mjs';
@@ -24,6 +30,7 @@ const PARTS = {
   ...PEERS,
   calls: measureCalls,
   answers: measureAnswers,
+  delivered: measureDelivered,
   lossless: measureLossless,
   refreshes: measureRefreshes,
   schedule: measureSchedule,
