@@ -11,6 +11,7 @@ import { startMysql } from './lib/databases.mjs';
 import { cleanUp } from './lib/processes.mjs';
 import { keep } from './lib/results.mjs';
 import { measureAnswers } from './parts/answers.mjs';
+import { measureKnee } from './parts/knee.mjs';
 import { measureLossless } from './parts/lossless.mjs';
 import {
   measureCalls,
@@ -31,6 +32,7 @@ const PARTS = {
   calls: measureCalls,
   answers: measureAnswers,
   delivered: measureDelivered,
+  knee: measureKnee,
   lossless: measureLossless,
   refreshes: measureRefreshes,
   schedule: measureSchedule,

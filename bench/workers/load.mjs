@@ -12,6 +12,10 @@ import { HttpConnection } from './http-connection.mjs';
 
 /** Connections that are kept busy, each with one request at a time. */
 const CONNECTIONS = 32;
+/** Connections of a steady rate: more than a server below saturation needs. */
+const OPEN_CONNECTIONS = 256;
+/** What is not answered so long after the last was due is left out, in milliseconds. */
+const PATIENCE_MS = 3000;
 const ids = new MessageIds();
 const users = openidOf(String(process.pid)).slice(0, 18);
 let made = 0;
@@ -102,10 +106,53 @@ function keepBusy(connection, stopAt, state) {
   });
 }
 
+/**
+ * Requests at a steady rate, whether the server keeps up or not: each is timed from when it was due,
+ * so that one that had to wait for a connection counts its wait.
+ */
+async function runAt({ port, path, ms, expected, perSecond }) {
+  const opening = Array.from({ length: OPEN_CONNECTIONS }, () => HttpConnection.open(port));
+  const free = await Promise.all(opening);
+  const connections = [...free];
+  const latencies = [];
+  const began = performance.now();
+  const count = Math.round((perSecond * ms) / 1000);
+  const dueAt = (index) => began + (index * 1000) / perSecond;
+  let sent = 0;
+  await new Promise((resolve, reject) => {
+    const sendDue = () => {
+      for (; sent < count && free.length > 0 && dueAt(sent) <= performance.now(); sent += 1) {
+        const connection = free.pop();
+        const due = dueAt(sent);
+        connection.onFailure = reject;
+        connection.onAnswer = (status, body) => {
+          if (status !== 200 || !body.startsWith(expected)) reject(new Error(`${status} ${body}`));
+          latencies.push(performance.now() - due);
+          free.push(connection);
+          if (latencies.length === count) resolve();
+          else sendDue();
+        };
+        connection.send(`POST ${path}${pool.pop()}`);
+      }
+    };
+    const timer = setInterval(sendDue, 1);
+    setTimeout(resolve, ms + PATIENCE_MS);
+    setTimeout(() => clearInterval(timer), ms + PATIENCE_MS);
+  });
+  const seconds = (performance.now() - began) / 1000;
+  for (const connection of connections) connection.close();
+  return {
+    ...timesOf(latencies),
+    answers: latencies.length,
+    perSecond: latencies.length / seconds,
+  };
+}
+
 obey({
   /** Makes the requests of the next measurement; a server that answers more of them ends it. */
   prepare: ({ kind, count }) => {
     pool = MAKERS[kind] ? Array.from({ length: count }, MAKERS[kind]) : [];
   },
   run,
+  runAt,
 });
