@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
-import { StartedHub } from '../support/callback-started-hub.js';
+import { StartedHub } from '../support/started-hub.js';
 import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 
 /** A start may take this many times what loading takes. */

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { HubProcess } from '../support/hub-process.js';
 import { Burst, burstAgent, tally } from '../support/process-burst.js';
-import { EXCHANGE_PATH, eventsUrlOf, poll, since } from '../support/process-fleet.js';
+import { EXCHANGE_PATH, eventsUrlOf, since } from '../support/process-fleet.js';
 import { WebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.js';
 import { GaleraCluster } from './galera-cluster.js';
 import { PushStream, type PushOutcome } from '../support/push-stream.js';
@@ -63,7 +64,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
     });
     expect(status, text).toBe(201);
     // A hub delivers to what it knows: the others read it within 10 s.
-    await Promise.all(hubs.map((one) => poll('the subscription', () => knowsReceiver(one))));
+    await Promise.all(hubs.map((one) => eventually('the subscription', () => knowsReceiver(one))));
   });
   afterAll(async () => {
     agent.destroy();
@@ -133,7 +134,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
       );
       return Number(rows[0]?.n) === outcomes.length || undefined;
     };
-    await poll('a first attempt of each', firstTries, 120_000);
+    await eventually('a first attempt of each', firstTries, 120_000);
     receiver.answer({});
     receiver.clear();
     await sql.query("UPDATE delivery SET next_attempt_at = 1 WHERE status = 'pending'");
@@ -254,7 +255,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
 
   /** Resolves when no delivery waits. */
   async function drained(): Promise<void> {
-    await poll(
+    await eventually(
       'all deliveries',
       async () => {
         const [rows] = await sql.query<RowDataPacket[]>(

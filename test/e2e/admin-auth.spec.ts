@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rawRequest } from '../support/callback-http.js';
-import { operations, type Operation } from '../support/callback-openapi.js';
+import { rawRequest } from '../support/http-exchange.js';
+import { operations, type Operation } from '../support/openapi-document.js';
 import { expectRefusal, storedState, withTicketAndToken } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';
 import { ADMIN_TOKEN, COMPONENT } from '../support/fake-settings.js';

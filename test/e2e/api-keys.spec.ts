@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { SCOPES, type ScopeName } from '../../src/auth/scope.js';
 import {
   authorizeByEvent,
@@ -10,7 +11,7 @@ import { databaseKinds } from '../support/databases.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';
 import type { TestApp } from '../support/test-app.js';
-import { eventually, secondHub, sql } from '../support/token-world.js';
+import { secondHub, sql } from '../support/token-world.js';
 
 const OTHER_PLATFORM = 'wxfedcba9876543210';
 const METRICS_TOKEN = 'fake-metrics-token-of-the-tests';

@@ -7,7 +7,7 @@ import {
   newAccount,
   PLATFORM,
 } from '../support/authorizer-world.js';
-import { operations, type Operation } from '../support/callback-openapi.js';
+import { operations, type Operation } from '../support/openapi-document.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   AUTHORIZER_INFO,
   authorizeByEvent,
@@ -19,15 +20,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import {
-  addPlatform,
-  eventually,
-  HOUR,
-  repair,
-  MINUTE,
-  prime,
-  sql,
-} from '../support/token-world.js';
+import { addPlatform, HOUR, repair, MINUTE, prime, sql } from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorization code on %s', (kind) => {
   let test: TestApp;

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   AUTHORIZER_INFO,
   AUTHORIZER_TOKEN,
@@ -19,7 +20,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { eventually, HOUR, repair, MINUTE, SECOND } from '../support/token-world.js';
+import { HOUR, repair, MINUTE, SECOND } from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorization that went wrong, on %s', (kind) => {
   let test: TestApp;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import type { BuiltPush } from '../../simulator/push-builder.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import { count, fillAuthorizers, withoutDailyResync } from '../support/authorizer-fleet.js';
@@ -14,7 +15,7 @@ import {
 } from '../support/authorizer-world.js';
 import { mysqlOnly } from '../support/databases.js';
 import type { HubProcess } from '../support/hub-process.js';
-import { poll, ProcessFleet } from '../support/process-fleet.js';
+import { ProcessFleet } from '../support/process-fleet.js';
 
 const ACCOUNTS = 1500;
 /** Accounts that are due, each once, before the crash; the others are when it comes. */
@@ -143,7 +144,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
       [Date.now(), PLATFORM],
     );
     // More than one host has under way.
-    await poll('calls that are held', async () =>
+    await eventually('calls that are held', async () =>
       simulator.state().held > CONCURRENCY + 1 ? true : undefined,
     );
   }
@@ -172,7 +173,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
       'SELECT COUNT(*) FROM authorizer WHERE component_appid = ? AND generation = 1';
     const look = async () =>
       (await count(fleet, statement, [PLATFORM])) === left ? true : undefined;
-    await poll(`all but ${left} refreshed`, look, LIMIT_MS);
+    await eventually(`all but ${left} refreshed`, look, LIMIT_MS);
   }
 
   /** Lets the lease of the host that is gone last for so many milliseconds more. */
@@ -246,13 +247,13 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     expect(refreshes()).toBeLessThanOrEqual(ACCOUNTS + CONCURRENCY);
     const unsettled = `SELECT COUNT(*) FROM authorizer WHERE component_appid = ?
       AND (generation = 1 OR lease_until IS NOT NULL OR attempts > 0)`;
-    await poll('rows at rest', async () =>
+    await eventually('rows at rest', async () =>
       (await count(fleet, unsettled, [PLATFORM])) === 0 ? true : undefined,
     );
   });
 
   it('leaves codes that WeChat has taken to others, who end them as refused', async () => {
-    const states = await poll(
+    const states = await eventually(
       'the codes',
       async () => {
         const ended = await statesOfCodes();
@@ -276,7 +277,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     // A minute passes, after which the host is taken to be gone.
     await leaseResyncFor(-1);
     await next.hub.post(path);
-    const end = await poll('the end of the resync', async () => {
+    const end = await eventually('the end of the resync', async () => {
       const { json } = await next.hub.get(path);
       return json.finishedAt ? json : undefined;
     });
@@ -288,7 +289,7 @@ describe.each(mysqlOnly())('one of three hosts on %s, killed with kill -9', (kin
     // Those of the two codes besides; nothing is deleted.
     expect(await count(fleet, all, [other])).toBe(LISTED + 2);
     const active = `${all} AND status = 'active' AND refresh_token IS NOT NULL`;
-    await poll('the one that is gone', async () =>
+    await eventually('the one that is gone', async () =>
       (await count(fleet, active, [other])) === LISTED + 1 ? true : undefined,
     );
   });

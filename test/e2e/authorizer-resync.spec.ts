@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   AUTHORIZER_LIST,
   authorizeByEvent,
@@ -21,7 +22,6 @@ import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
 import {
   addPlatform,
-  eventually,
   HOUR,
   repair,
   MINUTE,

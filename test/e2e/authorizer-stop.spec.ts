@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   comeBack,
   newAccount,
@@ -8,7 +9,7 @@ import {
   tokenOf,
 } from '../support/authorizer-world.js';
 import { mysqlOnly } from '../support/databases.js';
-import { poll, ProcessFleet, since } from '../support/process-fleet.js';
+import { ProcessFleet, since } from '../support/process-fleet.js';
 
 /** Ended by WeChat's answer, not by the limit of a stop. */
 const STOP_LIMIT_MS = 5000;
@@ -53,7 +54,7 @@ describe.each(mysqlOnly())('a hub process that gets SIGTERM while codes are due 
     await fleet.simulator.waitForCall(QUERY_AUTH);
     expect(await stopping.stop()).toBe(0);
     expect(resultOf(await visitor)).toBe('authorized');
-    const token = await poll('the token', async () => {
+    const token = await eventually('the token', async () => {
       const answer = await tokenOf(other, account);
       return answer.status === 200 ? answer : undefined;
     });

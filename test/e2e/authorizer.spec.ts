@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   AUTHORIZER_TOKEN,
   authorizeByEvent,
@@ -17,7 +18,7 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import type { TestApp } from '../support/test-app.js';
-import { addPlatform, eventually, MINUTE, prime, SECOND } from '../support/token-world.js';
+import { addPlatform, MINUTE, prime, SECOND } from '../support/token-world.js';
 
 describe.each(databaseKinds())('an authorizer on %s', (kind) => {
   let test: TestApp;

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cdata } from '../../simulator/push-builder.js';
-import { rawRequest } from '../support/callback-http.js';
+import { rawRequest } from '../support/http-exchange.js';
 import { nowSeconds, pushOf, pushXml } from '../support/callback-pushes.js';
 import { expectSuccess, storedState, withTicketAndToken } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';

@@ -7,7 +7,7 @@ import {
   longEncrypt,
   nested,
 } from '../support/callback-hostile.js';
-import { rawRequest } from '../support/callback-http.js';
+import { rawRequest } from '../support/http-exchange.js';
 import {
   expectRefusal,
   storedState,

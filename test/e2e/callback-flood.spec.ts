@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hiddenNesting, longEncrypt, nested } from '../support/callback-hostile.js';
-import { rawRequest, type RawRequest } from '../support/callback-http.js';
+import { rawRequest, type RawRequest } from '../support/http-exchange.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';

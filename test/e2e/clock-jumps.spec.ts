@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { MistimedHub, withFaketime } from '../support/faketime.js';
 import { HubProcess } from '../support/hub-process.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
-import { logLine, poll } from '../support/process-fleet.js';
+import { logLine } from '../support/process-fleet.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const { appid } = COMPONENT;
@@ -131,7 +132,7 @@ describe.each(withFaketime(['sqlite']))('a hub with a wrong clock, on %s', () =>
     }
     if (days !== undefined) {
       const swept = (): boolean => contents(fileOf(name)).requests === 0;
-      await poll('the removal of links', async () => (swept() ? true : undefined));
+      await eventually('the removal of links', async () => (swept() ? true : undefined));
     }
     await mistimed.stop();
     if (simulator !== wechat) await simulator.stop();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { Database, DatabaseUnavailableError } from '../../src/database/database.js';
 import { createTestDatabase, mysqlOnly, type TestDatabase } from '../support/databases.js';
@@ -8,7 +9,7 @@ import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import { eventually, prime, SECOND, tick } from '../support/token-world.js';
+import { prime, SECOND, tick } from '../support/token-world.js';
 
 /** A connection of the hub's, and the proxy's own to the database where it made one. */
 interface Way {

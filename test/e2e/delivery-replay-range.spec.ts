@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -15,7 +16,7 @@ import {
 import { COMPONENT } from '../support/fake-settings.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
-import { eventually, MINUTE, sql } from '../support/token-world.js';
+import { MINUTE, sql } from '../support/token-world.js';
 import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const CHECK_ACCOUNT = 'wx570bc396a51b8ff8';

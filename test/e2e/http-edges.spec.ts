@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rawRequest } from '../support/callback-http.js';
+import { rawRequest } from '../support/http-exchange.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';
 import { ADMIN_TOKEN, COMPONENT } from '../support/fake-settings.js';

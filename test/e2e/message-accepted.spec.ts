@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { signQuery } from '../../simulator/wechat-push-crypto.js';
 import { Database } from '../../src/database/database.js';
 import { authorizeByEvent, infoTick, PLATFORM } from '../support/authorizer-world.js';
-import { rawRequest } from '../support/callback-http.js';
+import { rawRequest } from '../support/http-exchange.js';
 import { nowSeconds } from '../support/callback-pushes.js';
 import { expectRefusal, expectSuccess } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';

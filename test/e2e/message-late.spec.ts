@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { authorizeByEvent, authorizerTick, calls, PLATFORM } from '../support/authorizer-world.js';
 import { expectSuccess } from '../support/callback-state.js';
 import { databaseKinds } from '../support/databases.js';
@@ -17,7 +18,7 @@ import {
 } from '../support/message-pushes.js';
 import { messageHub, recordedMessages, replyText } from '../support/message-world.js';
 import type { TestApp } from '../support/test-app.js';
-import { eventually, prime } from '../support/token-world.js';
+import { prime } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const SEND = '/cgi-bin/message/custom/send';

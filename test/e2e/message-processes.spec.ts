@@ -8,12 +8,13 @@ import {
 } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import type { MessageResult } from '../../simulator/message-sender.js';
 import { count } from '../support/authorizer-fleet.js';
 import { PLATFORM } from '../support/authorizer-world.js';
 import { mysqlOnly } from '../support/databases.js';
 import type { HubProcess } from '../support/hub-process.js';
-import { poll, ProcessFleet } from '../support/process-fleet.js';
+import { ProcessFleet } from '../support/process-fleet.js';
 
 /** The load balancer before several hubs: WeChat knows one address. */
 class Balancer {
@@ -155,7 +156,7 @@ class CountingTarget {
  */
 async function inHandOfKilled({ sql }: ProcessFleet, killedAt: number): Promise<string[]> {
   const leased = `FROM delivery WHERE status = 'pending' AND lease_owner IS NOT NULL`;
-  const survivor = await poll('a delivery of the other hub', async () => {
+  const survivor = await eventually('a delivery of the other hub', async () => {
     const [rows] = await sql.query<RowDataPacket[]>(
       `SELECT lease_owner AS owner ${leased} AND created_at > ? LIMIT 1`,
       [killedAt + 100],
@@ -222,7 +223,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
     const taken = results.filter(({ outcome }) => outcome === 'success');
     answered = taken.map(({ msgId }) => msgId);
     await endLeases(fleet, inHand);
-    await poll('the last delivery', async () => ((await pending()) === 0 ? true : undefined));
+    await eventually('the last delivery', async () => ((await pending()) === 0 ? true : undefined));
   }, 120_000);
 
   afterAll(async () => {
@@ -250,7 +251,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
   }
 
   async function untilSent(messages: number): Promise<void> {
-    await poll(
+    await eventually(
       `${messages} messages`,
       async () => (stream.sent >= messages ? true : undefined),
       LIMIT_MS,
@@ -262,7 +263,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
     await untilSent(DOWN_AFTER);
     await target.down();
     const refused = `SELECT COUNT(*) FROM delivery WHERE attempts >= 1 AND status = 'pending'`;
-    const failures = await poll(
+    const failures = await eventually(
       'failed deliveries',
       async () => {
         const found = await count(fleet, refused);
@@ -281,7 +282,7 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
     const owners =
       "SELECT COUNT(DISTINCT lease_owner) FROM delivery WHERE status = 'pending' " +
       `AND lease_owner IS NOT NULL AND created_at > ${Date.now()}`;
-    await poll('calls of both hosts under way', async () =>
+    await eventually('calls of both hosts under way', async () =>
       target.open >= UNDER_WAY && (await count(fleet, owners)) === 2 ? true : undefined,
     );
     const killedAt = Date.now();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { PushAnswers } from '../../src/callback/push-answers.js';
 import { expectSuccess } from '../support/callback-state.js';
 import {
@@ -21,7 +22,7 @@ import {
 } from '../support/message-pushes.js';
 import { messageHub, recordedMessages, replyText } from '../support/message-world.js';
 import type { TestApp } from '../support/test-app.js';
-import { addPlatform, eventually, sql } from '../support/token-world.js';
+import { addPlatform, sql } from '../support/token-world.js';
 import { WebhookReceiver, type WebhookAnswer } from '../support/webhook-receiver.js';
 
 const text = (content: string): WebhookAnswer => ({

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { SystemClock } from '../../src/common/clock.js';
 import {
   AUTHORIZER_TOKEN,
@@ -24,7 +25,7 @@ import {
 } from '../support/databases.js';
 import { hubEnvironment } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import { eventually, issued, prime, sql } from '../support/token-world.js';
+import { issued, prime, sql } from '../support/token-world.js';
 
 const IMPORT = join(import.meta.dirname, '../../dist/import.js');
 const ACCOUNTS = 200;

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { AuditService } from '../../src/auth/audit.service.js';
-import { rawRequest } from '../support/callback-http.js';
+import { rawRequest } from '../support/http-exchange.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { addOperator, send, signIn, valueIn } from '../support/console-world.js';
 import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
 import { ADMIN_TOKEN, COMPONENT } from '../support/fake-settings.js';
 import type { Answer } from '../support/hub-client.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import { eventually, HOUR, MINUTE, secondHub, SECOND, sql } from '../support/token-world.js';
+import { HOUR, MINUTE, secondHub, SECOND, sql } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
 const GOOD = 'correct horse battery';

@@ -1,20 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { createMysql, createTestDatabase, mysqlOnly } from '../support/databases.js';
 import type { DatabaseKind, TestDatabase } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { findMysqlBinary, startMysqlServer, type MysqlServer } from '../support/mysql-server.js';
 import { TcpGate } from '../support/process-gate.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import {
-  calls,
-  eventually,
-  EXCHANGE,
-  issued,
-  MINUTE,
-  prime,
-  SECOND,
-  tick,
-} from '../support/token-world.js';
+import { calls, EXCHANGE, issued, MINUTE, prime, SECOND, tick } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
 /** Simulated seconds without a database. */

@@ -1,11 +1,12 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { mysqlOnly } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { HubProcess } from '../support/hub-process.js';
-import { eventsUrlOf, EXCHANGE_PATH, poll, ProcessFleet, since } from '../support/process-fleet.js';
+import { eventsUrlOf, EXCHANGE_PATH, ProcessFleet, since } from '../support/process-fleet.js';
 
 const PAUSE_MS = 200;
 const MAX_TRIES = 150;
@@ -239,7 +240,7 @@ async function cutOffSaves(fleet: ProcessFleet): Promise<void> {
 
 /** Two such statements have reached the database and wait for a lock. */
 async function untilWaiting(fleet: ProcessFleet, statement: string): Promise<void> {
-  await poll(`statements like ${statement}`, async () => {
+  await eventually(`statements like ${statement}`, async () => {
     const [[waiting]] = await fleet.sql.execute<RowDataPacket[]>(
       'SELECT COUNT(*) AS count FROM information_schema.processlist ' +
         'WHERE db = DATABASE() AND info LIKE ?',

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { mysqlOnly } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { HubProcess } from '../support/hub-process.js';
 import { Burst, burstAgent, tally } from '../support/process-burst.js';
-import { EXCHANGE_PATH, logLine, poll, ProcessFleet } from '../support/process-fleet.js';
+import { EXCHANGE_PATH, logLine, ProcessFleet } from '../support/process-fleet.js';
 import { TcpGate } from '../support/process-gate.js';
 
 const WAITING_READERS = 5;
@@ -131,7 +132,7 @@ function newestOf({ simulator }: ProcessFleet, appid: string): string {
 
 /** Reads on another host until it has got a token, the lease being over. */
 async function untilNewTokenOn({ hub }: HubProcess, appid: string): Promise<void> {
-  await poll('the other host to take over', async () => {
+  await eventually('the other host to take over', async () => {
     await hub.accessToken(appid);
     return (await hub.token(appid)).json.generation === 2 || undefined;
   });
@@ -150,10 +151,10 @@ async function expectNewestToken(
       expect(json.component_access_token).not.toBe(late);
       return json.component_access_token === newestOf(fleet, appid) || undefined;
     };
-    await poll('the newest token on every host', read, NEWS_LIMIT_MS);
+    await eventually('the newest token on every host', read, NEWS_LIMIT_MS);
   }
   // What came late makes the token due once more; that exchange may still be under way.
-  const settled = await poll('the lease to be given back', async () => {
+  const settled = await eventually('the lease to be given back', async () => {
     const row = await fleet.row(appid);
     return row.leaseOwner === null ? row : undefined;
   });

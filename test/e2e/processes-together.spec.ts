@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { mysqlOnly } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import type { HubProcess } from '../support/hub-process.js';
 import { Burst, burstAgent, tally } from '../support/process-burst.js';
-import { eventsUrlOf, EXCHANGE_PATH, poll, ProcessFleet, since } from '../support/process-fleet.js';
+import { eventsUrlOf, EXCHANGE_PATH, ProcessFleet, since } from '../support/process-fleet.js';
 
 const { appid } = COMPONENT;
 const ROUNDS = 20;
@@ -85,7 +86,7 @@ describe.each(mysqlOnly())('4 hub processes on one database on %s', (kind) => {
           expect((await hub.accessToken()).json.component_access_token).toBe(fresh);
           return 5000;
         }
-        return poll('the new token', async () => {
+        return eventually('the new token', async () => {
           const { json } = await hub.accessToken();
           return json.component_access_token === fresh ? since(started) : undefined;
         });
@@ -138,7 +139,7 @@ function eachLive(
   const started = performance.now();
   return Promise.all(
     hosts.map((host) =>
-      poll('the change', async () => ((await live(host)) ? since(started) : undefined)),
+      eventually('the change', async () => ((await live(host)) ? since(started) : undefined)),
     ),
   );
 }
@@ -153,7 +154,10 @@ async function holdNextExchange(fleet: ProcessFleet): Promise<void> {
 async function untilAllHubsSeeItExpired(fleet: ProcessFleet): Promise<void> {
   await Promise.all(
     fleet.hubs.map(({ hub }) =>
-      poll('the expiry', async () => (await hub.token()).json.remainingSeconds === 0 || undefined),
+      eventually(
+        'the expiry',
+        async () => (await hub.token()).json.remainingSeconds === 0 || undefined,
+      ),
     ),
   );
 }

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { authorizeByEvent, authorizerHub, newAccount } from '../support/authorizer-world.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
 import type { TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
-import { eventually } from '../support/token-world.js';
 
 const SEND = '/cgi-bin/message/custom/send';
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   authorizeByEvent,
   authorizerHub,
@@ -10,7 +11,7 @@ import {
 } from '../support/authorizer-world.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import { eventually, prime } from '../support/token-world.js';
+import { prime } from '../support/token-world.js';
 
 /** How what stands in for WeChat answers, by the last part of the path. */
 const WAYS: Record<string, (response: ServerResponse, token: string) => void> = {

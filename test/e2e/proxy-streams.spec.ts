@@ -2,11 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { ADMIN_TOKEN, COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { HubProcess } from '../support/hub-process.js';
-import { eventually } from '../support/token-world.js';
 
 const MIB = 1024 * 1024;
 const SIZE = 20 * MIB;

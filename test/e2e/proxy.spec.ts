@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   authorizeByEvent,
   AUTHORIZER_TOKEN,
@@ -12,7 +13,7 @@ import { authorizerHub } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
 import type { TestApp } from '../support/test-app.js';
-import { calls, eventually, issued } from '../support/token-world.js';
+import { calls, issued } from '../support/token-world.js';
 
 const SEND = '/cgi-bin/message/custom/send';
 const MESSAGE = { touser: 'fake_openid', msgtype: 'text', text: { content: 'hello' } };

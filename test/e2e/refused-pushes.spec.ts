@@ -4,7 +4,7 @@ import { RefusedPushRetention } from '../../src/callback/refused-push.retention.
 import { RefusedPush } from '../../src/callback/refused-push.entity.js';
 import { RefusedPushes } from '../../src/callback/refused-pushes.js';
 import { LogBrake } from '../../src/common/log-brake.js';
-import { rawRequest } from '../support/callback-http.js';
+import { rawRequest } from '../support/http-exchange.js';
 import { storedState } from '../support/callback-state.js';
 import {
   createTestDatabase,

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2/promise';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { createTestDatabase, mysqlOnly, type TestDatabase } from '../support/databases.js';
 import { subscribe } from '../support/delivery-world.js';
@@ -13,7 +14,7 @@ import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { HubClient } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
 import { freePort } from '../support/mysql-server.js';
-import { eventsUrlOf, poll } from '../support/process-fleet.js';
+import { eventsUrlOf } from '../support/process-fleet.js';
 import { PushStream, type PushOutcome } from '../support/push-stream.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
@@ -88,7 +89,7 @@ describe.each(hasProxy ? mysqlOnly() : [])('a rolling update of two hubs on %s',
     outcomes = await stream.end();
     refusals = stream.refusals.length;
     reads = await reading.end();
-    await poll('all deliveries', async () => {
+    await eventually('all deliveries', async () => {
       const [rows] = await sql.query<RowDataPacket[]>(
         "SELECT COUNT(*) AS n FROM delivery WHERE status = 'pending'",
       );
@@ -201,7 +202,7 @@ class Balancer {
 
   /** Resolves when it sends requests to these hubs, in the order of their slots. */
   async sees(wanted: boolean[]): Promise<void> {
-    await poll(`HAProxy to use ${JSON.stringify(wanted)}`, async () => {
+    await eventually(`HAProxy to use ${JSON.stringify(wanted)}`, async () => {
       const answer = await fetch(this.statistics).catch(() => undefined);
       const lines = (await answer?.text())?.split('\n').map((line) => line.split(',')) ?? [];
       const status = lines[0]?.indexOf('status') ?? -1;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { operations } from '../support/callback-openapi.js';
+import { operations } from '../support/openapi-document.js';
 import { expectRefusal } from '../support/callback-state.js';
 import {
   addOperator,

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { StartedHub } from '../support/callback-started-hub.js';
+import { StartedHub } from '../support/started-hub.js';
 import { hubEnvironment, MASTER_KEY } from '../support/fake-settings.js';
 
 const { HOST: _host, PORT: _port, MASTER_KEYS: _keys, ...SETTINGS } = hubEnvironment();

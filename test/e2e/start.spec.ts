@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
-import { StartedHub } from '../support/callback-started-hub.js';
+import { StartedHub } from '../support/started-hub.js';
 import { ADMIN_TOKEN, COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 
 const { HOST: _host, PORT: _port, MASTER_KEYS: _keys, ...SETTINGS } = hubEnvironment();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   decryptReply,
   encryptPush,
@@ -42,7 +43,7 @@ import {
 } from '../support/message-pushes.js';
 import { recordedMessages, replyText } from '../support/message-world.js';
 import type { TestApp } from '../support/test-app.js';
-import { calls, eventually, prime, sql } from '../support/token-world.js';
+import { calls, prime, sql } from '../support/token-world.js';
 import { WebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.js';
 import { apiKey, sdkCall } from '../support/wx-world.js';
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { TicketPushService } from '../../src/ticket/ticket-push.service.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
@@ -6,7 +7,6 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import {
   addPlatform,
   calls,
-  eventually,
   HOUR,
   issued,
   MINUTE,

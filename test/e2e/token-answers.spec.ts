@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { detailOf, infoTick } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
-import { eventually } from '../support/token-world.js';
 
 const { appid } = COMPONENT;
 const TOKEN = { component_access_token: 'fake-token-with-an-odd-errcode', expires_in: 7200 };

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { CredentialUses } from '../../src/component/credential-uses.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
@@ -6,7 +7,6 @@ import { createTestApp, type TestApp } from '../support/test-app.js';
 import {
   breakExchange,
   calls,
-  eventually,
   EXCHANGE,
   HOUR,
   issued,

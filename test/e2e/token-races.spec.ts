@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { databaseKinds } from '../support/databases.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
@@ -7,7 +8,6 @@ import {
   breakExchange,
   calls,
   EXCHANGE,
-  eventually,
   HOUR,
   issued,
   repair,

@@ -1,3 +1,4 @@
+import { eventually } from './eventually.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import { AuthorizationCodeService } from '../../src/authorization/authorization-code.service.js';
 import { AuthorizerRefresher } from '../../src/authorizer/authorizer.refresher.js';
@@ -5,7 +6,7 @@ import { AuthorizerResyncService } from '../../src/authorizer/authorizer-resync.
 import { COMPONENT } from './fake-settings.js';
 import type { Answer } from './hub-client.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './test-app.js';
-import { calls, eventually, prime } from './token-world.js';
+import { calls, prime } from './token-world.js';
 
 const API = '/cgi-bin/component';
 /** The calls that authorizations are about. */

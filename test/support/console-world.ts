@@ -1,5 +1,5 @@
 import { ADMIN_TOKEN } from './fake-settings.js';
-import { rawRequest } from './callback-http.js';
+import { rawRequest } from './http-exchange.js';
 import type { Answer, HubClient } from './hub-client.js';
 
 /** What a browser sends with what a page of the hub asks for. */

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
@@ -9,9 +8,6 @@ import { HubProcess } from './hub-process.js';
 
 /** Path of the exchange, for faults, counts and releases. */
 export const EXCHANGE_PATH = '/cgi-bin/component/api_component_token';
-/** Long enough for whatever a hub does in seconds on a busy machine. */
-const POLL_LIMIT_MS = 20_000;
-
 /** The facts of a token's row that no route shows. */
 export interface TokenRow {
   generation: number;
@@ -156,21 +152,6 @@ export function logLine({ child }: HubProcess, text: string): Promise<string> {
     };
     child.stdout?.on('data', read);
   });
-}
-
-/** Asks until `look` gives a value; for what another process does without telling. */
-export async function poll<T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  limitMs = POLL_LIMIT_MS,
-): Promise<T> {
-  const until = performance.now() + limitMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain: ${what}`);
-    await delay(25);
-  }
 }
 
 /** Milliseconds since `started`, whole. */

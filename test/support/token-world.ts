@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
@@ -17,9 +16,6 @@ export const START_PUSH = '/cgi-bin/component/api_start_push_ticket';
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
-
-/** Longest wait for something that the hub does beside an answer. */
-const LIMIT_MS = 10_000;
 
 /** How often WeChat was asked, since the last `clearCalls()`. */
 export function calls({ simulator }: Pick<TestApp, 'simulator'>, path = EXCHANGE): number {
@@ -84,21 +80,6 @@ export function secondHub(first: TestApp, env: Record<string, string> = {}): Pro
 /** The database under a hub, for what a test must see or bring about beside it. */
 export function sql({ app }: Pick<TestApp, 'app'>): DataSource {
   return app.get(DataSource);
-}
-
-/** Asks until `look` gives a value: for what the hub does after its answer, without telling. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined> | T | undefined,
-  limitMs = LIMIT_MS,
-): Promise<T> {
-  const until = performance.now() + limitMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain: ${what}`);
-    await delay(5);
-  }
 }
 
 /** Registers one more platform, at WeChat and in the hub, with secrets of its own. */
