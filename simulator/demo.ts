@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ function step(number: number, title: string, ...details: string[]): void {
   for (const detail of details) say(`     ${detail}`);
 }
 
-/** The usual port if nobody has it, else any. */
+/** The usual port if nobody has it, else any; its number, which the hub needs for its own address. */
 async function portOr(usual: number): Promise<number> {
   const server = createServer();
   const free = once(server, 'listening').then(
@@ -41,11 +41,11 @@ async function portOr(usual: number): Promise<number> {
     () => false,
   );
   server.listen(usual, '127.0.0.1');
-  const usable = await free;
-  if (!usable) return 0;
+  if (!(await free)) return portOr(0);
+  const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');
-  return usual;
+  return port;
 }
 
 function spawnHub(port: number, simulator: WechatSimulator): ChildProcess {
@@ -154,7 +154,7 @@ async function main(): Promise<number> {
     port: onlyOnce ? 0 : await portOr(3100),
     components: [SIMULATOR_COMPONENT],
   });
-  const hub = spawnHub(onlyOnce ? 0 : await portOr(3000), simulator);
+  const hub = spawnHub(await portOr(onlyOnce ? 0 : 3000), simulator);
   const exited = once(hub, 'exit');
   let world: DemoWorld | undefined;
   try {

@@ -87,6 +87,9 @@ const LOOKS = [
   { language: 'en', colorScheme: 'light', part: undefined },
 ] as const;
 
+/** A key of the catalogues where its text should be. */
+const KEY = new RegExp(`\\b(?:${Object.keys(zh).join('|')})\\.\\w+\\.\\w+`);
+
 const AXE_WHOLE = process.env.AXE === 'whole';
 const LOOKS_LIMIT_MS = AXE_WHOLE ? 900_000 : 240_000;
 
@@ -232,6 +235,7 @@ describe.each(browsers())('the console in %s', () => {
       }
       await settled(page);
       const wider = Math.max(0, await overflow(page));
+      expect(await page.locator('body').innerText()).not.toMatch(KEY);
       const looked = AXE_WHOLE ? 'all' : part;
       const faults = looked ? await faultsOf(page, looked) : [];
       return wider || faults.length ? [{ name, language, colorScheme, wider, faults }] : [];

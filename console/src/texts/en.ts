@@ -243,7 +243,7 @@ export const en: Texts<typeof zh> = {
     refreshToken: 'Refresh now',
     tokenRefreshed: 'The token is refreshed',
     showAccounts: 'Show the accounts',
-    showDeliveries: 'Show the deliveries, replay all',
+    showDeliveries: 'Show what is not delivered, replay all',
     showSubscriptions: 'Show the subscriptions',
     charts: 'Trends',
     range: 'Time range',
@@ -262,6 +262,8 @@ export const en: Texts<typeof zh> = {
         delivery: 'Attempts of the hub at the targets of subscriptions',
         refresh: 'Tokens of platforms and accounts fetched from WeChat',
         call: "All calls to WeChat's API: the hub's own, and those of your services by the gateway",
+        pushLatency: 'From the arrival of a push to the answer; WeChat waits 5 s at the most',
+        deliveryLatency: 'Each attempt, until the target has answered',
       },
       good: 'Good',
       repeated: 'Repeated',
@@ -927,6 +929,7 @@ export const en: Texts<typeof zh> = {
     replayedSoFar: '{count} begun again…',
     replayedDone:
       '{count} begun again; the list shows how it goes. | {count} begun again; the list shows how they go.',
+    showResults: 'Show how they go',
     replayedLess:
       '{count} left out: it is being attempted, or its subscription was removed or cannot be read. | {count} left out: they are being attempted, or their subscriptions were removed or cannot be read.',
     stop: 'Stop',

@@ -254,7 +254,7 @@ export const findings: Record<string, { seen: string; remedy?: string }> = {
   },
   refused_none: { seen: '最近一小时没有被拒推送' },
   refused_some: {
-    seen: '被拒推送，直到最近一小时内：{count} 次',
+    seen: '有推送被拒（最近一次在一小时内），共 {count} 次',
     remedy:
       'signature_invalid：Token 或 EncodingAESKey 与微信开放平台不一致。not_found：微信开放平台填写的地址有误。并非来自微信的请求可以忽略。',
   },
