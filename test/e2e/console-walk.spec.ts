@@ -45,7 +45,7 @@ interface Row {
 const ROWS: Record<string, Row> = {
   signIn: { shows: ({ signIn }) => signIn.lead },
   welcome: { shows: ({ pages }) => pages.welcome },
-  overview: { shows: () => appid },
+  overview: { shows: ({ overview }) => [appid, overview.chart.hints.push] },
   messages: { shows: () => NAME },
   message: { at: ({ event }) => `/messages/${event}`, shows: (_, { event }) => event.slice(0, 8) },
   deliveries: { shows: () => 'Orders' },
