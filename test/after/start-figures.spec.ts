@@ -54,7 +54,7 @@ it(`starts in little more than its modules take to load, and rests in under ${RS
 /** Milliseconds in which a process loads the hub's modules and ends: the floor of a start. */
 function loadModules(): number {
   const started = performance.now();
-  const url = new URL('../../dist/start.js', import.meta.url).href;
+  const url = new URL('../../dist/serve.js', import.meta.url).href;
   execFileSync(process.execPath, ['--input-type=module', '-e', `await import('${url}')`]);
   return Math.round(performance.now() - started);
 }
