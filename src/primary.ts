@@ -42,8 +42,10 @@ class Primary {
     answerWorkers();
     const first = this.fork(1);
     const endWithIt = (code: number | null, signal: string | null): void => {
-      if (this.stopping) this.leave(code, signal);
-      else process.exit(code ?? 1);
+      if (this.stopping) return this.leave(code, signal);
+      // One that ends by itself has said why.
+      if (signal) this.logger.error('The first worker was killed as it started', { signal });
+      process.exit(code ?? 1);
     };
     first.once('exit', endWithIt);
     first.once('listening', () => {

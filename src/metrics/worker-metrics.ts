@@ -72,7 +72,11 @@ export class WorkerMetrics {
     if (message.metrics === 'shares') this.asked.get(message.id)?.(message.shares);
     if (message.metrics !== 'want') return;
     const { id } = message;
-    void this.own().then((share) => process.send?.({ metrics: 'share', id, share }));
+    // Who cannot count is left out of the scrape, as one that is late.
+    this.own().then(
+      (share) => process.send?.({ metrics: 'share', id, share }),
+      () => undefined,
+    );
   };
 
   /** @param own what this worker has counted. */
