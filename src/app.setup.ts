@@ -199,10 +199,10 @@ function answerDirectly(fastify: FastifyInstance, answers: Record<string, Direct
   fastify.addHook('onRoute', (route) => {
     const answer = answers[`${String(route.method)} ${route.url}`];
     if (!answer) return;
-    route.preHandler = (request, reply, done) => {
+    route.preHandler = async (request, reply) => {
       const direct = answer(request as Parameters<DirectAnswer>[0], reply);
-      if (direct) direct.then((body) => void reply.send(body), done);
-      else done();
+      // Fastify goes on with the route unless the reply is given back.
+      return direct && reply.send(await direct);
     };
   });
 }

@@ -172,8 +172,12 @@ export function remark<C extends RemarkCode>(
   ...[facts]: [Places<(typeof REMARKS)[C]>] extends [never] ? [] : [facts: Facts<C>]
 ): Remark {
   const values = (facts ?? {}) as Record<string, string | number>;
-  const words = REMARKS[code].replaceAll(/\{(\w+)\}/g, (_, name: string) => String(values[name]));
-  return words as Remark;
+  return withFacts(REMARKS[code], values) as Remark;
+}
+
+/** A sentence with its facts in the places that are named for them. */
+export function withFacts(sentence: string, facts: Record<string, string | number>): string {
+  return sentence.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(facts[name] ?? ''));
 }
 
 /** A remark by its code, with its facts; `why` is one that is within it. */

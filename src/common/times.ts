@@ -29,3 +29,8 @@ export function isoTimeOfSeconds(seconds: number | null): string | null {
 export function unixSeconds(text: unknown): number | undefined {
   return typeof text === 'string' && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }
+
+/** Whole milliseconds since a moment by `performance.now()`. */
+export function millisecondsSince(moment: number): number {
+  return Math.round(performance.now() - moment);
+}

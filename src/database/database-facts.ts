@@ -15,8 +15,6 @@ export interface ServerFacts {
   journal: string;
   /** Tables of the schema whose text is not utf8mb4. */
   otherCharset: string[];
-  /** The server's clock in Unix milliseconds; undefined where it is this machine's. */
-  now: number | undefined;
 }
 
 type Row = Record<string, unknown>;
@@ -33,12 +31,10 @@ export async function serverFacts(database: Database): Promise<ServerFacts> {
       timeZone: '',
       journal: String(journal?.journal_mode),
       otherCharset: [],
-      now: undefined,
     };
   }
   const [row = {}] = await ask(
-    'SELECT VERSION() AS version, @@global.time_zone AS zone, @@system_time_zone AS ofSystem, ' +
-      'UNIX_TIMESTAMP(NOW(3)) * 1000 AS now',
+    'SELECT VERSION() AS version, @@global.time_zone AS zone, @@system_time_zone AS ofSystem',
   );
   const tables = await ask(
     'SELECT TABLE_NAME AS name FROM information_schema.TABLES ' +
@@ -51,8 +47,16 @@ export async function serverFacts(database: Database): Promise<ServerFacts> {
     timeZone: row.zone === 'SYSTEM' ? String(row.ofSystem) : String(row.zone),
     journal: '',
     otherCharset: tables.map(({ name }) => String(name)),
-    now: Number(row.now),
   };
+}
+
+/** The server's clock in Unix milliseconds; undefined where it is this machine's. */
+export async function serverClock(database: Database): Promise<number | undefined> {
+  if (database.dialect === 'sqlite') return undefined;
+  const [row]: Row[] = await database.read((manager) =>
+    manager.query('SELECT UNIX_TIMESTAMP(NOW(3)) * 1000 AS now'),
+  );
+  return Number(row?.now);
 }
 
 /** Names of migrations: those that this program has and the database does not, and the other way. */

@@ -5,6 +5,7 @@ import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
 import { remark, type Remark } from '../common/remarks.js';
 import { emitTelemetry } from '../common/telemetry.js';
+import { millisecondsSince } from '../common/times.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { MAX_TEXT_BYTES } from '../reply/passive-reply.js';
@@ -112,7 +113,7 @@ export class AttemptService {
     const at = this.clock.now();
     const started = performance.now();
     const { called, request, ...judged } = await this.judged(sending, at);
-    const durationMs = Math.round(performance.now() - started);
+    const durationMs = millisecondsSince(started);
     emitTelemetry('delivery.attempt', {
       componentAppId: sending.push.componentAppId,
       subscriptionId: sending.subscription.id,

@@ -1,10 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { isoTime } from '../common/times.js';
+import { isoTime, millisecondsSince } from '../common/times.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { HostStore } from '../database/host.store.js';
-import { replicationFacts, schemaFacts, serverFacts } from '../database/database-facts.js';
+import {
+  replicationFacts,
+  schemaFacts,
+  serverClock,
+  serverFacts,
+} from '../database/database-facts.js';
 import { clearProbe, fillProbe } from '../database/write-probe.js';
 import { encryptedColumns } from '../secrets/encrypted-columns.js';
 import { keysInUse } from '../secrets/keys-in-use.js';
@@ -72,8 +77,7 @@ export class DatabaseChecks {
   }
 
   async clockOfDatabase(): Promise<Finding> {
-    const { now } = await serverFacts(this.database);
-    return databaseClockVerdict(now, this.clock.now());
+    return databaseClockVerdict(await serverClock(this.database), this.clock.now());
   }
 
   /** A host that was killed is among them for some minutes. */
@@ -118,8 +122,4 @@ export class DatabaseChecks {
       ? finding('keys_unfinished', { count: unfinished.length }, unfinished)
       : finding('keys_ok');
   }
-}
-
-function millisecondsSince(started: number): number {
-  return Math.round(performance.now() - started);
 }

@@ -8,7 +8,7 @@ import { remark } from '../common/remarks.js';
 import { SharedReading } from '../common/shared-reading.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
-import { HOUR_MS, isoTime } from '../common/times.js';
+import { HOUR_MS, isoTime, millisecondsSince } from '../common/times.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { toRemarkView } from '../http/remark-view.js';
@@ -249,8 +249,4 @@ function report(checks: DoctorCheckView[]): void {
     );
     emitTelemetry('doctor.check', { check, counts });
   }
-}
-
-function millisecondsSince(started: number): number {
-  return Math.round(performance.now() - started);
 }

@@ -1,5 +1,5 @@
 import { HubError } from '../common/hub-error.js';
-import { remark } from '../common/remarks.js';
+import { remark, withFacts } from '../common/remarks.js';
 import { codeOf } from '../database/database-error.js';
 
 /** Most lines that one check says. */
@@ -465,12 +465,10 @@ export function finding(
 /** A finding in words. */
 export function inWords({ code, facts }: Finding): Meaning {
   const meaning: Meaning = FINDINGS[code];
-  const filled = (text: string): string =>
-    text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(facts[name] ?? ''));
   return {
     ...meaning,
-    seen: filled(meaning.seen),
-    ...(meaning.remedy && { remedy: filled(meaning.remedy) }),
+    seen: withFacts(meaning.seen, facts),
+    ...(meaning.remedy && { remedy: withFacts(meaning.remedy, facts) }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
-import { HOUR_MS, MINUTE_MS } from '../common/times.js';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../common/times.js';
 import type { Component } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { StatisticStore } from '../statistics/statistic.store.js';
@@ -117,7 +117,7 @@ export class PlatformChecks {
           kinds: ['call'],
           componentAppId,
           outcome,
-          from: now - 24 * HOUR_MS,
+          from: now - DAY_MS,
           to: now + HOUR_MS,
           groups: ['authorizerAppId', 'path', 'outcome'],
           limit: MOST_DETAILS,

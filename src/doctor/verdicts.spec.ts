@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AskError, type Asked } from './ask.js';
+import { AskError, type Asked } from '../http/ask.js';
 import type { FindingCode } from './findings.js';
 import {
   adminVerdict,
@@ -104,7 +104,7 @@ describe('no answer', () => {
     ['ECONNREFUSED', 'unreachable', 'way_unreachable'],
     ['ETIMEDOUT', 'unreachable', 'way_unreachable'],
   ])('for %s is one of %s', (code, obstacle, way) => {
-    const error = new AskError('it failed', code);
+    const error = new AskError('it failed', code, 1);
     expect(obstacleOf(error)).toBe(obstacle);
     expect(wayVerdict(error, URL).code).toBe(way);
   });

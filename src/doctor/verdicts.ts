@@ -1,15 +1,14 @@
 import { componentFields } from '../config/variables.js';
 import type { ReplicationFacts, ServerFacts } from '../database/database-facts.js';
-import { MINUTE_MS } from '../common/times.js';
+import { DAY_MS, MINUTE_MS } from '../common/times.js';
 import { FAILURE_POLICIES } from '../token-engine/failure-policy.js';
 import type { LastError } from '../token-engine/token-state.js';
 import type { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
-import type { Asked, AskError } from './ask.js';
+import type { Asked, AskError } from '../http/ask.js';
 import { finding, type Finding } from './findings.js';
 
 const MEBIBYTE = 1024 * 1024;
-const DAY_MS = 86_400_000;
 /** From here on a clock is not kept by NTP. */
 export const CLOCK_OFF_MS = 5000;
 /** Bits of a file's mode that give it to others than its owner. */

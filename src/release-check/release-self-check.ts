@@ -18,7 +18,8 @@ import type {
   ReleaseCheckBody,
   ReleaseCheck,
 } from './release-check.views.js';
-import { SelfPush, SelfPushError, ticketPush, type SelfPushAnswer } from './self-push.js';
+import { AskError, type Asked } from '../http/ask.js';
+import { SelfPush, ticketPush } from './self-push.js';
 import { remark } from '../common/remarks.js';
 
 /** How long the customer message that follows a code is waited for, in milliseconds. */
@@ -150,14 +151,14 @@ export class ReleaseSelfCheck {
       const inTime = milliseconds < PUSH_BUDGET.wechatWaits;
       return { name, ok: got === expected && inTime, expected, got, milliseconds };
     } catch (error) {
-      if (!(error instanceof SelfPushError)) throw error;
+      if (!(error instanceof AskError)) throw error;
       const { message, milliseconds } = error;
       return { name, ok: false, expected, got: message, milliseconds };
     }
   }
 
   /** What WeChat would make of an answer. */
-  private describe(component: Component, one: CasePush, answer: SelfPushAnswer): string {
+  private describe(component: Component, one: CasePush, answer: Asked): string {
     const { status, body } = answer;
     if (status !== 200) return `HTTP ${status}${codeOf(body)}`;
     if (body === '') return EMPTY;

@@ -4,6 +4,7 @@ import { ownNonce } from '../callback/own-push.js';
 import { PUSH_BUDGET } from '../callback/push-budget.js';
 import { Clock } from '../common/clock.js';
 import { constantTimeEqual } from '../common/secret.js';
+import { ask, type Asked } from '../http/ask.js';
 import type { Component } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { TICKET_INFO_TYPE, type Ticket } from '../ticket/ticket.js';
@@ -11,29 +12,9 @@ import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import { wechatSignature } from '../wechat-crypto/wechat-signature.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
 import { fieldsXml } from '../wechat-crypto/wechat-xml.js';
-import { remark } from '../common/remarks.js';
 
 /** A little more than WeChat waits, in milliseconds: what is late shall be seen as late. */
 const LIMIT_MS = PUSH_BUDGET.wechatWaits + 1000;
-/** Longest answer that is read, in bytes. */
-const MAX_ANSWER_BYTES = 64 * 1024;
-
-/** How a push of the hub's own was answered. */
-export interface SelfPushAnswer {
-  status: number;
-  body: string;
-  milliseconds: number;
-}
-
-/** No answer came: the message names the cause. */
-export class SelfPushError extends Error {
-  constructor(
-    message: string,
-    readonly milliseconds: number,
-  ) {
-    super(message);
-  }
-}
 
 /**
  * Pushes as WeChat does, to this installation: through `PUBLIC_URL`, under the platform's current
@@ -50,16 +31,16 @@ export class SelfPush {
   /**
    * @param path below `/callback/<component>/`.
    * @param outer fields of the outer document beside `Encrypt`.
-   * @throws {SelfPushError}
+   * @throws {AskError}
    */
-  async send(
+  send(
     component: Component,
     path: string,
     outer: Record<string, string>,
     fields: Record<string, string | number>,
-  ): Promise<SelfPushAnswer> {
+  ): Promise<Asked> {
     const { url, body } = this.signed(component, path, outer, fields);
-    return post(url, body);
+    return ask(url, { body, limitMs: LIMIT_MS });
   }
 
   /** What {@link send} sends, and where to. */
@@ -138,41 +119,4 @@ export function ticketPush(
       ComponentVerifyTicket: ticket.reveal(),
     },
   };
-}
-
-async function post(url: string, body: string): Promise<SelfPushAnswer> {
-  const started = performance.now();
-  const elapsed = (): number => Math.round(performance.now() - started);
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      body,
-      headers: { 'content-type': 'text/xml' },
-      redirect: 'manual',
-      signal: AbortSignal.timeout(LIMIT_MS),
-    });
-    const text = await readBounded(response);
-    return { status: response.status, body: text, milliseconds: elapsed() };
-  } catch (error) {
-    throw new SelfPushError(causeOf(error), elapsed());
-  }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** `fetch failed` says nothing; the error below it has a code: refused, name unknown, TLS. */
-function causeOf(error: unknown): string {
-  if ((error as Error).name === 'TimeoutError') return remark('check_silent', { ms: LIMIT_MS });
-  const { cause, message } = error as Error & { cause?: { code?: string; message?: string } };
-  const parts = [cause?.code, cause?.message].filter(Boolean);
-  return parts.length > 0 ? parts.join(': ') : message;
 }

@@ -10,7 +10,7 @@ import {
   revealQuery,
   type RevealQuery,
 } from '../http/api-docs.js';
-import { appidParam, pageQuery } from '../http/field-schemas.js';
+import { appidParam, lastOfFullPage, pageQuery } from '../http/field-schemas.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
@@ -27,7 +27,6 @@ import {
   type TicketHistoryView,
   type TicketView,
 } from './ticket.views.js';
-import { lastOfFullPage } from '../http/field-schemas.js';
 
 const historyQuery = z.object(pageQuery({ most: 500, usual: 100 }));
 const startPushView = z.object({ errmsg: z.string() }).meta({ id: 'StartedPush' });

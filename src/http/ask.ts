@@ -1,6 +1,8 @@
 import { request as httpRequest, type Agent, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
+import { remark } from '../common/remarks.js';
+import { millisecondsSince } from '../common/times.js';
 
 /** Longest answer that is read, in bytes. */
 const MOST_BYTES = 64 * 1024;
@@ -23,6 +25,7 @@ export class AskError extends Error {
     message: string,
     /** Of DNS, the connection, TLS or the proxy; `ETIMEDOUT` at the limit. */
     readonly code: string,
+    readonly milliseconds: number,
   ) {
     super(message);
   }
@@ -41,12 +44,12 @@ export function ask(url: string, { body, agent, limitMs }: Question): Promise<As
   const signal = AbortSignal.timeout(limitMs);
   const send = url.startsWith('https:') ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const fail = (error: Error): void =>
-      reject(
-        signal.aborted
-          ? new AskError(`no answer within ${limitMs / 1000} s`, 'ETIMEDOUT')
-          : askError(error),
-      );
+    const fail = (error: NodeJS.ErrnoException): void => {
+      const isLate = signal.aborted;
+      const message = isLate ? remark('check_silent', { ms: limitMs }) : wordsOf(error);
+      const code = isLate ? 'ETIMEDOUT' : (error.code ?? 'ERR_NETWORK');
+      reject(new AskError(message, code, millisecondsSince(started)));
+    };
     const request = send(url, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { ...(body !== undefined && { 'content-type': 'text/xml' }) },
@@ -63,7 +66,7 @@ export function ask(url: string, { body, agent, limitMs }: Question): Promise<As
             location: response.headers.location,
             requestId: response.headers['x-request-id'] as string | undefined,
             body: text,
-            milliseconds: Math.round(performance.now() - started),
+            milliseconds: millisecondsSince(started),
             certificateEnds,
           }),
         fail,
@@ -83,14 +86,14 @@ async function readBounded(response: IncomingMessage): Promise<string> {
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > MOST_BYTES) throw new AskError('the answer is too long', 'ETOOLONG');
+    if (length > MOST_BYTES) throw new Error('the answer is too long');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Messages of the network name hosts and codes; those of TLS what is wrong with a certificate. */
-function askError(error: Error): AskError {
-  const { code = 'ERR_NETWORK' } = error as NodeJS.ErrnoException;
-  return new AskError(error.message.split('\n')[0] || code, code);
+/** Most errors of the network name their code, some ("socket hang up") do not. */
+function wordsOf({ code = '', message }: NodeJS.ErrnoException): string {
+  const [line = ''] = message.split('\n');
+  return line.includes(code) ? line : `${code}: ${line}`;
 }
