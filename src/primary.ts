@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { Logger } from '@nestjs/common';
 import { HubLogger } from './common/hub-logger.js';
+import { STOP_LIMIT_MS } from './common/stopping.js';
 import type { AppConfig } from './config/app-config.js';
 import { answerWorkers } from './metrics/worker-metrics.js';
 
@@ -9,8 +10,8 @@ const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 /** A worker that lived for so long dies for the first time again, in milliseconds. */
 const STABLE_MS = 60_000;
-/** Longest that a stop may take, in milliseconds: more than a worker allows itself. */
-const SHUTDOWN_LIMIT_MS = 9800;
+/** A worker ends itself before the primary ends it, in milliseconds. */
+const GRACE_MS = 300;
 
 /**
  * Keeps `config.workers` processes, each a hub, that share one port: the primary listens and hands
@@ -92,11 +93,14 @@ class Primary {
     this.stopping = true;
     this.logger.log('Stopping', { signal, workers: this.running.size });
     if (this.running.size === 0) process.exit(0);
-    setTimeout(() => {
-      this.logger.error('Stopping took too long');
-      for (const worker of this.running) worker.process.kill('SIGKILL');
-      process.exit(1);
-    }, this.stopDelayMs + SHUTDOWN_LIMIT_MS);
+    setTimeout(
+      () => {
+        this.logger.error('Stopping took too long');
+        for (const worker of this.running) worker.process.kill('SIGKILL');
+        process.exit(1);
+      },
+      this.stopDelayMs + STOP_LIMIT_MS + GRACE_MS,
+    );
   }
 
   /** A worker that the signal met before it could listen to signals has ended as it should. */

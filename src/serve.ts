@@ -5,12 +5,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { configureApp, createAdapter } from './app.setup.js';
 import { HubLogger } from './common/hub-logger.js';
-import { Stopping } from './common/stopping.js';
+import { STOP_LIMIT_MS, Stopping } from './common/stopping.js';
 import { listenProblem, type AppConfig } from './config/app-config.js';
 import { TicketPushService } from './ticket/ticket-push.service.js';
 
-/** Longest that a stop may take, in milliseconds. */
-const SHUTDOWN_LIMIT_MS = 9500;
 /** Within so many milliseconds signals are one: a service manager tells npm and hub, and npm the hub. */
 const SAME_SIGNAL_MS = 500;
 
@@ -52,7 +50,7 @@ function stopOnSignal(delayMs: number): { app?: NestFastifyApplication } {
     setTimeout(() => {
       logger.error('Stopping took too long');
       process.exit(1);
-    }, SHUTDOWN_LIMIT_MS).unref();
+    }, STOP_LIMIT_MS).unref();
     target.app?.get(Stopping).begin();
     await target.app?.close();
     process.exit(0);

@@ -19,7 +19,7 @@ import {
   secretLocation,
   type EncryptedColumn,
 } from '../secrets/encrypted-columns.js';
-import { keyIdsSql } from '../secrets/keys-in-use.js';
+import { headsSql } from '../secrets/keys-in-use.js';
 import { SEALED_PREFIX, type SecretBox } from '../secrets/secret-box.js';
 import { COPY_SETTING, parseMark, type CopyMark } from './copy-mark.js';
 
@@ -177,8 +177,8 @@ function markCopy(copy: Libsql.Database): CopyMark {
 function keyIdsOf(copy: Libsql.Database): string[] {
   const ids = new Set<string>();
   for (const encrypted of encryptedIn(copy)) {
-    const rows = copy.prepare(keyIdsSql(encrypted)).all(SEALED_PREFIX) as { id: string }[];
-    for (const { id } of rows) ids.add(id);
+    const rows = copy.prepare(headsSql(encrypted)).all() as { head: string }[];
+    for (const { head } of rows) if (head !== '') ids.add(head);
   }
   return [...ids].toSorted();
 }

@@ -1,16 +1,19 @@
 import { DataSource } from 'typeorm';
 import { CommandError } from '../common/command-error.js';
 import { SystemClock } from '../common/clock.js';
+import { HOUR_MS } from '../common/times.js';
 import type { AppConfig } from '../config/app-config.js';
 import { dataSourceOptions } from '../database/data-source-options.js';
 import { Database } from '../database/database.js';
 import { openDataSource } from '../database/open-data-source.js';
 import { startError } from '../database/start-problem.js';
-import { encryptedColumns } from '../secrets/encrypted-columns.js';
-import { keyIdsSql } from '../secrets/keys-in-use.js';
-import { SEALED_PREFIX, type SecretBox } from '../secrets/secret-box.js';
+import { keysInUse } from '../secrets/keys-in-use.js';
+import type { SecretBox } from '../secrets/secret-box.js';
 import { refuseMissing } from './backup-file.js';
 import { COPY_SETTING, type CopyMark } from './copy-mark.js';
+
+/** Longest look for master keys, in milliseconds: every row counts, however many there are. */
+const LOOK_LIMIT_MS = HOUR_MS;
 
 /**
  * Marks a MySQL database as a copy that was restored; brings its schema up to date first.
@@ -25,14 +28,11 @@ export async function markMysql(
   const dataSource = await openDataSource(dataSourceOptions(config));
   try {
     const database = new Database(dataSource, new SystemClock());
-    const ids = new Set<string>();
-    // All rows, which may take longer than a hub would wait.
-    for (const encrypted of Object.values(encryptedColumns)) {
-      const sql = keyIdsSql(encrypted);
-      const rows: { id: string }[] = await dataSource.query(sql, [SEALED_PREFIX]);
-      for (const { id } of rows) ids.add(id);
+    const { columns, unfinished } = await keysInUse(database, LOOK_LIMIT_MS);
+    if (unfinished.length > 0) {
+      throw new CommandError(`Not looked through within an hour: ${unfinished.join(', ')}`);
     }
-    const masterKeys = [...ids].toSorted();
+    const masterKeys = [...new Set(columns.flatMap(({ keyIds }) => keyIds))].toSorted();
     refuseMissing(masterKeys, box);
     const mark: CopyMark = { madeAt: new Date().toISOString(), masterKeys };
     await database.write((manager) =>

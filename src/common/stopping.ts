@@ -1,6 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { Injectable } from '@nestjs/common';
 
+/** Longest that a stop may take once it has begun, in milliseconds: orchestrators wait for 10 s. */
+export const STOP_LIMIT_MS = 9500;
+
 /**
  * Whether this process stops, in two steps. It is announced first, for those who choose whom to
  * ask, while every request is still served. Then it begins, before the application is closed:

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AuthorizerStore } from '../authorizer/authorizer.store.js';
 import { Clock } from '../common/clock.js';
+import { SingleFlight } from '../common/single-flight.js';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../common/times.js';
 import type { Component } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
@@ -9,6 +10,7 @@ import { isTicketStale, isTicketUsable } from '../ticket/ticket.js';
 import { TicketService } from '../ticket/ticket.service.js';
 import { TokenService } from '../token/token.service.js';
 import { tokenCondition } from '../token-engine/refresh-decision.js';
+import type { TokenState } from '../token-engine/token-state.js';
 import { finding, MOST_DETAILS, type Finding } from './findings.js';
 import {
   credentialsVerdict,
@@ -25,6 +27,11 @@ const NOT_PERMITTED = ['61007', '48001'];
 /** What the hub knows of one platform, without asking WeChat. */
 @Injectable()
 export class PlatformChecks {
+  /** What is read for all platforms at once, or for several checks of one: they run together. */
+  private readonly counts = new SingleFlight<Awaited<ReturnType<AuthorizerStore['counts']>>>();
+  private readonly lateness = new SingleFlight<Awaited<ReturnType<AuthorizerStore['lateness']>>>();
+  private readonly states = new SingleFlight<TokenState>();
+
   constructor(
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     private readonly tickets: TicketService,
@@ -69,8 +76,12 @@ export class PlatformChecks {
     return egressVerdict(await this.factsOf(component));
   }
 
+  private stateOf(appid: string): Promise<TokenState> {
+    return this.states.run(appid, () => this.tokens.inspect(appid));
+  }
+
   private async factsOf({ appid, appSecret }: Component): Promise<CredentialFacts> {
-    const { lastError, attempts, obtainedAt } = await this.tokens.inspect(appid);
+    const { lastError, attempts, obtainedAt } = await this.stateOf(appid);
     const failure = lastError && attempts > 0 ? lastError : undefined;
     // Uses are noted a little later.
     const byToken = obtainedAt !== null && obtainedAt >= appSecret.changedAt ? obtainedAt : null;
@@ -79,7 +90,7 @@ export class PlatformChecks {
 
   async token({ appid, problem }: Component): Promise<Finding> {
     if (problem) return finding('platform_unreadable', { message: problem.message });
-    const state = await this.tokens.inspect(appid);
+    const state = await this.stateOf(appid);
     const now = this.clock.now();
     const { lastError, attempts } = state;
     const condition = tokenCondition(state, now);
@@ -94,14 +105,15 @@ export class PlatformChecks {
   }
 
   async accounts({ appid }: Component): Promise<Finding> {
-    const count = (await this.authorizers.counts())
+    const counts = await this.counts.run('', () => this.authorizers.counts());
+    const count = counts
       .filter((one) => one.componentAppId === appid && one.status === 'needs_reauthorization')
       .reduce((sum, one) => sum + one.count, 0);
     return count > 0 ? finding('accounts_lost', { count }) : finding('accounts_ok');
   }
 
   async refreshes({ appid }: Component): Promise<Finding> {
-    const lateness = await this.authorizers.lateness();
+    const lateness = await this.lateness.run('', () => this.authorizers.lateness());
     const seconds = lateness.find((one) => one.componentAppId === appid)?.seconds ?? 0;
     return seconds > LATE_SECONDS
       ? finding('refreshes_late', { minutes: Math.floor(seconds / 60) })

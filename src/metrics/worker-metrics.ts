@@ -21,40 +21,57 @@ function isMessage(value: unknown): value is Message {
   return typeof value === 'object' && value !== null && 'metrics' in value;
 }
 
+/** Questions to another process, each with an id, by which its answer is known. */
+class Questions<A> {
+  private lastId = 0;
+  private readonly open = new Map<number, (answer: A | undefined) => void>();
+
+  /** @returns undefined where no answer comes within the limit, in milliseconds. */
+  ask(limitMs: number, put: (id: number) => void): Promise<A | undefined> {
+    this.lastId += 1;
+    const id = this.lastId;
+    return new Promise((resolve) => {
+      const limit = setTimeout(() => this.answer(id, undefined), limitMs);
+      this.open.set(id, (answer) => {
+        clearTimeout(limit);
+        this.open.delete(id);
+        resolve(answer);
+      });
+      put(id);
+    });
+  }
+
+  /** Unless it is too late. */
+  answer(id: number, answer: A | undefined): void {
+    this.open.get(id)?.(answer);
+  }
+}
+
 /** In the primary: gives a worker that asks what the others have counted. */
 export function answerWorkers(): void {
-  let lastId = 0;
-  const wanted = new Map<number, (share: Share | undefined) => void>();
-  const shareOf = (worker: Worker): Promise<Share | undefined> =>
-    new Promise((resolve) => {
-      lastId += 1;
-      const id = lastId;
-      const end = (share?: Share): void => {
-        clearTimeout(limit);
-        worker.off('exit', leave);
-        wanted.delete(id);
-        resolve(share);
-      };
-      const leave = (): void => end();
-      const limit = setTimeout(leave, LIMIT_MS);
+  const questions = new Questions<Share>();
+  const listening = new Set<Worker>();
+  const shareOf = async (worker: Worker): Promise<Share | undefined> => {
+    let leave = (): void => undefined;
+    const asking = questions.ask(LIMIT_MS, (id) => {
+      leave = (): void => questions.answer(id, undefined);
       worker.once('exit', leave);
-      wanted.set(id, end);
       send(worker, { metrics: 'want', id });
     });
-  const answer = async (worker: Worker, id: number, others: Worker[]): Promise<void> => {
+    return asking.finally(() => worker.off('exit', leave));
+  };
+  const answer = async (worker: Worker, id: number): Promise<void> => {
+    const others = [...listening].filter((one) => one !== worker);
     const given = await Promise.all(others.map(shareOf));
     const shares = given.filter((share) => share !== undefined);
     send(worker, { metrics: 'shares', id, shares });
   };
-  const listening = new Set<Worker>();
   cluster.on('listening', (worker) => listening.add(worker));
   cluster.on('exit', (worker) => listening.delete(worker));
   cluster.on('message', (worker, message: unknown) => {
     if (!isMessage(message)) return;
-    if (message.metrics === 'share') wanted.get(message.id)?.(message.share);
-    if (message.metrics !== 'ask') return;
-    const others = [...listening].filter((one) => one !== worker);
-    void answer(worker, message.id, others);
+    if (message.metrics === 'share') questions.answer(message.id, message.share);
+    if (message.metrics === 'ask') void answer(worker, message.id);
   });
 }
 
@@ -65,11 +82,10 @@ function send(worker: Worker, message: Message): void {
 
 /** In a worker: what it and all others have counted. */
 export class WorkerMetrics {
-  private lastId = 0;
-  private readonly asked = new Map<number, (shares: Share[]) => void>();
+  private readonly questions = new Questions<Share[]>();
   private readonly onMessage = (message: unknown): void => {
     if (!isMessage(message)) return;
-    if (message.metrics === 'shares') this.asked.get(message.id)?.(message.shares);
+    if (message.metrics === 'shares') this.questions.answer(message.id, message.shares);
     if (message.metrics !== 'want') return;
     const { id } = message;
     // Who cannot count is left out of the scrape, as one that is late.
@@ -86,27 +102,13 @@ export class WorkerMetrics {
 
   /** The sum over all workers, in Prometheus' text format. */
   async text(): Promise<string> {
-    const [own, others] = await Promise.all([this.own(), this.others()]);
+    // The primary has a limit of its own; a dead one ends this process.
+    const asking = this.questions.ask(2 * LIMIT_MS, (id) => process.send?.({ metrics: 'ask', id }));
+    const [own, others = []] = await Promise.all([this.own(), asking]);
     return AggregatorRegistry.aggregate([own, ...others]).metrics();
   }
 
   close(): void {
     process.off('message', this.onMessage);
-  }
-
-  private others(): Promise<Share[]> {
-    return new Promise((resolve) => {
-      this.lastId += 1;
-      const id = this.lastId;
-      const end = (shares: Share[]): void => {
-        clearTimeout(limit);
-        this.asked.delete(id);
-        resolve(shares);
-      };
-      // The primary has a limit of its own; a dead one ends this process.
-      const limit = setTimeout(() => end([]), 2 * LIMIT_MS);
-      this.asked.set(id, end);
-      process.send?.({ metrics: 'ask', id });
-    });
   }
 }

@@ -16,11 +16,16 @@ export interface ColumnKeys {
   plain: boolean;
 }
 
-/** Lists the ids of the master keys under which values of a column are, as `id`; takes {@link SEALED_PREFIX}. */
-export function keyIdsSql({ table, column }: EncryptedColumn): string {
-  const start = SEALED_PREFIX.length + 1;
-  return `SELECT DISTINCT SUBSTR(${column}, ${start}, INSTR(SUBSTR(${column}, ${start}), ':') - 1)
-    AS id FROM ${table} WHERE SUBSTR(${column}, 1, ${start - 1}) = ?`;
+const START = SEALED_PREFIX.length + 1;
+/** The id of the key of `v`, the beginning of a value; the empty text for one without a mark. */
+const HEAD =
+  `CASE WHEN SUBSTR(v, 1, ${START - 1}) = '${SEALED_PREFIX}' ` +
+  `THEN SUBSTR(v, ${START}, INSTR(SUBSTR(v, ${START}, 40), ':') - 1) ELSE '' END`;
+
+/** Lists, as `head`, the ids of the keys under which values of a column are; '' for any without a mark. */
+export function headsSql({ table, column }: Pick<EncryptedColumn, 'table' | 'column'>): string {
+  return `SELECT DISTINCT ${HEAD} AS head FROM
+    (SELECT SUBSTR(${column}, 1, 64) AS v FROM ${table} WHERE ${column} IS NOT NULL) AS r`;
 }
 
 /** What a look through the encrypted columns found. */
@@ -66,11 +71,6 @@ async function headsOf(
     : headsInSqlite(database, look);
 }
 
-const START = SEALED_PREFIX.length + 1;
-const HEAD =
-  `CASE WHEN SUBSTR(v, 1, ${START - 1}) = '${SEALED_PREFIX}' ` +
-  `THEN SUBSTR(v, ${START}, INSTR(SUBSTR(v, ${START}, 40), ':') - 1) ELSE '' END`;
-
 async function headsInMysql(
   database: Database,
   { table, column, until }: Look,
@@ -79,11 +79,7 @@ async function headsInMysql(
   if (left <= 0) return { heads: new Set(), whole: false };
   try {
     const rows: { head: string }[] = await database.read(
-      (manager) =>
-        manager.query(
-          `SELECT DISTINCT ${HEAD} AS head FROM
-             (SELECT SUBSTR(${column}, 1, 64) AS v FROM ${table} WHERE ${column} IS NOT NULL) AS r`,
-        ),
+      (manager) => manager.query(headsSql({ table, column })),
       left,
     );
     return { heads: new Set(rows.map(({ head }) => head)), whole: true };
