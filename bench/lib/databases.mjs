@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Libsql from 'libsql';
 import { createConnection, createPool } from 'mysql2/promise';
 import { freePort, start, untilReady } from './processes.mjs';
 import { dataFolder } from './settings.mjs';
+
+const POLL_MS = 50;
 
 /** A throw-away server with the durability of its defaults. */
 export async function startMysql() {
@@ -59,6 +62,15 @@ export function sqliteDatabase() {
     return rows;
   };
   return { url: `sqlite:${path}`, query, drop: async () => remove() };
+}
+
+/** Resolves when no delivery waits, or at the limit, in milliseconds. */
+export async function allDelivered(database, limitMs = Infinity) {
+  const until = performance.now() + limitMs;
+  const count = "SELECT COUNT(*) AS pending FROM delivery WHERE status = 'pending'";
+  while (Number((await database.query(count))[0].pending) > 0 && performance.now() < until) {
+    await delay(POLL_MS);
+  }
 }
 
 /** Until `work` is done commits are not synced one by one: filling a table need not be durable. */

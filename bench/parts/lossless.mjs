@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { mysqlDatabase } from '../lib/databases.mjs';
+import { allDelivered, mysqlDatabase } from '../lib/databases.mjs';
 import { settle, startHub, subscribe, troubles } from '../lib/hub.mjs';
 import { kill } from '../lib/processes.mjs';
 import { list, none, number, whole } from '../lib/results.mjs';
@@ -68,7 +68,7 @@ class Run {
     const crash = await this.#crash(messages * KILL_AFTER);
     const load = await wechat.order('end');
     const sentAt = Date.now();
-    await this.#untilDelivered();
+    await allDelivered(this.database, DRAIN_LIMIT_MS);
     return { load, drainedMs: Date.now() - sentAt, ...(await this.#judge(crash, outage)) };
   }
 
@@ -107,16 +107,6 @@ class Run {
       );
       if (row) return row.owner;
       await delay(5);
-    }
-  }
-
-  async #untilDelivered() {
-    const until = Date.now() + DRAIN_LIMIT_MS;
-    const pending = `SELECT COUNT(*) AS pending FROM delivery WHERE status = 'pending'`;
-    while (Date.now() < until) {
-      const [row] = await this.database.query(pending);
-      if (Number(row.pending) === 0) return;
-      await delay(250);
     }
   }
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { mysqlDatabase, sqliteDatabase } from '../lib/databases.mjs';
+import { allDelivered, mysqlDatabase, sqliteDatabase } from '../lib/databases.mjs';
 import { prime, startHub, subscribe, troubles } from '../lib/hub.mjs';
 import { cpuMs, freePort, kill, start, untilReady } from '../lib/processes.mjs';
 import { goal, list, median, number, table, whole } from '../lib/results.mjs';
@@ -176,17 +176,12 @@ async function measureOne(load, { kind, connections, isDelivered }, target, ms) 
   const expected = ANSWERS[kind](token);
   const before = cpuMs(server);
   const result = await load.order('run', { kind, port, path, ms, expected, connections });
+  // What is still to be delivered is work of this measurement, too.
   if (isDelivered && target.database) await allDelivered(target.database);
   const cpuMicros = ((cpuMs(server) - before) * 1000) / result.answers;
   if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} wrong: ${result.firstWrong}`);
   target.answers += result.answers;
   return { ...result, cpuMicros };
-}
-
-/** What is still to be delivered is work of this measurement, too. */
-async function allDelivered(database) {
-  const count = "SELECT COUNT(*) AS pending FROM delivery WHERE status = 'pending'";
-  while (Number((await database.query(count))[0].pending) > 0) await delay(REST_MS);
 }
 
 /** Whether all that was answered is stored, after an end as by a crash. */

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { mysqlDatabase, withoutSync } from '../lib/databases.mjs';
+import { allDelivered, mysqlDatabase, withoutSync } from '../lib/databases.mjs';
 import { prime, startHub, subscribe } from '../lib/hub.mjs';
 import { cpuMs, kill } from '../lib/processes.mjs';
 import { number, table, whole } from '../lib/results.mjs';
@@ -11,7 +10,6 @@ const EVENTS_PATH = `/callback/${COMPONENT.appid}/events`;
 const MESSAGES_PATH = `/callback/${COMPONENT.appid}/messages/wxfedcba9876543210`;
 const ACCOUNTS = 20_000;
 const DAY_MS = 86_400_000;
-const POLL_MS = 50;
 /** What the server counts: statements, transactions, and bytes of its log. */
 const COUNTERS = ['Questions', 'Com_commit', 'Innodb_os_log_written'];
 const TABLES = ['callback_event', 'delivery', 'delivery_attempt', 'authorizer'];
@@ -54,7 +52,7 @@ async function cost({ mysql, load, hub, database, ms }, { kind, path }, connecti
   const options = { port: hub.port, path, ms, expected: 'success', connections };
   const { answers, wrong, firstWrong } = await load.order('run', { kind, ...options });
   if (wrong > 0) throw new Error(firstWrong);
-  await nothingPending(database);
+  await allDelivered(database);
   const after = await counters(mysql);
   return {
     answers,
@@ -68,11 +66,6 @@ async function cost({ mysql, load, hub, database, ms }, { kind, path }, connecti
 async function counters(mysql) {
   const rows = await mysql.query('SHOW GLOBAL STATUS');
   return Object.fromEntries(rows.map((row) => [row.Variable_name, Number(row.Value)]));
-}
-
-async function nothingPending(database) {
-  const count = "SELECT COUNT(*) AS n FROM delivery WHERE status = 'pending'";
-  while (Number((await database.query(count))[0].n) > 0) await delay(POLL_MS);
 }
 
 async function* accounts() {

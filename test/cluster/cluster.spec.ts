@@ -6,9 +6,10 @@ import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { HubProcess } from '../support/hub-process.js';
 import { Burst, burstAgent, tally } from '../support/process-burst.js';
-import { EXCHANGE_PATH, eventsUrlOf, since } from '../support/process-fleet.js';
+import { allDelivered, eventsUrlOf, EXCHANGE_PATH, since } from '../support/process-fleet.js';
 import { WebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.js';
 import { GaleraCluster } from './galera-cluster.js';
+import { TokenReaders } from '../support/token-readers.js';
 import { PushStream, type PushOutcome } from '../support/push-stream.js';
 
 const { appid } = COMPONENT;
@@ -139,7 +140,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
     receiver.clear();
     await sql.query("UPDATE delivery SET next_attempt_at = 1 WHERE status = 'pending'");
     const began = performance.now();
-    await drained();
+    await allDelivered(sql, DRAIN_LIMIT_MS);
     const calls = tallyOf(receiver.received);
     const twice = [...calls.values()].filter((count) => count > 1).length;
     console.log(
@@ -153,7 +154,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
   describe('while nodes die', () => {
     let outcomes: PushOutcome[];
     let stream: PushStream;
-    let reads: Map<number, number>;
+    let reads: Map<number | string, number>;
     const calls: { call: ReceivedWebhook; at: number }[] = [];
     /** Times at which a delivery that is under way may be cut off. */
     const disturbances: [number, number][] = [];
@@ -165,7 +166,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
         return {};
       });
       stream = new PushStream(simulator, hubs, PER_SECOND);
-      const reading = readTokens(hubs);
+      const reading = new TokenReaders(hubs.map((one) => one.hub));
       await delay(CALM_MS);
       report('calm');
 
@@ -189,7 +190,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
       outcomes = await stream.end();
       reads = await reading.end();
       report('the end');
-      await drained();
+      await allDelivered(sql, DRAIN_LIMIT_MS);
     });
 
     async function disturbed(work: () => Promise<void>): Promise<void> {
@@ -252,42 +253,7 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
       await expectOneExchange('a node missing');
     });
   });
-
-  /** Resolves when no delivery waits. */
-  async function drained(): Promise<void> {
-    await eventually(
-      'all deliveries',
-      async () => {
-        const [rows] = await sql.query<RowDataPacket[]>(
-          "SELECT COUNT(*) AS n FROM delivery WHERE status = 'pending'",
-        );
-        return Number(rows[0]?.n) === 0 || undefined;
-      },
-      DRAIN_LIMIT_MS,
-    );
-  }
 });
-
-/** Reads of the token at every hub, ten a second, by status. */
-function readTokens(hubs: HubProcess[]): { end(): Promise<Map<number, number>> } {
-  const counts = new Map<number, number>();
-  const reading = { stopped: false };
-  const read = async ({ hub }: HubProcess): Promise<void> => {
-    while (!reading.stopped) {
-      const { status } = await hub.accessToken();
-      counts.set(status, (counts.get(status) ?? 0) + 1);
-      await delay(100);
-    }
-  };
-  const running = Promise.all(hubs.map(read));
-  return {
-    end: async () => {
-      reading.stopped = true;
-      await running;
-      return counts;
-    },
-  };
-}
 
 function tallyOf(calls: ReceivedWebhook[]): Map<string, number> {
   const counts = new Map<string, number>();

@@ -2,8 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { createConnection, type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
@@ -13,7 +12,8 @@ import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import { HubClient } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
 import { freePort } from '../support/mysql-server.js';
-import { eventsUrlOf } from '../support/process-fleet.js';
+import { allDelivered, eventsUrlOf } from '../support/process-fleet.js';
+import { TokenReaders } from '../support/token-readers.js';
 import { PushStream, type PushOutcome } from '../support/push-stream.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
@@ -23,7 +23,6 @@ const CONFIGURATION = join(import.meta.dirname, '../../ops/compose/haproxy.cfg')
 const { OLD_HUB } = process.env;
 const PUSHES_PER_SECOND = 50;
 const READERS = 4;
-const READ_PAUSE_MS = 100;
 /** More than HAProxy needs for two checks of a second each. */
 const STOP_DELAY_SECONDS = 3;
 /** WeChat pushes three times at the most. */
@@ -82,18 +81,13 @@ describe.each(hasProxy ? mysqlOnly() : [])('a rolling update of two hubs on %s',
 
     const through = { hub: new HubClient(balancer.url) } as HubProcess;
     const stream = new PushStream(simulator, [through], PUSHES_PER_SECOND);
-    const reading = new TokenReaders(through.hub);
+    const reading = new TokenReaders(Array.from({ length: READERS }, () => through.hub));
     await replace(first, 2, [true, true, true, false], [false, true, true, false]);
     await replace(second, 3, [false, true, true, true], [false, false, true, true]);
     outcomes = await stream.end();
     refusals = stream.refusals.length;
     reads = await reading.end();
-    await eventually('all deliveries', async () => {
-      const [rows] = await sql.query<RowDataPacket[]>(
-        "SELECT COUNT(*) AS n FROM delivery WHERE status = 'pending'",
-      );
-      return Number(rows[0]?.n) === 0 || undefined;
-    });
+    await allDelivered(sql);
   }, 90_000);
   afterAll(async () => {
     await balancer?.stop();
@@ -143,35 +137,6 @@ describe.each(hasProxy ? mysqlOnly() : [])('a rolling update of two hubs on %s',
     expect([...reads.keys()]).toEqual([200]);
   });
 });
-
-/** Services that read the token until they are stopped. */
-class TokenReaders {
-  private readonly counts = new Map<number | string, number>();
-  private stopped = false;
-  private readonly running: Promise<unknown>;
-
-  constructor(private readonly hub: HubClient) {
-    this.running = Promise.all(Array.from({ length: READERS }, () => this.read()));
-  }
-
-  /** Resolves with the number of reads by status, or by the error of those without an answer. */
-  async end(): Promise<Map<number | string, number>> {
-    this.stopped = true;
-    await this.running;
-    return this.counts;
-  }
-
-  private async read(): Promise<void> {
-    while (!this.stopped) {
-      const result = await this.hub.accessToken().then(
-        ({ status }) => status,
-        (error: Error) => error.message,
-      );
-      this.counts.set(result, (this.counts.get(result) ?? 0) + 1);
-      await delay(READ_PAUSE_MS);
-    }
-  }
-}
 
 /** HAProxy as `ops/compose` configures it, before hubs of this machine. */
 class Balancer {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { eventually } from './eventually.js';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { createTestDatabase, type DatabaseKind, type TestDatabase } from './databases.js';
@@ -157,4 +158,15 @@ export function logLine({ child }: HubProcess, text: string): Promise<string> {
 /** Milliseconds since `started`, whole. */
 export function since(started: number): number {
   return Math.round(performance.now() - started);
+}
+
+/** Resolves when no delivery waits. */
+export async function allDelivered(sql: Connection, limitMs?: number): Promise<void> {
+  const nonePending = async (): Promise<true | undefined> => {
+    const [rows] = await sql.query<RowDataPacket[]>(
+      "SELECT COUNT(*) AS pending FROM delivery WHERE status = 'pending'",
+    );
+    return Number(rows[0]?.pending) === 0 || undefined;
+  };
+  await eventually('all deliveries', nonePending, limitMs);
 }
