@@ -19,7 +19,7 @@ import {
   secretLocation,
   type EncryptedColumn,
 } from '../secrets/encrypted-columns.js';
-import { headsSql } from '../secrets/keys-in-use.js';
+import { keyIdIn } from '../secrets/keys-in-use.js';
 import { SEALED_PREFIX, type SecretBox } from '../secrets/secret-box.js';
 import { COPY_SETTING, parseMark, type CopyMark } from './copy-mark.js';
 
@@ -176,10 +176,12 @@ function markCopy(copy: Libsql.Database): CopyMark {
 /** Ids of the master keys under which any value is. */
 function keyIdsOf(copy: Libsql.Database): string[] {
   const ids = new Set<string>();
-  for (const encrypted of encryptedIn(copy)) {
-    const rows = copy.prepare(headsSql(encrypted)).all() as { head: string }[];
-    for (const { head } of rows) if (head !== '') ids.add(head);
+  for (const { table, column } of encryptedIn(copy)) {
+    const statement = `SELECT DISTINCT ${keyIdIn(column)} AS id FROM ${table}`;
+    for (const { id } of copy.prepare(statement).all() as { id: string }[]) ids.add(id);
   }
+  // Of values that are not encrypted, or are none.
+  ids.delete('');
   return [...ids].toSorted();
 }
 

@@ -36,3 +36,23 @@ export async function distinctAlong(
     found.push(row.value);
   }
 }
+
+/**
+ * Rows behind another one in the order of these columns. Not by comparing lists: for `(a, b) > (?, ?)`
+ * MySQL reads the index from its beginning.
+ * @param row undefined for all rows.
+ */
+export function behind(
+  columns: readonly string[],
+  row: Record<string, unknown> | undefined,
+): { condition: string; values: unknown[] } {
+  if (!row) return { condition: '1 = 1', values: [] };
+  const parts = columns.map((column, index) => {
+    const equal = columns.slice(0, index).map((before) => `${before} = ?`);
+    return `(${[...equal, `${column} > ?`].join(' AND ')})`;
+  });
+  const values = columns.flatMap((_, index) =>
+    columns.slice(0, index + 1).map((name) => row[name]),
+  );
+  return { condition: `(${parts.join(' OR ')})`, values };
+}

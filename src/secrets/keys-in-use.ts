@@ -1,9 +1,10 @@
 import { setImmediate as afterOthers } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
+import { behind } from '../database/sql.js';
 import { encryptedColumns, type EncryptedColumn } from './encrypted-columns.js';
 import { SEALED_PREFIX } from './secret-box.js';
 
-/** Rows of SQLite that one statement looks at: while it runs nothing else does. */
+/** Rows that one statement looks at: on SQLite nothing else runs while it does, and none is long. */
 const ROWS = 500;
 
 /** Under what the values of a column were found. */
@@ -16,23 +17,20 @@ export interface ColumnKeys {
   plain: boolean;
 }
 
-const START = SEALED_PREFIX.length + 1;
-/** The id of the key of `v`, the beginning of a value; the empty text for one without a mark. */
-const HEAD =
-  `CASE WHEN SUBSTR(v, 1, ${START - 1}) = '${SEALED_PREFIX}' ` +
-  `THEN SUBSTR(v, ${START}, INSTR(SUBSTR(v, ${START}, 40), ':') - 1) ELSE '' END`;
-
-/** Lists, as `head`, the ids of the keys under which values of a column are; '' for any without a mark. */
-export function headsSql({ table, column }: Pick<EncryptedColumn, 'table' | 'column'>): string {
-  return `SELECT DISTINCT ${HEAD} AS head FROM
-    (SELECT SUBSTR(${column}, 1, 64) AS v FROM ${table} WHERE ${column} IS NOT NULL) AS r`;
-}
-
 /** What a look through the encrypted columns found. */
 export interface KeysInUse {
   columns: ColumnKeys[];
   /** Columns that the time was too short for, or for the whole of. */
   unfinished: string[];
+}
+
+/** In SQL, the id of the key that a value is under; '' for one that is not encrypted. */
+export function keyIdIn(column: string): string {
+  const start = SEALED_PREFIX.length + 1;
+  return (
+    `CASE WHEN SUBSTR(${column}, 1, ${start - 1}) = '${SEALED_PREFIX}' ` +
+    `THEN SUBSTR(${column}, ${start}, INSTR(SUBSTR(${column}, ${start}, 40), ':') - 1) ELSE '' END`
+  );
 }
 
 /**
@@ -43,71 +41,41 @@ export interface KeysInUse {
 export async function keysInUse(database: Database, limitMs: number): Promise<KeysInUse> {
   const until = performance.now() + limitMs;
   const found: KeysInUse = { columns: [], unfinished: [] };
-  for (const { table, column } of Object.values(encryptedColumns)) {
-    const { heads, whole } = await headsOf(database, { table, column, until });
-    const name = `${table}.${column}`;
+  for (const column of Object.values(encryptedColumns)) {
+    const { ids, whole } = await idsOf(database, column, until);
+    const name = `${column.table}.${column.column}`;
     if (!whole) found.unfinished.push(name);
-    if (heads.size === 0) continue;
-    const keyIds = [...heads].filter((head) => head !== '');
-    found.columns.push({ column: name, keyIds, plain: heads.has('') });
+    if (ids.size === 0) continue;
+    const keyIds = [...ids].filter((id) => id !== '');
+    found.columns.push({ column: name, keyIds, plain: ids.has('') });
   }
   return found;
 }
 
-interface Look {
-  table: string;
-  column: string;
-  /** By `performance.now()`. */
-  until: number;
-}
+type Row = Record<string, string>;
 
-/** Ids of keys, and the empty text for a value without a mark. */
-async function headsOf(
+/** @param until by `performance.now()`. */
+async function idsOf(
   database: Database,
-  look: Look,
-): Promise<{ heads: Set<string>; whole: boolean }> {
-  return database.dialect === 'mysql'
-    ? headsInMysql(database, look)
-    : headsInSqlite(database, look);
-}
-
-async function headsInMysql(
-  database: Database,
-  { table, column, until }: Look,
-): Promise<{ heads: Set<string>; whole: boolean }> {
-  const left = Math.floor(until - performance.now());
-  if (left <= 0) return { heads: new Set(), whole: false };
-  try {
-    const rows: { head: string }[] = await database.read(
-      (manager) => manager.query(headsSql({ table, column })),
-      left,
-    );
-    return { heads: new Set(rows.map(({ head }) => head)), whole: true };
-  } catch (error) {
-    if (performance.now() < until - 1) throw error;
-    return { heads: new Set(), whole: false };
-  }
-}
-
-async function headsInSqlite(
-  database: Database,
-  { table, column, until }: Look,
-): Promise<{ heads: Set<string>; whole: boolean }> {
-  const heads = new Set<string>();
-  let after = Number.MIN_SAFE_INTEGER;
+  { table, column, identity }: EncryptedColumn,
+  until: number,
+): Promise<{ ids: Set<string>; whole: boolean }> {
+  const key = identity.join(', ');
+  const ids = new Set<string>();
+  let after: Row | undefined;
   while (performance.now() < until) {
-    const rows: { head: string | null; last: number }[] = await database.read((manager) =>
+    const { condition, values } = behind(identity, after);
+    const rows: Row[] = await database.read((manager) =>
       manager.query(
-        `SELECT CASE WHEN v IS NULL THEN NULL ELSE ${HEAD} END AS head, MAX(id) AS last
-         FROM (SELECT rowid AS id, ${column} AS v FROM ${table} WHERE rowid > ?
-               ORDER BY rowid LIMIT ${ROWS}) AS r GROUP BY 1`,
-        [after],
+        `SELECT ${key}, ${keyIdIn(column)} AS found, ${column} IS NULL AS empty FROM ${table}
+         WHERE ${condition} ORDER BY ${key} LIMIT ${ROWS}`,
+        values,
       ),
     );
-    if (rows.length === 0) return { heads, whole: true };
-    for (const { head } of rows) if (head !== null) heads.add(head);
-    after = Math.max(...rows.map(({ last }) => last));
+    for (const { found = '', empty } of rows) if (Number(empty) === 0) ids.add(found);
+    after = rows.at(-1);
+    if (rows.length < ROWS) return { ids, whole: true };
     await afterOthers();
   }
-  return { heads, whole: false };
+  return { ids, whole: false };
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { APP_CONFIG, ConfigError, type AppConfig } from '../config/app-config.js';
 import { Database, LONG_WORK_LIMIT_MS } from '../database/database.js';
-import { marks } from '../database/sql.js';
+import { behind } from '../database/sql.js';
 import { encryptedColumns, secretLocation, type EncryptedColumn } from './encrypted-columns.js';
 import { SecretBox } from './secret-box.js';
 
@@ -79,14 +79,14 @@ export class SecretRotation {
   private nextRows({ table, column, identity }: EncryptedColumn, after?: Row): Promise<Row[]> {
     const prefix = this.box.currentPrefix;
     const key = identity.join(', ');
-    const paging = after ? `AND (${key}) > (${marks(identity.length)})` : '';
+    const { condition, values } = behind(identity, after);
     return this.database.read(
       (manager) =>
         manager.query(
           `SELECT ${key}, ${column} AS value FROM ${table}
-         WHERE ${column} IS NOT NULL AND SUBSTR(${column}, 1, ${prefix.length}) <> ? ${paging}
+         WHERE ${column} IS NOT NULL AND SUBSTR(${column}, 1, ${prefix.length}) <> ? AND ${condition}
          ORDER BY ${key} LIMIT ${BATCH}`,
-          [prefix, ...(after ? identity.map((name) => after[name]) : [])],
+          [prefix, ...values],
         ),
       LONG_WORK_LIMIT_MS,
     );
