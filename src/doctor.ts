@@ -24,7 +24,6 @@ async function examine(reach: 'out' | 'asked'): Promise<DoctorView> {
   const { DoctorService } = await import('./doctor/doctor.service.js');
   const { config, problems } = inspectConfig();
   const surroundings = new Surroundings();
-  surroundings.isCommand = true;
   surroundings.settings = problems.map(({ line }) => line.trim());
   const isBroken = (wanted: string): boolean =>
     problems.some(({ name }) => name === undefined || name === wanted);

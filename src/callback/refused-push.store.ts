@@ -50,6 +50,13 @@ export class RefusedPushStore {
     );
   }
 
+  /** How many were refused in rows that {@link since} finds, however many rows there are. */
+  async countSince(at: number): Promise<number> {
+    const where = { firstAt: MoreThan(at - ROW_MS), lastAt: MoreThan(at) };
+    const sum = await this.database.read((manager) => manager.sum(RefusedPush, 'count', where));
+    return Number(sum ?? 0);
+  }
+
   /** Removes what began before a time, in Unix milliseconds. */
   removeBefore(firstAt: number): Promise<void> {
     return removeInBatches(this.database, RefusedPush, 'id', {

@@ -43,8 +43,8 @@ export interface TelemetryEvents {
   };
   /** A delivery was given up after its last attempt. */
   'delivery.dead': { subscriptionId: string };
-  /** The doctor looked at something: how many places of a check (the hub, platforms) were how well. */
-  'doctor.check': { check: string; counts: Record<string, number> };
+  /** The doctor looked around: how many places of each check (the hub, platforms) were how well. */
+  'doctor.run': { counts: { check: string; status: string; count: number }[] };
   /** A subscription was disabled because its target failed for too long, or is gone. */
   'delivery.disabled': { subscriptionId: string; reason: string };
 }

@@ -15,6 +15,7 @@ import { HostChecks } from './host-checks.js';
 import { OutsideChecks } from './outside-checks.js';
 import { PlatformChecks } from './platform-checks.js';
 import { Surroundings } from './surroundings.js';
+import { TrafficChecks } from './traffic-checks.js';
 import { WechatChecks } from './wechat-checks.js';
 
 /** Everything that can be checked, for people. */
@@ -37,6 +38,7 @@ import { WechatChecks } from './wechat-checks.js';
     HostChecks,
     OutsideChecks,
     PlatformChecks,
+    TrafficChecks,
     WechatChecks,
   ],
 })

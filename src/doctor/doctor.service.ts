@@ -1,18 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Cron, CronExpression } from '@nestjs/schedule';
-import { RefusedPushStore } from '../callback/refused-push.store.js';
+import { Cron } from '@nestjs/schedule';
 import { Background } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
-import { remark } from '../common/remarks.js';
 import { SharedReading } from '../common/shared-reading.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
-import { HOUR_MS, isoTime, millisecondsSince } from '../common/times.js';
+import { workerNumber } from '../common/worker.js';
+import { isoTime, millisecondsSince } from '../common/times.js';
 import type { Component } from '../component/component.js';
 import { ComponentService } from '../component/component.service.js';
 import { toRemarkView } from '../http/remark-view.js';
-import { SubscriptionService } from '../subscription/subscription.service.js';
 import { DatabaseChecks } from './database-checks.js';
 import type { CheckId, DoctorCheckView, DoctorView } from './doctor.views.js';
 import {
@@ -27,6 +25,7 @@ import { HostChecks } from './host-checks.js';
 import { OutsideChecks } from './outside-checks.js';
 import { PlatformChecks } from './platform-checks.js';
 import { Surroundings } from './surroundings.js';
+import { TrafficChecks } from './traffic-checks.js';
 import { WechatChecks } from './wechat-checks.js';
 
 /** Longest that one check may take, in milliseconds; they run beside each other. */
@@ -40,6 +39,8 @@ const ANSWER_LIMIT_MS = 4500;
  */
 export type Reach = 'here' | 'out' | 'asked';
 const REACHES: Reach[] = ['here', 'out', 'asked'];
+/** Beside the removal of old rows, which is at full hours. */
+const HALF_PAST = '0 30 * * * *';
 
 /** One check: looks at one thing, and says what it found. */
 type Check = () => Finding | Promise<Finding>;
@@ -57,9 +58,10 @@ interface NamedCheck {
 export class DoctorService {
   private readonly logger = new Logger(DoctorService.name);
   /** Who asks while a run is under way is given that one. */
-  private readonly readings = new Map(
-    REACHES.map((reach) => [reach, new SharedReading(() => this.run(reach))]),
-  );
+  private readonly readings = {
+    out: new SharedReading(() => this.run('out')),
+    asked: new SharedReading(() => this.run('asked')),
+  };
 
   constructor(
     private readonly host: HostChecks,
@@ -67,9 +69,8 @@ export class DoctorService {
     private readonly wechat: WechatChecks,
     private readonly outside: OutsideChecks,
     private readonly platform: PlatformChecks,
+    private readonly traffic: TrafficChecks,
     private readonly components: ComponentService,
-    private readonly refused: RefusedPushStore,
-    private readonly subscriptions: SubscriptionService,
     private readonly surroundings: Surroundings,
     private readonly background: Background,
     private readonly clock: Clock,
@@ -77,12 +78,13 @@ export class DoctorService {
 
   /** All checks, each with a limit of its own; one that fails is a finding. */
   examine(reach: Exclude<Reach, 'here'>): Promise<DoctorView> {
-    return this.readings.get(reach)?.get() ?? this.run(reach);
+    return this.readings[reach].get();
   }
 
-  /** For `hub_doctor_check`: what calls nobody. */
-  @Cron(CronExpression.EVERY_HOUR, { name: 'doctor', waitForCompletion: true })
+  /** For `hub_doctor_check`: what calls nobody. Of several workers the first one is enough. */
+  @Cron(HALF_PAST, { name: 'doctor', waitForCompletion: true })
   async lookAround(): Promise<void> {
+    if ((workerNumber ?? 1) > 1) return;
     const failure = 'The hourly checks did not finish; tried again in an hour';
     await this.background.tick('doctor', failure, () => this.run('here'));
   }
@@ -91,15 +93,15 @@ export class DoctorService {
     const started = performance.now();
     // What is in memory is given where the database does not answer.
     const components = await this.components.list().catch((): Component[] => []);
-    const named = this.checks(components).map((one) => this.reached(one, reach));
-    const checks = await Promise.all(named.map((one) => this.examined(one)));
-    report(checks.filter(({ code }) => code !== 'only_asked'));
+    const named = this.checks(components);
+    const checks = await Promise.all(named.map((one) => this.examined(this.reached(one, reach))));
+    // What calls somebody is looked at when a person asks: nothing would take its last figure back.
+    report(checks.filter((_, index) => named[index]?.reach === 'here'));
     return { at: isoTime(this.clock.now()), milliseconds: millisecondsSince(started), checks };
   }
 
   private checks(components: Component[]): NamedCheck[] {
-    const usable = components.find(({ enabled, problem }) => enabled && !problem);
-    const general = this.general(usable).map(([id, check, reach = 'here' as const]) => {
+    const general = this.general(components).map(([id, check, reach = 'here' as const]) => {
       return { id, componentAppId: null, reach, check };
     });
     const ofPlatforms = components.flatMap((component) =>
@@ -112,9 +114,10 @@ export class DoctorService {
     return [...general, ...ofPlatforms];
   }
 
-  /** @param usable a platform whose callback URL can be asked. */
-  private general(usable: Component | undefined): [CheckId, Check, Reach?][] {
-    const { host, database, wechat, outside } = this;
+  private general(components: Component[]): [CheckId, Check, Reach?][] {
+    const { host, database, wechat, outside, traffic } = this;
+    // Whose callback URL can be asked.
+    const usable = components.find(({ enabled, problem }) => enabled && !problem);
     return [
       ['settings', () => host.settings()],
       ['files', () => host.files()],
@@ -134,8 +137,8 @@ export class DoctorService {
       ['outside', () => outside.way(usable, ANSWER_LIMIT_MS), 'out'],
       ['admin', () => outside.admin(ANSWER_LIMIT_MS), 'out'],
       ['platforms', () => this.platforms()],
-      ['refused_pushes', () => this.refusedPushes()],
-      ['subscriptions', () => this.targets()],
+      ['refused_pushes', () => traffic.refusedPushes()],
+      ['subscriptions', () => traffic.targets()],
     ];
   }
 
@@ -153,6 +156,12 @@ export class DoctorService {
       ['asked', () => wechat.asked(component), 'asked'],
       ['push', () => outside.push(component, ANSWER_LIMIT_MS), 'asked'],
     ];
+  }
+
+  /** Where the database is away, it is not known that there are none. */
+  private async platforms(): Promise<Finding> {
+    const { length: count } = await this.components.list();
+    return count > 0 ? finding('platforms_ok', { count }) : finding('platforms_none');
   }
 
   private reached(named: NamedCheck, reach: Reach): NamedCheck {
@@ -190,63 +199,20 @@ export class DoctorService {
     } catch (error) {
       // What is wrong with the database is said once.
       if (this.surroundings.database !== undefined) return finding('no_database');
-      const isKnown = error instanceof HubError || this.surroundings.isCommand;
-      if (!isKnown) this.logger.error('A check of the doctor failed', error);
+      if (!(error instanceof HubError)) this.logger.error('A check of the doctor failed', error);
       return finding('check_failed', { message: problemOf(error) });
     }
-  }
-
-  private async platforms(): Promise<Finding> {
-    const { length: count } = await this.components.list();
-    return count > 0 ? finding('platforms_ok', { count }) : finding('platforms_none');
-  }
-
-  private async refusedPushes(): Promise<Finding> {
-    const since = this.clock.now() - HOUR_MS;
-    const rows = await this.refused.since(since, MOST_DETAILS);
-    if (rows.length === 0) return finding('refused_none');
-    const count = rows.reduce((sum, row) => sum + row.count, 0);
-    const lines = rows.map(({ count: times, code, url, componentAppId, sourceAddress }) =>
-      [`${times} × ${code}`, url, componentAppId ?? '-', sourceAddress].join(' · '),
-    );
-    return finding('refused_some', { count }, lines);
-  }
-
-  private async targets(): Promise<Finding> {
-    const all = await this.subscriptions.list();
-    const unreadable = all.filter(({ problem }) => problem);
-    if (unreadable.length > 0) {
-      const lines = unreadable.map(({ name, id }) => `${name} (${id})`);
-      return finding('subscriptions_unreadable', { count: unreadable.length }, lines);
-    }
-    // One that an operator has disabled is as it is meant to be.
-    const ill = all.filter(({ enabled, failingSince, disabledReason }) =>
-      enabled ? failingSince !== null : disabledReason !== null,
-    );
-    if (ill.length > 0) {
-      const lines = ill.map(({ name, id, disabledReason }) =>
-        disabledReason === null
-          ? remark('line_failing', { name, id })
-          : remark('line_disabled', { name, id, why: disabledReason }),
-      );
-      return finding('subscriptions_failing', { count: ill.length }, lines);
-    }
-    return all.length > 0
-      ? finding('subscriptions_ok', { count: all.length })
-      : finding('subscriptions_none');
   }
 }
 
 /** Tells who counts how many places of each check are how well. */
 function report(checks: DoctorCheckView[]): void {
-  for (const check of new Set(checks.map(({ id }) => id))) {
-    const places = checks.filter(({ id }) => id === check);
-    const counts = Object.fromEntries(
-      CHECK_STATUSES.map((status) => [
-        status,
-        places.filter((place) => place.status === status).length,
-      ]),
-    );
-    emitTelemetry('doctor.check', { check, counts });
-  }
+  const counts = [...new Set(checks.map(({ id }) => id))].flatMap((check) =>
+    CHECK_STATUSES.map((status) => ({
+      check,
+      status,
+      count: checks.filter((one) => one.id === check && one.status === status).length,
+    })),
+  );
+  emitTelemetry('doctor.run', { counts });
 }

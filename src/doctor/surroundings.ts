@@ -1,7 +1,5 @@
 /** What a command that looks at a hub from beside it knows, and a hub that runs never has. */
 export class Surroundings {
-  /** Whether a hub may run beside this process. */
-  isCommand = false;
   /** Lines about settings with which no hub starts. */
   settings: string[] = [];
   /** Whether the settings do not say which database it is. */

@@ -291,8 +291,10 @@ export class MetricsService implements OnApplicationShutdown {
       registers: [this.counted],
       aggregator: 'max',
     });
-    this.listen('doctor.check', ({ check, counts }) => {
-      for (const [status, count] of Object.entries(counts)) checks.set({ check, status }, count);
+    this.listen('doctor.run', ({ counts }) => {
+      // A platform that is gone takes its checks with it.
+      checks.reset();
+      for (const { check, status, count } of counts) checks.set({ check, status }, count);
     });
   }
 
