@@ -1,10 +1,9 @@
-import { statSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { CommandError } from './common/command-error.js';
-import { fileProblem } from './common/file-problem.js';
 import { HubLogger } from './common/hub-logger.js';
 import { ConfigError, type AppConfig } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
+import { refuseMissingFile } from './database/open-data-source.js';
 
 /**
  * Runs a command beside the hub with the hub's settings, and sets the exit code: what a person can
@@ -31,12 +30,7 @@ export async function runCommand(
 
 /** A command on a database that is not the hub's would end well and help nobody. @throws {ConfigError} */
 export function refuseNewDatabase({ database }: Pick<AppConfig, 'database'>): void {
-  if (database.type === 'mysql') return;
-  try {
-    statSync(database.path);
-  } catch (error) {
-    throw new ConfigError([`  DATABASE_URL: ${fileProblem(database.path, 'opened', error)}`]);
-  }
+  if (database.type === 'sqlite') refuseMissingFile(database.path);
 }
 
 /** The database without its user and password. */

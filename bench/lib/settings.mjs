@@ -8,6 +8,10 @@ export const COMPONENT = SIMULATOR_COMPONENT;
 /** Bearer token of the hub and of the bare server. */
 export const ADMIN_TOKEN = 'fake-admin-token-of-the-benchmark';
 
+/** Where ticket pushes and messages go. */
+export const EVENTS_PATH = `/callback/${COMPONENT.appid}/events`;
+export const MESSAGES_PATH = `/callback/${COMPONENT.appid}/messages/wxfedcba9876543210`;
+
 /** Path of the token read. */
 export const TOKEN_PATH = `/api/components/${COMPONENT.appid}/access-token`;
 

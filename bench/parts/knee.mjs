@@ -5,10 +5,9 @@ import { lineCharts } from '../lib/chart.mjs';
 import { prime, startHub } from '../lib/hub.mjs';
 import { kill } from '../lib/processes.mjs';
 import { goal, list, number, table, whole } from '../lib/results.mjs';
-import { COMPONENT, projectFile } from '../lib/settings.mjs';
+import { EVENTS_PATH, projectFile } from '../lib/settings.mjs';
 import { Worker } from '../lib/worker.mjs';
 
-const PATH = `/callback/${COMPONENT.appid}/events`;
 /** Ticket pushes a second: from little to more than any hub answers. */
 const OFFERED = [100, 250, 500, 750, 1000, 1250, 1500, 1750, 2000, 2500, 3000, 4000, 5000];
 /** A hub that answers less of what is offered than this is saturated. */
@@ -58,7 +57,7 @@ async function climb(load, hub, ms) {
 async function at(load, { port }, perSecond, ms) {
   await load.order('prepare', { kind: 'push', count: Math.ceil((perSecond * ms) / 1000) });
   await delay(REST_MS);
-  return load.order('runAt', { port, path: PATH, ms, expected: 'success', perSecond });
+  return load.order('runAt', { port, path: EVENTS_PATH, ms, expected: 'success', perSecond });
 }
 
 function textOf(results, ms) {

@@ -4,7 +4,13 @@ import { allDelivered, mysqlDatabase, sqliteDatabase } from '../lib/databases.mj
 import { prime, startHub, subscribe, troubles } from '../lib/hub.mjs';
 import { cpuMs, freePort, kill, start, untilReady } from '../lib/processes.mjs';
 import { goal, list, median, number, table, whole } from '../lib/results.mjs';
-import { COMPONENT, projectFile, TOKEN_PATH } from '../lib/settings.mjs';
+import {
+  COMPONENT,
+  EVENTS_PATH,
+  MESSAGES_PATH,
+  projectFile,
+  TOKEN_PATH,
+} from '../lib/settings.mjs';
 import { Worker } from '../lib/worker.mjs';
 
 const FULL = { warmUpMs: 3000, rounds: 5, ms: 3000 };
@@ -20,8 +26,6 @@ const CPU_GOALS = { 'hub, SQLite': 2.2, 'hub, MySQL': 2.5 };
 const DELIVERED_CPU_GOAL = 4;
 /** What the proxy may add to a call. */
 const ADDED_GOAL_MS = 2;
-const EVENTS_PATH = `/callback/${COMPONENT.appid}/events`;
-const MESSAGES_PATH = `/callback/${COMPONENT.appid}/messages/wxfedcba9876543210`;
 const CALL_PATH = `/proxy/components/${COMPONENT.appid}/cgi-bin/get_api_domain_ip`;
 const TICKET = 'component_verify_ticket';
 /** What the answers of a kind begin with. */

@@ -3,11 +3,9 @@ import { prime, startHub, subscribe } from '../lib/hub.mjs';
 import { cpuMs, kill } from '../lib/processes.mjs';
 import { number, table, whole } from '../lib/results.mjs';
 import { idleTokens, insertRows, rowOf } from '../lib/rows.mjs';
-import { COMPONENT } from '../lib/settings.mjs';
+import { EVENTS_PATH, MESSAGES_PATH } from '../lib/settings.mjs';
 import { Worker } from '../lib/worker.mjs';
 
-const EVENTS_PATH = `/callback/${COMPONENT.appid}/events`;
-const MESSAGES_PATH = `/callback/${COMPONENT.appid}/messages/wxfedcba9876543210`;
 const ACCOUNTS = 20_000;
 const DAY_MS = 86_400_000;
 /** What the server counts: statements, transactions, and bytes of its log. */

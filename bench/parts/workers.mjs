@@ -3,7 +3,7 @@ import { mysqlDatabase } from '../lib/databases.mjs';
 import { ask, prime, startHub, troubles } from '../lib/hub.mjs';
 import { cpuMs, kill, processMs } from '../lib/processes.mjs';
 import { list, median, number, table, whole } from '../lib/results.mjs';
-import { COMPONENT } from '../lib/settings.mjs';
+import { EVENTS_PATH } from '../lib/settings.mjs';
 import { Worker } from '../lib/worker.mjs';
 
 const FULL = { warmUpMs: 3000, rounds: 5, ms: 3000 };
@@ -13,7 +13,6 @@ const REST_MS = 300;
 const PER_SECOND = 16_000;
 const CONNECTIONS = 32;
 const COUNTS = [1, 2];
-const PATH = `/callback/${COMPONENT.appid}/events`;
 const LISTEN_LIMIT_MS = 30_000;
 
 /** Ticket pushes on MySQL by one process and by two workers, with the processor time of each part. */
@@ -57,7 +56,7 @@ async function measureOne(load, target, mysql, ms) {
   const { hub, count } = target;
   await load.order('prepare', { kind: 'push', count: Math.ceil((PER_SECOND * ms) / 1000) });
   await delay(REST_MS);
-  const request = { kind: 'push', port: hub.port, path: PATH, ms, expected: 'success' };
+  const request = { kind: 'push', port: hub.port, path: EVENTS_PATH, ms, expected: 'success' };
   const before = cpuOf(target, mysql);
   const startedAt = performance.now();
   const result = await load.order('run', { ...request, connections: CONNECTIONS });

@@ -119,6 +119,7 @@ async function runAt({ port, path, ms, expected, perSecond }) {
   const count = Math.round((perSecond * ms) / 1000);
   const dueAt = (index) => began + (index * 1000) / perSecond;
   let sent = 0;
+  let timers = [];
   await new Promise((resolve, reject) => {
     const sendDue = () => {
       for (; sent < count && free.length > 0 && dueAt(sent) <= performance.now(); sent += 1) {
@@ -135,10 +136,9 @@ async function runAt({ port, path, ms, expected, perSecond }) {
         connection.send(`POST ${path}${pool.pop()}`);
       }
     };
-    const timer = setInterval(sendDue, 1);
-    setTimeout(resolve, ms + PATIENCE_MS);
-    setTimeout(() => clearInterval(timer), ms + PATIENCE_MS);
+    timers = [setInterval(sendDue, 1), setTimeout(resolve, ms + PATIENCE_MS)];
   });
+  for (const timer of timers) clearTimeout(timer);
   const seconds = (performance.now() - began) / 1000;
   for (const connection of connections) connection.close();
   return {

@@ -7,7 +7,7 @@ import { CALLER_KINDS, type CallerKind } from '../http/caller.js';
 import { AuditLog, auditQuery, type AuditQuery } from './audit.log.js';
 import type { AuditRecord } from './audit-record.entity.js';
 import { isoTime } from '../common/times.js';
-import { lastOfFullPage } from '../http/field-schemas.js';
+import { lastOfFullPage, timeView } from '../http/field-schemas.js';
 import { csvHead, csvLine } from '../http/csv.js';
 import { Audited } from './audit.interceptor.js';
 import { Scope } from './scope.js';
@@ -15,7 +15,7 @@ import { Scope } from './scope.js';
 const recordView = z
   .object({
     id: z.string(),
-    at: z.iso.datetime(),
+    at: timeView,
     actor: z
       .string()
       .describe(

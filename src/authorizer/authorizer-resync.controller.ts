@@ -9,14 +9,14 @@ import { ApiComponentAppId } from '../component/component-app-id.js';
 import type { AuthorizerResync } from './authorizer-resync.entity.js';
 import { AuthorizerResyncService } from './authorizer-resync.service.js';
 import { isoTime } from '../common/times.js';
-import { appidParam } from '../http/field-schemas.js';
+import { appidParam, timeView } from '../http/field-schemas.js';
 
 const resyncView = z
   .object({
     done: z.int().describe("Accounts of WeChat's list that were compared"),
     total: z.int(),
-    startedAt: z.iso.datetime(),
-    finishedAt: z.iso.datetime().nullable(),
+    startedAt: timeView,
+    finishedAt: timeView.nullable(),
   })
   .meta({ id: 'AuthorizerResync' });
 type ResyncView = z.infer<typeof resyncView>;

@@ -29,13 +29,7 @@ function typeOrm(open: Open, manualInitialization = false): DynamicModule {
 @Module({})
 export class DatabaseModule {
   static register(): DynamicModule {
-    return {
-      module: DatabaseModule,
-      global: true,
-      imports: [typeOrm(openDataSource), TypeOrmModule.forFeature([Host])],
-      providers: [Database, HostStore],
-      exports: [Database, HostStore],
-    };
+    return DatabaseModule.of(typeOrm(openDataSource));
   }
 
   /**
@@ -50,10 +44,14 @@ export class DatabaseModule {
       state.database = problem;
       return dataSource;
     };
+    return DatabaseModule.of(typeOrm(open, true));
+  }
+
+  private static of(connection: DynamicModule): DynamicModule {
     return {
       module: DatabaseModule,
       global: true,
-      imports: [typeOrm(open, true), TypeOrmModule.forFeature([Host])],
+      imports: [connection, TypeOrmModule.forFeature([Host])],
       providers: [
         HostStore,
         {

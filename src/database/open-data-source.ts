@@ -94,7 +94,8 @@ export async function openUnchanged(
   }
 }
 
-function refuseMissingFile(path: string): void {
+/** @throws {ConfigError} where there is no such file, or it cannot be reached. */
+export function refuseMissingFile(path: string): void {
   try {
     statSync(path);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Attempt } from './delivery.job.js';
-import { pageQuery, timeQuery, timeView } from '../http/field-schemas.js';
+import { appidParam, idParam, pageQuery, timeQuery, timeView } from '../http/field-schemas.js';
 import type { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DELIVERY_STATUSES, type DeliveryRow } from './delivery.entity.js';
 import type { DeliverySearch } from './delivery.log.js';
@@ -70,8 +70,8 @@ export const deliveryDetailView = deliveryView
   .extend({ history: z.array(attemptView) })
   .meta({ id: 'DeliveryDetail' });
 
-const idFilter = z.string().min(1).max(36).optional();
-const nameFilter = z.string().min(1).max(64).optional();
+const idFilter = idParam.optional();
+const nameFilter = appidParam.optional();
 const filters = {
   subscription: idFilter,
   event: idFilter.describe('Id of the push'),

@@ -18,7 +18,7 @@ export class DoctorController {
   @ApiOperation({
     summary: 'Check settings, database, clock, keys, platforms, accounts and subscriptions',
     description:
-      'Runs when it is asked for, 10 s at the most, and leaves nothing behind. WeChat is asked ' +
+      'Runs when it is asked for, each check 5 s at the most, and leaves nothing behind. WeChat is asked ' +
       'for the time, without a token, and the hub itself through PUBLIC_URL. Not for regular ' +
       'polls: those are for /health/ready.',
   })

@@ -5,7 +5,7 @@ import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { isLoopback } from '../config/protection.js';
 import { SelfPush } from '../release-check/self-push.js';
 import { TicketService } from '../ticket/ticket.service.js';
-import { ask, AskError, type Asked } from '../http/ask.js';
+import { ask, AskError, type Asked } from '../common/ask.js';
 import { finding, type Finding } from './findings.js';
 import {
   adminVerdict,

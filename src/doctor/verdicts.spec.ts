@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AskError, type Asked } from '../http/ask.js';
+import { AskError, type Asked } from '../common/ask.js';
 import type { FindingCode } from './findings.js';
 import {
   adminVerdict,

@@ -5,7 +5,7 @@ import { FAILURE_POLICIES } from '../token-engine/failure-policy.js';
 import type { LastError } from '../token-engine/token-state.js';
 import type { WechatApiError } from '../wechat-api/wechat-api.error.js';
 import { SECRET_REFUSALS } from '../wechat-api/wechat-errcode.js';
-import type { Asked, AskError } from '../http/ask.js';
+import type { Asked, AskError } from '../common/ask.js';
 import { finding, type Finding } from './findings.js';
 
 const MEBIBYTE = 1024 * 1024;

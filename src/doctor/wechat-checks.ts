@@ -15,7 +15,7 @@ import { TicketService } from '../ticket/ticket.service.js';
 import { wechatAgents } from '../wechat-api/wechat-agents.js';
 import { WechatApiClient } from '../wechat-api/wechat-api.client.js';
 import { WechatApiError } from '../wechat-api/wechat-api.error.js';
-import { ask, AskError } from '../http/ask.js';
+import { ask, AskError } from '../common/ask.js';
 import { finding, type Finding } from './findings.js';
 import { CLOCK_OFF_MS, obstacleOf, refusalOf, refusalVerdict } from './verdicts.js';
 

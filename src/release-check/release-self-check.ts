@@ -18,7 +18,7 @@ import type {
   ReleaseCheckBody,
   ReleaseCheck,
 } from './release-check.views.js';
-import { AskError, type Asked } from '../http/ask.js';
+import { AskError, type Asked } from '../common/ask.js';
 import { SelfPush, ticketPush } from './self-push.js';
 import { remark } from '../common/remarks.js';
 

@@ -4,7 +4,7 @@ import { ownNonce } from '../callback/own-push.js';
 import { PUSH_BUDGET } from '../callback/push-budget.js';
 import { Clock } from '../common/clock.js';
 import { constantTimeEqual } from '../common/secret.js';
-import { ask, type Asked } from '../http/ask.js';
+import { ask, type Asked } from '../common/ask.js';
 import type { Component } from '../component/component.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { TICKET_INFO_TYPE, type Ticket } from '../ticket/ticket.js';

@@ -126,7 +126,11 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
 
   it('call a target once for each of 400 rows that are due at the same moment', async () => {
     receiver.answer({ status: 500 });
-    const stream = new PushStream(simulator, hubs, PER_SECOND);
+    const stream = new PushStream(
+      simulator,
+      hubs.map((one) => one.hub),
+      PER_SECOND,
+    );
     await delay((DUE_ROWS / PER_SECOND) * 1000);
     const outcomes = await stream.end();
     const firstTries = async () => {
@@ -165,7 +169,11 @@ describe.skipIf(inject('clusterLacks') !== '')('hubs on a Galera cluster', () =>
         calls.push({ call, at: performance.now() });
         return {};
       });
-      stream = new PushStream(simulator, hubs, PER_SECOND);
+      stream = new PushStream(
+        simulator,
+        hubs.map((one) => one.hub),
+        PER_SECOND,
+      );
       const reading = new TokenReaders(hubs.map((one) => one.hub));
       await delay(CALM_MS);
       report('calm');

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
-import type { HubProcess } from './hub-process.js';
+import type { HubClient } from './hub-client.js';
 import { messagePush, textFields, type MessagePush } from './message-pushes.js';
 
 /** WeChat waits so long for an answer. */
@@ -31,7 +31,7 @@ export class PushStream {
 
   constructor(
     private readonly simulator: WechatSimulator,
-    private readonly hubs: HubProcess[],
+    private readonly hubs: HubClient[],
     perSecond: number,
   ) {
     this.running = this.run(perSecond);
@@ -78,7 +78,7 @@ export class PushStream {
     let status = 0;
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
-      const url = `${this.hubs[hub]?.hub.url}${path}`;
+      const url = `${this.hubs[hub]?.url}${path}`;
       const answer = await fetch(url, { method: 'POST', body, headers: built.headers, signal });
       ({ status } = answer);
       if (status === 200 && (await answer.text()) === 'success') return true;

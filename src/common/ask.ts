@@ -1,8 +1,8 @@
 import { request as httpRequest, type Agent, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { remark } from '../common/remarks.js';
-import { millisecondsSince } from '../common/times.js';
+import { remark } from './remarks.js';
+import { millisecondsSince } from './times.js';
 
 /** Longest answer that is read, in bytes. */
 const MOST_BYTES = 64 * 1024;
@@ -52,13 +52,13 @@ export function ask(url: string, { body, agent, limitMs }: Question): Promise<As
     };
     const request = send(url, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { ...(body !== undefined && { 'content-type': 'text/xml' }) },
+      headers: body === undefined ? {} : { 'content-type': 'text/xml' },
       agent: agent ?? false,
       signal,
     });
     request.on('error', fail);
     request.on('response', (response) => {
-      const { certificateEnds } = certificateOf(response);
+      const certificateEnds = certificateEndOf(response);
       readBounded(response).then(
         (text) =>
           resolve({
@@ -76,9 +76,9 @@ export function ask(url: string, { body, agent, limitMs }: Question): Promise<As
   });
 }
 
-function certificateOf({ socket }: IncomingMessage): { certificateEnds: number | undefined } {
+function certificateEndOf({ socket }: IncomingMessage): number | undefined {
   const { valid_to: end } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {};
-  return { certificateEnds: end === undefined ? undefined : Date.parse(end) };
+  return end === undefined ? undefined : Date.parse(end);
 }
 
 async function readBounded(response: IncomingMessage): Promise<string> {
