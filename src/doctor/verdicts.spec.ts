@@ -45,9 +45,11 @@ describe('the database server', () => {
   const well = { timeZone: 'UTC', journal: '', otherCharset: [], now: 1 };
   it.each<[Parameters<typeof serverVerdict>[0], FindingCode]>([
     [{ ...well, product: 'MySQL', version: '8.4.3' }, 'server_ok'],
-    [{ ...well, product: 'MySQL', version: '5.7.44' }, 'server_old'],
+    [{ ...well, product: 'MySQL', version: '8.0.40' }, 'server_old'],
+    [{ ...well, product: 'MySQL', version: '9.1.0' }, 'server_ok'],
     [{ ...well, product: 'MariaDB', version: '10.11.6' }, 'server_ok'],
-    [{ ...well, product: 'MariaDB', version: '10.5.9' }, 'server_old'],
+    [{ ...well, product: 'MariaDB', version: '10.6.20' }, 'server_old'],
+    [{ ...well, product: 'MariaDB', version: '11.8.2' }, 'server_ok'],
     [{ ...well, product: 'MySQL', version: '8.4.3', otherCharset: ['a'] }, 'server_charset'],
     [{ ...well, product: 'SQLite', version: '3.45.1', journal: 'wal' }, 'server_ok'],
     [{ ...well, product: 'SQLite', version: '3.45.1', journal: 'delete' }, 'server_journal'],
