@@ -53,7 +53,7 @@ class Primary {
       first.off('exit', endWithIt);
       this.keep(first, 1, 0);
       for (let number = 2; number <= this.count && !this.stopping; number += 1) {
-        this.keep(this.fork(number), number, 0);
+        this.startLater(number, 0, 0);
       }
     });
   }

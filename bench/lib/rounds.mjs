@@ -34,7 +34,10 @@ export function planOf(quick) {
  */
 export async function inTurn(load, requests, targets, { warmUpMs, rounds, ms }) {
   const results = new Map(targets.map((target) => [target, []]));
-  for (const target of targets) await measureOne(load, requests, target, warmUpMs);
+  for (const target of targets) {
+    target.answers = 0;
+    await measureOne(load, requests, target, warmUpMs);
+  }
   for (let round = 0; round < rounds; round += 1) {
     const first = round % targets.length;
     for (const target of [...targets.slice(first), ...targets.slice(0, first)]) {

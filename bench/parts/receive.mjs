@@ -91,7 +91,7 @@ async function measure(
   for (const [name, file] of [floor, ...peers]) {
     const server = await startServer(file, { TOKEN: token, WECHAT: await wechat.order('url') });
     const own = file === 'nest-wechat.mjs' ? EVENTS_PATH : path;
-    others.push({ name, ...server, cpu: cpuBy(server), token, path: own, answers: 0 });
+    others.push({ name, ...server, cpu: cpuBy(server), token, path: own });
   }
   const requests = { kind, connections, isDelivered: subscriber !== undefined };
   const rounds = await inTurn(load, requests, [...hubs, ...others], plan);
@@ -123,7 +123,7 @@ async function startHubs({ mysql, wechat, kind, path }) {
     const hub = await startHub(log, database.url, await wechat.order('url'));
     const token = await prime(hub, wechat);
     const { port } = hub;
-    hubs.push({ name, hub, database, token, cpu: cpuBy(hub), port, path, answers: 0 });
+    hubs.push({ name, hub, database, token, cpu: cpuBy(hub), port, path });
   }
   return hubs;
 }

@@ -50,7 +50,6 @@ async function startTarget(count, mysql, wechat) {
     cpu,
     port,
     path: EVENTS_PATH,
-    answers: 0,
   };
 }
 

@@ -57,9 +57,9 @@ export class CallbackEvent {
   @Column({ name: 'key_used', type: 'varchar', length: 16 })
   keyUsed!: string;
 
-  /** Of earlier versions, which may write beside this one during a rolling update; not read. */
-  @Column({ name: 'replay_key', type: 'varchar', length: 64, nullable: true })
-  replayKey!: string | null;
+  /** Of earlier versions, which may write beside this one during a rolling update; now empty. */
+  @Column({ name: 'replay_key', type: 'varchar', length: 64 })
+  replayKey!: string;
 
   /**
    * CreateTime, then part of a SHA-256 of what makes a push the same one, repeated or replayed; null

@@ -382,6 +382,7 @@ export class PushStore {
       received_at: push.receivedAt,
       source_address: facts.sourceAddress,
       key_used: facts.keyUsed,
+      replay_key: '',
       dedup_key: facts.dedupKey,
       problem: push.problem,
       outcome: facts.outcome,

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
-import { piecesOf } from './sql.js';
+import { marks, piecesOf } from './sql.js';
 
 /** Indexes and half-filled pages make a write larger than its values: a probe takes their part. */
 const FACTOR = 4;
@@ -16,8 +16,8 @@ export function probeSize(size: number): number {
   return Math.min(Math.max(size * FACTOR, LEAST_SIZE), MOST_SIZE);
 }
 
-/** Writes `size` characters that no file system can make smaller. */
-export async function fillProbe(size: number, manager: EntityManager): Promise<void> {
+/** Writes `size` characters or more that no file system can make smaller. @returns the ids of their rows. */
+export async function fillProbe(size: number, manager: EntityManager): Promise<string[]> {
   const rows = Array.from({ length: Math.ceil(size / ROW_SIZE) }, () => [
     randomUUID(),
     randomBytes((ROW_SIZE / 4) * 3).toString('base64'),
@@ -26,9 +26,15 @@ export async function fillProbe(size: number, manager: EntityManager): Promise<v
     const places = piece.map(() => '(?, ?)').join(', ');
     await manager.query(`INSERT INTO write_probe (id, payload) VALUES ${places}`, piece.flat());
   }
+  return rows.map(([id]) => id as string);
 }
 
-/** Removes it, and what a process that was killed has left. */
+/** Removes one, while others may be at work. */
+export async function removeProbe(ids: string[], manager: EntityManager): Promise<void> {
+  await manager.query(`DELETE FROM write_probe WHERE id IN (${marks(ids.length)})`, ids);
+}
+
+/** Removes all of them, and what a process that was killed has left. */
 export async function clearProbe(manager: EntityManager): Promise<void> {
   await manager.query('DELETE FROM write_probe');
 }

@@ -10,7 +10,7 @@ import {
   serverClock,
   serverFacts,
 } from '../database/database-facts.js';
-import { clearProbe, fillProbe } from '../database/write-probe.js';
+import { fillProbe, removeProbe } from '../database/write-probe.js';
 import { encryptedColumns } from '../secrets/encrypted-columns.js';
 import { keysInUse } from '../secrets/keys-in-use.js';
 import { SecretBox } from '../secrets/secret-box.js';
@@ -23,8 +23,8 @@ import {
   serverVerdict,
 } from './verdicts.js';
 
-/** Characters that the database is given to write. */
-const PROBE_SIZE = 1024;
+/** Characters that the database is given to write: one row. */
+const PROBE_SIZE = 1;
 /** Longest that a write or read takes on a database that is well, in milliseconds. */
 const SLOW_MS = 500;
 /** Longest look through the encrypted columns, in milliseconds. */
@@ -49,8 +49,7 @@ export class DatabaseChecks {
     try {
       const started = performance.now();
       await this.database.transaction(async (manager) => {
-        await fillProbe(PROBE_SIZE, manager);
-        await clearProbe(manager);
+        await removeProbe(await fillProbe(PROBE_SIZE, manager), manager);
       });
       const write = millisecondsSince(started);
       const written = performance.now();

@@ -35,7 +35,7 @@ export function filesVerdict(files: FileFacts[]): Finding {
     return isForOthers(mode) && !isHidden;
   });
   if (open.length === 0) return finding('files_ok', { count: files.length });
-  const lines = open.map(({ path, mode = 0 }) => `${path} · ${(mode & 0o777).toString(8)}`);
+  const lines = open.map(({ path, mode = 0 }) => `${path} · ${mode.toString(8)}`);
   return finding('files_open', { count: open.length }, lines);
 }
 
@@ -184,15 +184,15 @@ export function valuesVerdict(values: {
     if (data === value) return [];
     return [`${name} · ${error?.issues[0]?.message ?? 'begins or ends with what cannot be seen'}`];
   };
+  const ofSecret = said('AppSecret', appSecret, values.appSecret);
+  if (ofSecret.length === 0 && !APP_SECRET.test(values.appSecret)) {
+    ofSecret.push('AppSecret · has not the 32 characters that those of WeChat have');
+  }
   const lines = [
-    ...said('AppSecret', appSecret, values.appSecret),
+    ...ofSecret,
     ...said('Token', token, values.token),
     ...said('EncodingAESKey', encodingAesKey, values.encodingAesKey),
   ];
-  const short = lines.every((line) => !line.startsWith('AppSecret'));
-  if (short && !APP_SECRET.test(values.appSecret)) {
-    lines.push('AppSecret · has not the 32 characters that those of WeChat have');
-  }
   return lines.length > 0
     ? finding('values_odd', { count: lines.length }, lines)
     : finding('values_ok');

@@ -289,7 +289,6 @@ export class MetricsService implements OnApplicationShutdown {
       help: 'Places (the hub, or each platform) that a check of the doctor found ok, warning, failure or skipped, by its last run',
       labelNames: ['check', 'status'],
       registers: [this.counted],
-      aggregator: 'max',
     });
     this.listen('doctor.run', ({ counts }) => {
       // A platform that is gone takes its checks with it.

@@ -57,9 +57,6 @@ export const encryptedColumns = {
     identity: ['component_appid', 'authorizer_appid', 'type'],
   },
   authorizationCode: { table: 'authorization_code', column: 'code', identity: ['code_hash'] },
-  callbackPayload: { table: 'callback_event', column: 'payload', identity: ['id'] },
-  callbackReply: { table: 'callback_event', column: 'reply', identity: ['id'] },
-  deliveryAnswer: { table: 'delivery_attempt', column: 'answer', identity: ['id'] },
   subscriptionSecret: { table: 'subscription', column: 'secret', identity: ['id'] },
   subscriptionPreviousSecret: {
     table: 'subscription',
@@ -72,6 +69,10 @@ export const encryptedColumns = {
     column: 'encoding_aes_key',
     identity: ['id'],
   },
+  // Last: tables of pushes may be larger than the time of who goes through all columns.
+  callbackPayload: { table: 'callback_event', column: 'payload', identity: ['id'] },
+  callbackReply: { table: 'callback_event', column: 'reply', identity: ['id'] },
+  deliveryAnswer: { table: 'delivery_attempt', column: 'answer', identity: ['id'] },
 } as const satisfies Record<string, EncryptedColumn>;
 
 /** The place of a value: authenticated with it, so that it decrypts nowhere else. */
