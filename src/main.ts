@@ -4,6 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 // doubles: some 27 MB that an idle hub would keep and never use. While loading it stays small,
 // which is why the hub is imported only now; afterwards it grows with the load.
 setFlagsFromString('--semi-space-growth-factor=1');
+// A bundle's lines mean nothing to a reader; its maps are read with the first error that shows them.
+process.setSourceMapsEnabled(true);
 const { start } = await import('./start.js');
 await start();
 setFlagsFromString('--semi-space-growth-factor=2');

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 function spawn(): Promise<StartedHub> {
   const env = { ...SETTINGS, LOG_LEVEL: 'info', WECHAT_API_BASE_URL: wechat.url };
-  return StartedHub.spawn(folder, env, { main: join(import.meta.dirname, '../../dist/main.js') });
+  return StartedHub.spawn(folder, env);
 }
 
 it(`starts in little more than its modules take to load, and rests in under ${RSS_LIMIT_MB} MB`, async () => {
@@ -54,7 +54,7 @@ it(`starts in little more than its modules take to load, and rests in under ${RS
 /** Milliseconds in which a process loads the hub's modules and ends: the floor of a start. */
 function loadModules(): number {
   const started = performance.now();
-  const url = new URL('../../dist/serve.js', import.meta.url).href;
+  const url = new URL('../../dist/hub/serve.js', import.meta.url).href;
   execFileSync(process.execPath, ['--input-type=module', '-e', `await import('${url}')`]);
   return Math.round(performance.now() - started);
 }

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HUB_MAIN } from './hub-bundle.js';
+import { HUB_MAIN } from './hub-process.js';
 import { freePort } from './mysql-server.js';
 
 const LIMIT_MS = 20_000;
@@ -33,17 +33,16 @@ export class StartedHub {
 
   /**
    * @param folder working directory: where `.env` and relative paths are looked for.
-   * @param options `uid` and `gid`: who runs it, where that is not who runs the test. `main`: what is
-   * started, where it must be what ships and not the one file of the tests.
+   * @param options `uid` and `gid`: who runs it, where that is not who runs the test.
    */
   static async spawn(
     folder: string,
     env: Record<string, string>,
-    { main = HUB_MAIN, ...user }: { uid?: number; gid?: number; main?: string } = {},
+    user: { uid?: number; gid?: number } = {},
   ): Promise<StartedHub> {
-    if (!existsSync(main)) throw new Error('dist/main.js is missing: npm run build');
+    if (!existsSync(HUB_MAIN)) throw new Error('dist/main.js is missing: npm run build');
     const port = await freePort();
-    const child = spawn(process.execPath, [main], {
+    const child = spawn(process.execPath, [HUB_MAIN], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
