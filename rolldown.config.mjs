@@ -42,7 +42,8 @@ function linesOfTheSource() {
         const isLibrary = name.startsWith('hub/libraries');
         // 13 MB that each start would read.
         if (isLibrary && type === 'asset') delete bundle[name];
-        else if (isLibrary) bundle[name].code = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
+        else if (isLibrary)
+          bundle[name].code = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
         else if (type === 'asset') {
           const map = JSON.parse(source);
           delete map.sourcesContent;

@@ -11,7 +11,10 @@ import { getRepositoryToken, TypeOrmModule } from '@nestjs/typeorm';
 import Libsql from 'libsql';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-class Note {}
+class Note {
+  id;
+  text;
+}
 // Decorators, applied by hand because this is plain JavaScript.
 PrimaryColumn({ type: 'integer' })(Note.prototype, 'id');
 Column({ type: 'text' })(Note.prototype, 'text');
@@ -59,5 +62,7 @@ Module({
   controllers: [NotesController],
 })(AppModule);
 
-const app = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: ['error', 'warn'] });
+const app = await NestFactory.create(AppModule, new FastifyAdapter(), {
+  logger: ['error', 'warn'],
+});
 await app.listen(Number(process.env.PORT), '127.0.0.1');
