@@ -1,3 +1,5 @@
+// Decorators want it; in a bundle it may come after them otherwise.
+import 'reflect-metadata';
 import { setFlagsFromString } from 'node:v8';
 
 // Loading a few hundred modules fills V8's young generation again and again, and each time it

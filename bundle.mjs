@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { defineConfig } from 'rolldown';
+import { rolldown } from 'rolldown';
 
 const BUILT = 'dist.new';
 
@@ -8,7 +8,7 @@ const BUILT = 'dist.new';
  * take: `main.js` of the build, and `hub/` beside it. The commands go on using the files of the
  * compiler.
  */
-export default defineConfig({
+const bundle = await rolldown({
   input: { main: `${BUILT}/main.js` },
   platform: 'node',
   // What looks for files of its own beside itself, and what a hub on SQLite does without.
@@ -16,17 +16,15 @@ export default defineConfig({
   // Optional libraries of Nest and TypeORM that nobody has installed.
   logLevel: 'silent',
   plugins: [linesOfTheSource(), oneTypeorm()],
-  output: {
-    dir: BUILT,
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'hub/[name].js',
-    sourcemap: true,
-    // Decorators want `reflect-metadata` before them, in whichever file each is.
-    strictExecutionOrder: true,
-    // A primary of several workers loads only what it uses.
-    codeSplitting: { groups: [{ name: 'libraries', test: /node_modules/, entriesAware: true }] },
-  },
+});
+await bundle.write({
+  dir: BUILT,
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'hub/[name].js',
+  sourcemap: true,
+  // A primary of several workers loads only what it uses.
+  codeSplitting: { groups: [{ name: 'libraries', test: /node_modules/, entriesAware: true }] },
 });
 
 /** Leads from the bundle's lines to those of `src`; those of libraries stay the bundle's own. */
