@@ -35,17 +35,17 @@ function linesOfTheSource() {
       filter: { id: { include: new RegExp(`/${BUILT}/`), exclude: /node_modules/ } },
       handler: (id) => ({ code: readFileSync(id, 'utf8'), map: readFileSync(`${id}.map`, 'utf8') }),
     },
-    generateBundle(_options, bundle) {
-      for (const [name, { type, code, source }] of Object.entries(bundle)) {
+    generateBundle(_options, files) {
+      for (const [name, { type, code, source }] of Object.entries(files)) {
         const isLibrary = name.startsWith('hub/libraries');
         // 13 MB that each start would read.
-        if (isLibrary && type === 'asset') delete bundle[name];
+        if (isLibrary && type === 'asset') delete files[name];
         else if (isLibrary)
-          bundle[name].code = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
+          files[name].code = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
         else if (type === 'asset') {
           const map = JSON.parse(source);
           delete map.sourcesContent;
-          bundle[name].source = JSON.stringify(map);
+          files[name].source = JSON.stringify(map);
         }
       }
     },
