@@ -33,16 +33,17 @@ export class StartedHub {
 
   /**
    * @param folder working directory: where `.env` and relative paths are looked for.
-   * @param options `uid` and `gid`: who runs it, where that is not who runs the test.
+   * @param options `uid` and `gid`: who runs it, where that is not who runs the test. `main`: another
+   * server that is started instead, to compare with.
    */
   static async spawn(
     folder: string,
     env: Record<string, string>,
-    user: { uid?: number; gid?: number } = {},
+    { main = HUB_MAIN, ...user }: { uid?: number; gid?: number; main?: string } = {},
   ): Promise<StartedHub> {
-    if (!existsSync(HUB_MAIN)) throw new Error('dist/main.js is missing: npm run build');
+    if (!existsSync(main)) throw new Error('dist/main.js is missing: npm run build');
     const port = await freePort();
-    const child = spawn(process.execPath, [HUB_MAIN], {
+    const child = spawn(process.execPath, [main], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
