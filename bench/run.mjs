@@ -23,6 +23,7 @@ import {
 import { measureRefreshes } from './parts/refreshes.mjs';
 import { measureSchedule } from './parts/schedule.mjs';
 import { measureSizes } from './parts/sizes.mjs';
+import { measureStart } from './parts/start.mjs';
 import { measureTicks } from './parts/ticks.mjs';
 import { measureWorkers } from './parts/workers.mjs';
 
@@ -37,6 +38,7 @@ const PARTS = {
   refreshes: measureRefreshes,
   schedule: measureSchedule,
   sizes: measureSizes,
+  start: measureStart,
   ticks: measureTicks,
   workers: measureWorkers,
 };

@@ -92,9 +92,18 @@ export function processMs(pid) {
 }
 
 /** Most memory that a process has had at once, in MiB; NaN where the system won't say. */
-export function peakMemory({ child }) {
+export function peakMemory(server) {
+  return memory(server, /VmHWM:\s+(\d+) kB/);
+}
+
+/** Memory that a process has now, as {@link peakMemory}. */
+export function residentMemory(server) {
+  return memory(server, /VmRSS:\s+(\d+) kB/);
+}
+
+function memory({ child }, pattern) {
   try {
-    const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
+    const [, kib] = pattern.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
     return Number(kib) / 1024;
   } catch {
     return NaN;

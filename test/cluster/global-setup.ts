@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
-import { bundleHub } from '../support/hub-bundle.js';
 import { LOG_FOLDER } from '../support/test-logs.js';
 import { missingForGalera } from './galera-cluster.js';
 
@@ -20,5 +19,4 @@ export default async function setup(project: TestProject): Promise<void> {
   }
   mkdirSync(LOG_FOLDER, { recursive: true });
   project.provide('clusterLacks', missing);
-  if (missing === '') await bundleHub();
 }

@@ -190,6 +190,16 @@ describe('a hub on SQLite', () => {
     expect(rows).toEqual([{ appid: COMPONENT.appid }]);
   });
 
+  it('names lines of src where it fails', async () => {
+    const failing = 'process.umask = () => { throw new Error("a fault"); }';
+    const hub = await StartedHub.spawn(folder, {
+      ...SETTINGS,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(failing)}`,
+    });
+    const { stdout, stderr } = await hub.end();
+    expect(stdout + stderr).toMatch(/a fault.*at start \(\S+\/src\/start\.ts:\d+:\d+\)/);
+  });
+
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends with code 0 on %s', async (signal) => {
     const hub = await spawn();
     await hub.ready();

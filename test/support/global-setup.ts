@@ -1,6 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
-import { bundleHub } from './hub-bundle.js';
 import { findMysqlBinary, startMysqlServer } from './mysql-server.js';
 import { LOG_FOLDER } from './test-logs.js';
 
@@ -15,7 +14,6 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   rmSync(LOG_FOLDER, { recursive: true, force: true });
   mkdirSync(LOG_FOLDER, { recursive: true });
-  await bundleHub();
   const given = process.env.TEST_MYSQL_URL;
   if (given) {
     project.provide('mysqlUrl', given.replace(/\/+$/, ''));

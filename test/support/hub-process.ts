@@ -1,13 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { HUB_MAIN } from './hub-bundle.js';
 import { HubClient } from './hub-client.js';
 import { writeTestLog } from './test-logs.js';
 
+/** The hub as it ships, of the last `npm run build`. */
+export const HUB_MAIN = join(import.meta.dirname, '../../dist/main.js');
 const START_LIMIT_MS = 20_000;
 
-/** A hub as a process of its own, as in production (`node dist/main.js`), from one file. */
+/** A hub as a process of its own, as in production (`node dist/main.js`). */
 export class HubProcess {
   private constructor(
     readonly child: ChildProcess,

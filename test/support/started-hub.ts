@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HUB_MAIN } from './hub-bundle.js';
+import { HUB_MAIN } from './hub-process.js';
 import { freePort } from './mysql-server.js';
 
 const LIMIT_MS = 20_000;
@@ -33,8 +33,8 @@ export class StartedHub {
 
   /**
    * @param folder working directory: where `.env` and relative paths are looked for.
-   * @param options `uid` and `gid`: who runs it, where that is not who runs the test. `main`: what is
-   * started, where it must be what ships and not the one file of the tests.
+   * @param options `uid` and `gid`: who runs it, where that is not who runs the test. `main`: another
+   * server that is started instead, to compare with.
    */
   static async spawn(
     folder: string,
