@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { mysqlDatabase, sqliteDatabase } from '../lib/databases.mjs';
-import { ask, prime, startHub, subscribe } from '../lib/hub.mjs';
+import { prime, startHub, subscribe } from '../lib/hub.mjs';
 import { freePort, kill, residentMemory } from '../lib/processes.mjs';
 import { goal, list, whole } from '../lib/results.mjs';
 import { ADMIN_TOKEN, EVENTS_PATH, MESSAGES_PATH, TOKEN_PATH } from '../lib/settings.mjs';
 import { Worker } from '../lib/worker.mjs';
 
-/** In rounds, because a push must not be much older than its answer; the first ones warm up. */
+/** In rounds: a push is made shortly before it is sent. The first ones warm up. */
 const FULL = { rounds: 20, warmUp: 4, seconds: 15 };
 const QUICK = { rounds: 6, warmUp: 2, seconds: 10 };
 const REPLY = JSON.stringify({ MsgType: 'text', Content: 'a reply' });
