@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { CommandError } from './common/command-error.js';
+import { keepFilesPrivate } from './common/file-modes.js';
 import { HubLogger } from './common/hub-logger.js';
 import { ConfigError, type AppConfig } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
@@ -14,8 +15,7 @@ export async function runCommand(
   failure: string,
   work: (config: AppConfig) => Promise<void> | void,
 ): Promise<void> {
-  // As in the hub: what is made here, its user alone reads.
-  process.umask(0o077);
+  keepFilesPrivate();
   try {
     const config = loadConfig();
     Logger.overrideLogger(new HubLogger(config.logLevel));

@@ -1,5 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DataSource } from 'typeorm';
+import { keepFilesPrivate } from './common/file-modes.js';
 import { within } from './common/time-limit.js';
 import { exitCodeOf, linesOf } from './doctor/doctor-report.js';
 import type { DoctorView } from './doctor/doctor.views.js';
@@ -23,12 +24,7 @@ async function examine(reach: 'out' | 'asked'): Promise<DoctorView> {
   const { createAdapter } = await import('./app.setup.js');
   const { DoctorService } = await import('./doctor/doctor.service.js');
   const { config, problems } = inspectConfig();
-  const surroundings = new Surroundings();
-  surroundings.settings = problems.map(({ line }) => line.trim());
-  const isBroken = (wanted: string): boolean =>
-    problems.some(({ name }) => name === undefined || name === wanted);
-  surroundings.isDatabaseUnnamed = isBroken('DATABASE_URL');
-  if (surroundings.isDatabaseUnnamed) surroundings.database = 'the settings do not say which it is';
+  const surroundings = new Surroundings(problems);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.unchanged(config, surroundings),
     createAdapter(),
@@ -60,8 +56,7 @@ async function main(options: string[]): Promise<number> {
   return exitCodeOf(view);
 }
 
-// As in the hub: what is made here, its user alone reads.
-process.umask(0o077);
+keepFilesPrivate();
 try {
   // Connections of checks that are late keep nobody waiting.
   process.exit(await main(process.argv.slice(2)));

@@ -1,4 +1,5 @@
 import { DataSource, type Migration } from 'typeorm';
+import { keepFilesPrivate } from './common/file-modes.js';
 import { ConfigError } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
 import { dataSourceOptions } from './database/data-source-options.js';
@@ -43,8 +44,7 @@ function endWith(error: unknown): never {
   process.exit(1);
 }
 
-// As in the hub: what is made here, its user alone reads.
-process.umask(0o077);
+keepFilesPrivate();
 
 /** For TypeORM's command line: `npm run migration:run`, `npm run migration:revert`. */
 export default new CommandDataSource({ ...options(), logger: 'advanced-console' });

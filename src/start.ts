@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { keepFilesPrivate } from './common/file-modes.js';
 import { HubLogger } from './common/hub-logger.js';
 import { ConfigError } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
@@ -10,8 +11,7 @@ import { loadConfig } from './config/load-config.js';
 export async function start(): Promise<void> {
   try {
     const config = loadConfig();
-    // What this process writes, it alone reads: database, its log, master.key.
-    process.umask(0o077);
+    keepFilesPrivate();
     // The primary does without a hub's modules and their memory.
     if (config.workers > 1 && cluster.isPrimary) (await import('./primary.js')).lead(config);
     else await (await import('./serve.js')).serve(config);

@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import { allDelivered, mysqlDatabase, sqliteDatabase } from '../lib/databases.mjs';
-import { prime, startHub, subscribe, troubles } from '../lib/hub.mjs';
+import { mysqlDatabase, sqliteDatabase } from '../lib/databases.mjs';
+import { prime, startHub, subscribe } from '../lib/hub.mjs';
 import { cpuMs, freePort, kill, start, untilReady } from '../lib/processes.mjs';
 import { goal, list, median, number, table, whole } from '../lib/results.mjs';
 import {
@@ -11,14 +10,9 @@ import {
   projectFile,
   TOKEN_PATH,
 } from '../lib/settings.mjs';
+import { inTurn, planOf, proveStored } from '../lib/rounds.mjs';
 import { Worker } from '../lib/worker.mjs';
 
-const FULL = { warmUpMs: 3000, rounds: 5, ms: 3000 };
-const QUICK = { warmUpMs: 500, rounds: 3, ms: 500 };
-/** Rest between measurements, for what the last server still has to do (checkpoints, purging). */
-const REST_MS = 300;
-/** More pushes per second than any server here answers; a round ends early if one does. */
-const PER_SECOND = 16_000;
 const FLOOR_GOAL = 0.5;
 const PEER_GOAL = 3;
 /** CPU of a push to that of the floor, by database. */
@@ -27,14 +21,6 @@ const DELIVERED_CPU_GOAL = 4;
 /** What the proxy may add to a call. */
 const ADDED_GOAL_MS = 2;
 const CALL_PATH = `/proxy/components/${COMPONENT.appid}/cgi-bin/get_api_domain_ip`;
-const TICKET = 'component_verify_ticket';
-/** What the answers of a kind begin with. */
-const ANSWERS = {
-  push: () => 'success',
-  message: () => 'success',
-  read: (token) => `{"component_access_token":"${token}","expires_in":`,
-  call: () => '{"ip_list":',
-};
 const NEST_WECHAT = 'nest-wechat 0.2.50, in memory';
 
 /** Ticket pushes, beside a server that does the same without a database, and other receivers. */
@@ -95,7 +81,7 @@ async function measure(
   { mysql, quick },
   { kind, title, path, floor, peers, connections = 32, goals = floorGoals, subscriber },
 ) {
-  const plan = quick ? QUICK : FULL;
+  const plan = planOf(quick);
   const load = new Worker('load.mjs');
   const wechat = new Worker('wechat.mjs');
   const hubs = await startHubs({ mysql, wechat, kind, path });
@@ -105,7 +91,7 @@ async function measure(
   for (const [name, file] of [floor, ...peers]) {
     const server = await startServer(file, { TOKEN: token, WECHAT: await wechat.order('url') });
     const own = file === 'nest-wechat.mjs' ? EVENTS_PATH : path;
-    others.push({ name, ...server, token, path: own, answers: 0 });
+    others.push({ name, ...server, cpu: cpuBy(server), token, path: own, answers: 0 });
   }
   const requests = { kind, connections, isDelivered: subscriber !== undefined };
   const rounds = await inTurn(load, requests, [...hubs, ...others], plan);
@@ -136,9 +122,15 @@ async function startHubs({ mysql, wechat, kind, path }) {
     const log = `hub-${kind}-${name.slice('hub, '.length)}`;
     const hub = await startHub(log, database.url, await wechat.order('url'));
     const token = await prime(hub, wechat);
-    hubs.push({ name, hub, database, token, server: hub.server, port: hub.port, path, answers: 0 });
+    const { port } = hub;
+    hubs.push({ name, hub, database, token, cpu: cpuBy(hub), port, path, answers: 0 });
   }
   return hubs;
+}
+
+/** Of the server itself, without its database's. */
+function cpuBy({ server }) {
+  return () => ({ server: cpuMs(server) });
 }
 
 async function startServer(file, env) {
@@ -158,57 +150,6 @@ function canConnect(port) {
   });
 }
 
-/** Every target warmed up, then in turn, each round beginning with another one. */
-async function inTurn(load, requests, targets, { warmUpMs, rounds, ms }) {
-  const results = new Map(targets.map((target) => [target, []]));
-  for (const target of targets) await measureOne(load, requests, target, warmUpMs);
-  for (let round = 0; round < rounds; round += 1) {
-    const first = round % targets.length;
-    for (const target of [...targets.slice(first), ...targets.slice(0, first)]) {
-      results.get(target).push(await measureOne(load, requests, target, ms));
-    }
-    process.stdout.write(`  round ${round + 1} of ${rounds}\n`);
-  }
-  return results;
-}
-
-/** One measurement of one target; a wrong answer ends the run. */
-async function measureOne(load, { kind, connections, isDelivered }, target, ms) {
-  await load.order('prepare', { kind, count: Math.ceil((PER_SECOND * ms) / 1000) });
-  await delay(REST_MS);
-  const { name, server, port, path, token } = target;
-  const expected = ANSWERS[kind](token);
-  const before = cpuMs(server);
-  const result = await load.order('run', { kind, port, path, ms, expected, connections });
-  // What is still to be delivered is work of this measurement, too.
-  if (isDelivered && target.database) await allDelivered(target.database);
-  const cpuMicros = ((cpuMs(server) - before) * 1000) / result.answers;
-  if (result.wrong > 0) throw new Error(`${name}: ${result.wrong} wrong: ${result.firstWrong}`);
-  target.answers += result.answers;
-  return { ...result, cpuMicros };
-}
-
-/** Whether all that was answered is stored, after an end as by a crash. */
-async function proveStored({ name, hub, database, answers }, kind) {
-  await kill(hub.server);
-  const rows = await database.query(
-    'SELECT kind, info_type AS type, COUNT(*) AS pushes FROM callback_event GROUP BY kind, info_type',
-  );
-  await database.drop();
-  const noted = `warnings and errors in the log: ${troubles(hub)}`;
-  if (kind === 'read' || kind === 'call') return { text: `${name}: ${noted}`, sound: true };
-  // The ticket that the hub was primed with is one more.
-  const expected = answers + (kind === 'push' ? 1 : 0);
-  const row = rows.find((one) => (kind === 'push' ? one.type === TICKET : one.kind === 'message'));
-  const sound = Number(row?.pushes) === expected;
-  return {
-    text:
-      `${name}: ${expected} answered, ${row?.pushes} in the database after SIGKILL: ` +
-      `${sound ? 'all stored' : '**NOT ALL STORED**'}; ${noted}`,
-    sound,
-  };
-}
-
 function tableOf(rounds, floor, peer) {
   const head = ['server', 'requests/s', 'lowest–highest', 'p50 ms', 'p99 ms'];
   head.push('CPU µs/request', 'generator busy', 'to floor', ...(peer ? ['to nest-wechat'] : []));
@@ -220,7 +161,7 @@ function tableOf(rounds, floor, peer) {
       `${whole(Math.min(...rates))}–${whole(Math.max(...rates))}`,
       number(medianOf(own, 'p50')),
       number(medianOf(own, 'p99')),
-      whole(medianOf(own, 'cpuMicros')),
+      whole(median(own.map(microsOf))),
       `${Math.round(medianOf(own, 'generatorCpu') * 100)} %`,
       times(ratio(own, floor)),
       ...(peer ? [times(ratio(own, peer))] : []),
@@ -247,7 +188,7 @@ function deliveredGoals(name, own, floor) {
 }
 
 function cpuGoal(name, own, floor, most) {
-  const cpu = ratio(own, floor, 'cpuMicros');
+  const cpu = ratio(own, floor, microsOf);
   return goal(`${name}: CPU at most ${most} times the floor's`, cpu <= most, times(cpu));
 }
 
@@ -261,8 +202,12 @@ function addedGoals(name, own, floor) {
  * Median of the rounds' ratios. The two sides of each were measured within seconds, so that a slow
  * spell of the machine does less to it than to the ratio of two medians.
  */
-function ratio(rounds, others, field = 'perSecond') {
-  return median(rounds.map((one, round) => one[field] / others[round][field]));
+function ratio(rounds, others, figure = ({ perSecond }) => perSecond) {
+  return median(rounds.map((one, round) => figure(one) / figure(others[round])));
+}
+
+function microsOf({ micros }) {
+  return micros.server;
 }
 
 function medianOf(rounds, field) {

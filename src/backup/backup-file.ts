@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path';
 import Libsql from 'libsql';
 import { CommandError } from '../common/command-error.js';
+import { OWN_FILE } from '../common/file-modes.js';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
 import { migrations } from '../database/migrations/index.js';
 import {
@@ -101,7 +102,7 @@ export function placeBackup(
   const staged = `${database}.restoring`;
   return onFiles(database, () => {
     copyFileSync(file, staged);
-    chmodSync(staged, 0o600);
+    chmodSync(staged, OWN_FILE);
     flush(staged);
     const kept = `${database}.replaced-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
     const swap = (): void => {

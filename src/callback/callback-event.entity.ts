@@ -57,15 +57,14 @@ export class CallbackEvent {
   @Column({ name: 'key_used', type: 'varchar', length: 16 })
   keyUsed!: string;
 
-  /**
-   * CreateTime, then part of a SHA-256 of component, account of the path and msg_signature: a push
-   * is accepted once.
-   */
-  @Index('callback_event_replay', { unique: true })
-  @Column({ name: 'replay_key', type: 'varchar', length: 64 })
-  replayKey!: string;
+  /** Of earlier versions, which may write beside this one during a rolling update; not read. */
+  @Column({ name: 'replay_key', type: 'varchar', length: 64, nullable: true })
+  replayKey!: string | null;
 
-  /** Part of a SHA-256 of what makes a push the same one; null for old authorization events. */
+  /**
+   * CreateTime, then part of a SHA-256 of what makes a push the same one, repeated or replayed; null
+   * for old authorization events.
+   */
   @Index('callback_event_dedup', { unique: true })
   @Column({ name: 'dedup_key', type: 'varchar', length: 64, nullable: true })
   dedupKey!: string | null;

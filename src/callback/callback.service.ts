@@ -11,7 +11,6 @@ import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoService } from '../wechat-crypto/wechat-crypto.service.js';
 import type { Push } from './push.js';
 import { readPushQuery, readUrlCheckQuery } from './callback-query.js';
-import { timedKey } from './dedup-key.js';
 import { isOwnNonce } from './own-push.js';
 import { PushAnswers, type PushAnswer } from './push-answers.js';
 import { leftOf, PUSH_BUDGET } from './push-budget.js';
@@ -97,19 +96,25 @@ export class CallbackService {
   }
 
   private async accept(
-    { componentAppId, sourceAddress, body, ...request }: PushRequest,
+    { componentAppId, query, body, sourceAddress }: PushRequest,
     url: PushUrl,
     seen: Seen,
   ): Promise<{ verified: VerifiedPush; push: Push; recorded: RecordedPush }> {
     const component = await this.components.getEnabled(componentAppId);
     seen.componentAppId = component.appid;
-    const verified = this.verifier.verify(component, readPushQuery(request.query), body);
-    const { dedupKey, outcome, forHub, ...content } = await url.read(verified);
+    const verified = this.verifier.verify(component, readPushQuery(query), body);
+    const content = await url.read(verified);
     seen.infoType = (content.msgType ?? content.infoType).slice(0, LABEL_LENGTH);
     const { fields, text, format, problem, keyUsed } = verified;
+    // Written out, as every push comes by: copies of whole objects are among its dearest lines.
     const push: Push = {
-      ...content,
       id: uuidv7(),
+      kind: content.kind,
+      authorizerAppId: content.authorizerAppId,
+      infoType: content.infoType,
+      msgType: content.msgType,
+      event: content.event,
+      fromUser: content.fromUser,
       componentAppId: component.appid,
       // A handler that needs one checks it.
       createTime: unixSeconds(firstText(fields, 'CreateTime')) ?? null,
@@ -119,9 +124,9 @@ export class CallbackService {
       format,
       problem,
     };
-    const replayKey = replayKeyOf(push, url, verified);
-    const facts = { sourceAddress, keyUsed, replayKey, dedupKey };
-    const recorded = await this.recorder.record({ push, ...facts, outcome, forHub });
+    const { dedupKey, outcome, forHub } = content;
+    const facts = { push, sourceAddress, keyUsed, dedupKey, outcome, forHub };
+    const recorded = await this.recorder.record(facts);
     if (!recorded.repeated) this.noteEvidence(verified);
     return { verified, push, recorded };
   }
@@ -159,17 +164,4 @@ export class CallbackService {
       ? this.crypto.replyJson(sender, reply, stamp)
       : this.crypto.reply(sender, reply, stamp);
   }
-}
-
-/**
- * `msg_signature` stands for all that was signed. Timestamp and nonce by themselves do not: what is
- * signed is one text, in which the borders between them can be moved. The path, which is not signed
- * at all, keeps a push under a wrong account from counting as the first of the right one.
- */
-function replayKeyOf(
-  { componentAppId, createTime }: Push,
-  { authorizerAppId }: PushUrl,
-  { query }: VerifiedPush,
-): string {
-  return timedKey(createTime, [componentAppId, authorizerAppId, query.msgSignature]);
 }

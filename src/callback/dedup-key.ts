@@ -25,11 +25,11 @@ const EVENT_NAMES = new Set([
 const TIME_DIGITS = 12;
 
 /**
- * The hash of what makes two pushes the same, as the unique indexes have it. Keys of about the same
+ * The hash of what makes two pushes the same, as the unique index has it. Keys of about the same
  * time are together in the index, so a burst writes few of its pages.
  * @param createTime in Unix seconds, where there is one.
  */
-export function timedKey(createTime: number | null | undefined, parts: unknown[]): string {
+function timedKey(createTime: number | null | undefined, parts: unknown[]): string {
   // JSON keeps the parts apart, whatever they hold.
   const hash = sha256Hex(JSON.stringify(parts));
   return String(createTime ?? 0).padStart(TIME_DIGITS, '0') + hash.slice(TIME_DIGITS);

@@ -7,7 +7,7 @@ export type PushContent = Pick<
   'kind' | 'authorizerAppId' | 'infoType' | 'msgType' | 'event' | 'fromUser'
 > & {
   /** See `callback_event.dedup_key`. */
-  dedupKey: string | null;
+  dedupKey: string;
   /** The answer unless a reply is found. */
   outcome: Exclude<Outcome, 'reply'>;
   /** The hub itself is meant: recorded like every push, and nobody else is notified. */

@@ -5,7 +5,7 @@ import { Database, isDuplicateKey } from '../database/database.js';
 import { writeBatcher } from '../database/write-batcher.js';
 import type { Push } from './push.js';
 import { OnInfoType, OnRecorded, type AfterCommit, type PushHandler } from './push-handlers.js';
-import { keysOf, PushStore, type NewPush, type RecordedPush } from './push.store.js';
+import { PushStore, type NewPush, type RecordedPush } from './push.store.js';
 
 /** Least time between two transactions, in milliseconds. */
 const PERIOD_MS = 5;
@@ -60,13 +60,12 @@ export class PushRecorder implements OnModuleInit {
   ): Promise<RecordedPush[]> {
     const fresh: NewPush[] = [];
     const results = items.map((item) => {
-      const before = keysOf(item).map((key) => known.get(key));
-      const first = before.find((row) => row !== undefined);
+      const first = known.get(item.dedupKey);
       if (first) return { ...first, repeated: true };
       fresh.push(item);
       const { id, receivedAt } = item.push;
       const row = { id, receivedAt, outcome: item.outcome, reply: null, repeated: false };
-      for (const key of keysOf(item)) known.set(key, row);
+      known.set(item.dedupKey, row);
       return row;
     });
     if (fresh.length > 0) await this.apply(fresh);

@@ -39,7 +39,7 @@ const LISTED = [
 export interface NewPush
   extends
     Pick<PushContent, 'dedupKey' | 'outcome' | 'forHub'>,
-    Pick<CallbackEvent, 'sourceAddress' | 'keyUsed' | 'replayKey'> {
+    Pick<CallbackEvent, 'sourceAddress' | 'keyUsed'> {
   push: Push;
 }
 
@@ -116,35 +116,30 @@ export class PushStore {
 
   /** @throws an error of which `isDuplicateKey` is true, where one of them was recorded before. */
   async insert(pushes: NewPush[], manager: EntityManager): Promise<void> {
-    const rows = pushes.map((one) => Object.entries(this.columnsOf(one)));
-    const names = rows[0]?.map(([name]) => name) ?? [];
+    const rows = pushes.map((one) => this.columnsOf(one));
+    const names = Object.keys(rows[0] ?? {});
     const places = `(${marks(names.length)})`;
     await manager.query(
       `INSERT INTO callback_event (${names.join(', ')}) VALUES ` +
         rows.map(() => places).join(', '),
-      rows.flatMap((row) => row.map(([, value]) => value)),
+      rows.flatMap((row) => Object.values(row)),
     );
   }
 
-  /** Of these pushes, those that were recorded before, by each of their {@link keysOf}. */
+  /** Of these pushes, those that were recorded before, by their key. */
   async known(pushes: NewPush[]): Promise<Map<string, RecordedPush>> {
-    const replayKeys = pushes.map(({ replayKey }) => replayKey);
-    const dedupKeys = pushes.flatMap(({ dedupKey }) => dedupKey ?? []);
-    const select =
-      'SELECT id, received_at, replay_key, dedup_key, outcome, reply FROM callback_event WHERE ';
-    const statement =
-      `${select} replay_key IN (${marks(replayKeys.length)})` +
-      (dedupKeys.length === 0 ? '' : ` UNION ${select} dedup_key IN (${marks(dedupKeys.length)})`);
-    const rows: KeyRow[] = await this.database.read((manager) =>
-      manager.query(statement, [...replayKeys, ...dedupKeys]),
+    const rows: KnownRow[] = await this.database.read((manager) =>
+      manager.query(
+        'SELECT id, received_at, dedup_key, outcome, reply FROM callback_event ' +
+          `WHERE dedup_key IN (${marks(pushes.length)})`,
+        pushes.map(({ dedupKey }) => dedupKey),
+      ),
     );
     return new Map(
-      rows.flatMap(({ id, outcome, reply, ...row }) => {
-        const receivedAt = Number(row.received_at);
-        const recorded = { id, receivedAt, outcome, reply, repeated: true };
-        const keys = keysOf({ replayKey: row.replay_key, dedupKey: row.dedup_key });
-        return keys.map((key): [string, RecordedPush] => [key, recorded]);
-      }),
+      rows.map(({ dedup_key: key, received_at: receivedAt, ...row }) => [
+        key,
+        { ...row, receivedAt: Number(receivedAt), repeated: true },
+      ]),
     );
   }
 
@@ -387,7 +382,6 @@ export class PushStore {
       received_at: push.receivedAt,
       source_address: facts.sourceAddress,
       key_used: facts.keyUsed,
-      replay_key: facts.replayKey,
       dedup_key: facts.dedupKey,
       problem: push.problem,
       outcome: facts.outcome,
@@ -396,21 +390,12 @@ export class PushStore {
   }
 }
 
-interface KeyRow {
+interface KnownRow {
   id: string;
   received_at: number | string;
-  replay_key: string;
-  dedup_key: string | null;
+  dedup_key: string;
   outcome: Outcome;
   reply: string | null;
-}
-
-/** What makes two pushes the same one: each of these. */
-export function keysOf({
-  replayKey,
-  dedupKey,
-}: Pick<CallbackEvent, 'replayKey' | 'dedupKey'>): string[] {
-  return dedupKey === null ? [`replay ${replayKey}`] : [`replay ${replayKey}`, `dedup ${dedupKey}`];
 }
 
 /** By which condition each part of a search is found. */

@@ -2,22 +2,24 @@
  * The result of `work`, or what `onTimeout` gives (or throws) after `ms` milliseconds.
  * The work itself goes on: use it where waiting has a limit and the work has an owner.
  */
-export async function within<T>(ms: number, work: Promise<T>, onTimeout: () => T): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<T>((resolve, reject) => {
-    timer = setTimeout(() => {
+export function within<T>(ms: number, work: Promise<T>, onTimeout: () => T): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
       try {
         resolve(onTimeout());
       } catch (error) {
         reject(error as Error);
       }
     }, ms);
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      settle();
+    };
+    work.then(
+      (result) => end(() => resolve(result)),
+      (error: unknown) => end(() => reject(error as Error)),
+    );
   });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**

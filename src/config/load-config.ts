@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { parseEnv } from 'node:util';
+import { isForOthers, modeOf } from '../common/file-modes.js';
 import { fileErrorCode } from '../common/file-problem.js';
 import {
   readConfig,
@@ -14,8 +15,6 @@ import { PROXY_NAMES } from './variables.js';
 import { remark } from '../common/remarks.js';
 
 const ENV_FILE = '.env';
-/** Bits of a file's mode that let others than its owner read it. */
-const READABLE_BY_OTHERS = 0o044;
 
 /**
  * The configuration of this process, see {@link inspectConfig}.
@@ -81,8 +80,5 @@ function readEnvFile(): { text?: string; problem?: string } {
 }
 
 function modeWarnings(): string[] {
-  // Elsewhere modes say nothing.
-  if (process.platform === 'win32') return [];
-  const mode = statSync(ENV_FILE).mode;
-  return mode & READABLE_BY_OTHERS ? [remark('setting_file_mode', { file: ENV_FILE })] : [];
+  return isForOthers(modeOf(ENV_FILE)) ? [remark('setting_file_mode', { file: ENV_FILE })] : [];
 }

@@ -39,6 +39,8 @@ const ANSWER_LIMIT_MS = 4500;
  */
 export type Reach = 'here' | 'out' | 'asked';
 const REACHES: Reach[] = ['here', 'out', 'asked'];
+/** Of several workers the first one is enough: what another one counted nothing would take back. */
+const LOOKS_AROUND = (workerNumber ?? 1) === 1;
 /** Beside the removal of old rows, which is at full hours. */
 const HALF_PAST = '0 30 * * * *';
 
@@ -81,10 +83,10 @@ export class DoctorService {
     return this.readings[reach].get();
   }
 
-  /** For `hub_doctor_check`: what calls nobody. Of several workers the first one is enough. */
+  /** For `hub_doctor_check`: what calls nobody. */
   @Cron(HALF_PAST, { name: 'doctor', waitForCompletion: true })
   async lookAround(): Promise<void> {
-    if ((workerNumber ?? 1) > 1) return;
+    if (!LOOKS_AROUND) return;
     const failure = 'The hourly checks did not finish; tried again in an hour';
     await this.background.tick('doctor', failure, () => this.run('here'));
   }
@@ -96,7 +98,7 @@ export class DoctorService {
     const named = this.checks(components);
     const checks = await Promise.all(named.map((one) => this.examined(this.reached(one, reach))));
     // What calls somebody is looked at when a person asks: nothing would take its last figure back.
-    report(checks.filter((_, index) => named[index]?.reach === 'here'));
+    if (LOOKS_AROUND) report(checks.filter((_, index) => named[index]?.reach === 'here'));
     return { at: isoTime(this.clock.now()), milliseconds: millisecondsSince(started), checks };
   }
 
@@ -198,7 +200,8 @@ export class DoctorService {
       return await check();
     } catch (error) {
       // What is wrong with the database is said once.
-      if (this.surroundings.database !== undefined) return finding('no_database');
+      const isAway = error instanceof HubError && error.code === 'database_unavailable';
+      if (isAway || this.surroundings.database !== undefined) return finding('no_database');
       if (!(error instanceof HubError)) this.logger.error('A check of the doctor failed', error);
       return finding('check_failed', { message: problemOf(error) });
     }

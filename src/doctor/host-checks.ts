@@ -1,7 +1,9 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
+import { modeOf } from '../common/file-modes.js';
 import { fileErrorCode, fileProblem, type FileUse } from '../common/file-problem.js';
+import { remarkIn } from '../common/remarks.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
 import { freeBytes } from '../database/database-facts.js';
 import { finding, type Finding } from './findings.js';
@@ -22,17 +24,19 @@ export class HostChecks {
   settings(): Finding {
     const { settings: invalid } = this.surroundings;
     if (invalid.length > 0) return finding('settings_invalid', { count: invalid.length }, invalid);
-    const { warnings } = this.config;
+    // Of the mode of `.env` the check of the files speaks.
+    const warnings = this.config.warnings.filter(
+      (one) => remarkIn(one)?.code !== 'setting_file_mode',
+    );
     const count = warnings.length;
-    return count > 0
-      ? finding('settings_doubtful', { count }, [...warnings])
-      : finding('settings_ok');
+    return count > 0 ? finding('settings_doubtful', { count }, warnings) : finding('settings_ok');
   }
 
   files(): Finding {
     const { files, database, masterKeys } = this.config;
     const found = files.map(({ path }) => factsOf(path, 'read', constants.R_OK));
-    if (database.type === 'mysql' || this.isNameless) return filesVerdict(found);
+    if (database.type === 'mysql' || this.surroundings.isDatabaseUnnamed)
+      return filesVerdict(found);
     const folder = dirname(database.path);
     const [both, all] = [constants.R_OK | constants.W_OK, constants.W_OK | constants.X_OK];
     // Of what is not there the other checks speak.
@@ -54,7 +58,7 @@ export class HostChecks {
 
   disk(): Finding {
     const { database } = this.config;
-    if (this.isNameless) return finding('no_database');
+    if (this.surroundings.isDatabaseUnnamed) return finding('no_database');
     if (database.type === 'mysql') return finding('disk_elsewhere');
     try {
       return diskVerdict(freeBytes(database.path));
@@ -63,19 +67,12 @@ export class HostChecks {
       return finding('no_database');
     }
   }
-
-  /** Whether the settings are such that nobody knows which database is meant. */
-  private get isNameless(): boolean {
-    return this.surroundings.isDatabaseUnnamed;
-  }
 }
 
 function factsOf(path: string, use: FileUse, access: number): FileFacts {
   try {
     accessSync(path, access);
-    // Elsewhere modes say nothing.
-    if (process.platform === 'win32') return { path };
-    return { path, mode: statSync(path).mode, folderMode: statSync(dirname(path)).mode };
+    return { path, mode: modeOf(path), folderMode: modeOf(dirname(path)) };
   } catch (error) {
     if (fileErrorCode(error) === '') throw error;
     return { path, problem: fileProblem(path, use, error) };

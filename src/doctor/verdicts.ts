@@ -1,5 +1,6 @@
 import { componentFields } from '../config/variables.js';
 import type { ReplicationFacts, ServerFacts } from '../database/database-facts.js';
+import { isForOthers } from '../common/file-modes.js';
 import { DAY_MS, MINUTE_MS } from '../common/times.js';
 import { FAILURE_POLICIES } from '../token-engine/failure-policy.js';
 import type { LastError } from '../token-engine/token-state.js';
@@ -11,8 +12,6 @@ import { finding, type Finding } from './findings.js';
 const MEBIBYTE = 1024 * 1024;
 /** From here on a clock is not kept by NTP. */
 export const CLOCK_OFF_MS = 5000;
-/** Bits of a file's mode that give it to others than its owner. */
-const FOR_OTHERS = 0o066;
 /** Where container engines mount what they give to one container alone. */
 const MOUNTED_SECRETS = '/run/secrets/';
 
@@ -33,21 +32,21 @@ export function filesVerdict(files: FileFacts[]): Finding {
   if (unusable.length > 0) return finding('files_unusable', { count: unusable.length }, unusable);
   const open = files.filter(({ path, mode = 0, folderMode = 0 }) => {
     const isHidden = (folderMode & 0o011) === 0 || path.startsWith(MOUNTED_SECRETS);
-    return (mode & FOR_OTHERS) !== 0 && !isHidden;
+    return isForOthers(mode) && !isHidden;
   });
   if (open.length === 0) return finding('files_ok', { count: files.length });
   const lines = open.map(({ path, mode = 0 }) => `${path} · ${(mode & 0o777).toString(8)}`);
   return finding('files_open', { count: open.length }, lines);
 }
 
-/** First versions that the hub is tested with. */
-const TESTED: Record<string, number[]> = { MySQL: [8, 0], MariaDB: [10, 6], SQLite: [3, 35] };
+/** Oldest versions that the documents name, by which the hub is tested; SQLite comes with the hub. */
+const OLDEST: Record<string, number[]> = { MySQL: [8, 4], MariaDB: [10, 11] };
 
 /** Whether the server is one that the hub works on. */
 export function serverVerdict(facts: ServerFacts): Finding {
   const { product, version, timeZone, journal, otherCharset } = facts;
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor = 0, leastMinor = 0] = TESTED[product] ?? [];
+  const [leastMajor = 0, leastMinor = 0] = OLDEST[product] ?? [];
   if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
     return finding('server_old', { product, version });
   }
@@ -124,7 +123,7 @@ const LOST: Record<string, 'way_query' | 'way_path'> = {
 export function answerProblem(asked: Asked, expected: string, url: string): Finding | undefined {
   const { status, location, body } = asked;
   if (location !== undefined || (status >= 300 && status < 400)) {
-    return finding('way_redirect', { url, location: location ?? '–' });
+    return finding('way_redirect', { url, location: location?.slice(0, 200) ?? '–' });
   }
   const code = /"code":"(\w{1,64})"/.exec(body)?.[1];
   const answer = code === undefined ? `HTTP ${status}` : `HTTP ${status} ${code}`;
@@ -149,10 +148,14 @@ export function certificateProblem(
   return days < 14 ? finding('outside_certificate', { url, days }) : undefined;
 }
 
+/** How the hub refuses a route that there is not; a proxy may take away its headers. */
+const HUB_REFUSAL = /"code":"not_found",.*"id":"[\da-f]{8}-[\da-f-]{27}"/;
+
 /** Whether what answers below `PUBLIC_URL/admin` is a hub. */
-export function adminVerdict({ body, requestId }: Asked, url: string): Finding {
-  const isHub = requestId !== undefined && body.includes(`"id":"${requestId}"`);
-  return finding(isHub ? 'admin_open' : 'admin_closed', { url });
+export function adminVerdict({ status, body }: Asked, url: string): Finding {
+  if (HUB_REFUSAL.test(body)) return finding('admin_open', { url });
+  const saysNothing = (status >= 300 && status < 400) || status >= 500;
+  return finding(saysNothing ? 'admin_unknown' : 'admin_closed', { url });
 }
 
 /** Answers that are later than this leave little of WeChat's 5 s, in milliseconds. */

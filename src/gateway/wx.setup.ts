@@ -45,6 +45,7 @@ export function useWx(fastify: FastifyInstance, wx: WxService, filter: HubErrorF
 
 /** Under these names every path is one below `/wx`, so that nothing else of the hub is reachable. */
 export function leadToWx(request: IncomingMessage, hosts: string[]): void {
+  if (hosts.length === 0) return;
   const [name = ''] = (request.headers.host ?? '').toLowerCase().split(':', 1);
   // The dot of the root may be written: it is the same host.
   if (hosts.includes(name.replace(/\.$/, ''))) request.url = `/wx${request.url ?? '/'}`;

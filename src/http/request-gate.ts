@@ -256,14 +256,18 @@ function endLateBody(server: Server, request: IncomingMessage, limitMs: number):
   if (request.headers['content-length'] === undefined && !request.headers['transfer-encoding']) {
     return;
   }
-  const timer = setTimeout(() => {
-    if (request.complete) return;
-    const late = Object.assign(new Error('The body did not come in time'), {
-      code: 'ERR_HTTP_REQUEST_TIMEOUT',
-    });
-    server.emit('clientError', late, request.socket);
-  }, limitMs);
-  request.once('close', () => clearTimeout(timer));
+  // Most bodies have come together with the head: they need no timer.
+  process.nextTick(() => {
+    if (request.complete || request.destroyed) return;
+    const timer = setTimeout(() => {
+      if (request.complete) return;
+      const late = Object.assign(new Error('The body did not come in time'), {
+        code: 'ERR_HTTP_REQUEST_TIMEOUT',
+      });
+      server.emit('clientError', late, request.socket);
+    }, limitMs);
+    request.once('close', () => clearTimeout(timer));
+  });
 }
 
 /**

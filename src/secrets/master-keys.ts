@@ -2,15 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Logger } from '@nestjs/common';
+import { isForOthers, modeOf, OWN_FILE } from '../common/file-modes.js';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
 import { ConfigError, type AppConfig } from '../config/app-config.js';
 import { parseMasterKey, type MasterKey } from '../config/variables.js';
 
 /** Beginning of the ids of keys that stand in a `master.key`; the first ones were called just so. */
 export const FILE_KEY_ID = 'file';
-
-/** Bits of a file's mode that give it to others than its owner. */
-const FOR_OTHERS = 0o077;
 
 /** Id of a master key under which the database holds a value; undefined where nothing is encrypted. */
 export type FindKeyInUse = () => Promise<string | undefined>;
@@ -36,10 +34,8 @@ export async function resolveMasterKeys(
 
 /** @throws {ConfigError} for a key that other users of the machine can read or replace. */
 function checkMode(path: string, allowed: boolean): void {
-  // Elsewhere modes say nothing.
-  if (process.platform === 'win32') return;
-  const mode = statSync(path).mode & 0o777;
-  if ((mode & FOR_OTHERS) === 0) return;
+  const mode = modeOf(path);
+  if (mode === undefined || !isForOthers(mode)) return;
   const what = `the key file ${path} is open to other users (mode ${mode.toString(8)})`;
   if (!allowed) {
     throw new ConfigError([
@@ -90,7 +86,7 @@ function makeKeyFile(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, `${id}:${randomBytes(32).toString('base64')}\n`, {
-      mode: 0o600,
+      mode: OWN_FILE,
       // Fails if the file is there: two processes that start together keep one key.
       flag: 'wx',
       // Like what is encrypted under it, it must survive a power cut.

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { Webhook } from 'standardwebhooks';
+import { createHmac, randomBytes } from 'node:crypto';
 import { Secret } from '../common/secret.js';
 import type { Subscription } from './subscription.js';
 import { HOUR_MS } from '../common/times.js';
 
 /** Standard Webhooks asks for 24 to 64. */
 const SECRET_BYTES = 32;
+const SECRET_PREFIX = 'whsec_';
 /** How long both secrets sign after a change, so that a receiver can change over. */
 const PREVIOUS_SECRET_HOURS = 24;
 
@@ -18,7 +18,7 @@ export interface WebhookHeaders {
 
 /** A new secret in the form of Standard Webhooks. */
 export function newWebhookSecret(): Secret {
-  return new Secret(`whsec_${randomBytes(SECRET_BYTES).toString('base64')}`);
+  return new Secret(`${SECRET_PREFIX}${randomBytes(SECRET_BYTES).toString('base64')}`);
 }
 
 /**
@@ -43,14 +43,22 @@ export function signedHeaders(
   at: number,
   body: string,
 ): WebhookHeaders {
+  const timestamp = String(Math.floor(at / 1000));
+  const signed = `${id}.${timestamp}.${body}`;
   const both = at < (previousSecretUntil(subscription) ?? 0);
   const secrets = [subscription.secret, both ? subscription.previousSecret : null];
   const signatures = secrets
     .filter((secret) => secret !== null)
-    .map((secret) => new Webhook(secret.reveal()).sign(id, new Date(at), body));
+    .map((secret) => `v1,${hmac(secret.reveal(), signed)}`);
   return {
     'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(at / 1000)),
+    'webhook-timestamp': timestamp,
     'webhook-signature': signatures.join(' '),
   };
+}
+
+/** By Node's own code: the library of Standard Webhooks, by which tests verify, hashes in JavaScript. */
+function hmac(secret: string, text: string): string {
+  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64');
+  return createHmac('sha256', key).update(text).digest('base64');
 }

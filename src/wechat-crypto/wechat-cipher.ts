@@ -98,15 +98,16 @@ function decipher(key: Buffer, ciphertext: Buffer): Buffer {
   }
   const aes = createDecipheriv('aes-256-cbc', key, key.subarray(0, AES_BLOCK_BYTES));
   aes.setAutoPadding(false);
-  return Buffer.concat([aes.update(ciphertext), aes.final()]);
+  // Whole blocks without a padding: nothing is left for `final`.
+  return aes.update(ciphertext);
 }
 
 function unpad(padded: Buffer): Buffer {
   const pad = padded.at(-1) ?? 0;
   const start = padded.length - pad;
   if (pad < 1 || pad > PAD_BLOCK_BYTES || start < 0) throw bufferIllegal('has no valid padding');
-  if (!padded.subarray(start).every((byte) => byte === pad)) {
-    throw bufferIllegal('has no valid padding');
+  for (let at = start; at < padded.length; at += 1) {
+    if (padded[at] !== pad) throw bufferIllegal('has no valid padding');
   }
   return padded.subarray(0, start);
 }

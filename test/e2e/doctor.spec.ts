@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as streamText } from 'node:stream/consumers';
@@ -431,11 +431,11 @@ describe('what WeChat sees of a hub, and answers it', () => {
   it.each<[FrontBehaviour, string, string, string]>([
     ['well', 'outside_ok', 'push_ok', 'admin_closed'],
     ['open', 'outside_ok', 'push_ok', 'admin_open'],
-    ['redirect', 'way_redirect', 'way_redirect', 'admin_closed'],
+    ['redirect', 'way_redirect', 'way_redirect', 'admin_unknown'],
     ['no query', 'way_query', 'way_query', 'admin_closed'],
     ['no path', 'way_path', 'way_path', 'admin_closed'],
     ['banner', 'way_changed', 'way_changed', 'admin_closed'],
-    ['bad gateway', 'way_refused', 'way_refused', 'admin_closed'],
+    ['bad gateway', 'way_refused', 'way_refused', 'admin_unknown'],
     ['cut', 'way_unreachable', 'way_unreachable', 'admin_closed'],
   ])('through a proxy that is %s', async (behaviour, outside, push, admin) => {
     front.behaviour = behaviour;
@@ -578,17 +578,21 @@ describe('node dist/doctor.js', { timeout: 90_000 }, () => {
     });
     expect(checks[0]?.details.join()).toMatch(/PORT: must be.*DATABASE_URL: must be/);
     expect(broken.code).toBe(1);
-    const absent = await doctor({
-      DATABASE_URL: 'mysql://u:p@127.0.0.1:9/x',
-      MASTER_KEYS: MASTER_KEY,
-    });
+    expect(readdirSync(folder)).toEqual([]);
+    const file = join(folder, '.env');
+    writeFileSync(file, `MASTER_KEYS=${MASTER_KEY}\n`);
+    chmodSync(file, 0o644);
+    chmodSync(folder, 0o755);
+    const absent = await doctor({ DATABASE_URL: 'mysql://u:p@127.0.0.1:9/x' });
     expect(absent.code).toBe(1);
     expect(absent.stdout).toContain(
       '✗ database: The database cannot be opened: nothing listens at',
     );
+    // What others can read is said once.
     expect(absent.stdout).toContain('✓ settings: ');
+    expect(absent.stdout).toMatch(/^! files: .*\n {4}\.env · 644$/m);
     expect(absent.stderr).toBe('');
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['.env']);
   });
 
   it('knows no other options', async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { CHECK_IDS } from '../../src/doctor/doctor.views.js';
 import { rawRequest } from '../support/http-exchange.js';
 import { pushOf, pushXml } from '../support/callback-pushes.js';
 import { databaseKinds } from '../support/databases.js';
@@ -58,6 +59,13 @@ it('every alert is seen firing in their tests', () => {
   const tests = readFileSync(join(OPS, 'alerts.test.yml'), 'utf8');
   const fired = [...tests.matchAll(/alertname="(\w+)"/g)].map(([, name]) => name);
   expect(fired).toEqual(alertRules().map(({ alert }) => alert));
+});
+
+it('no alert leaves out a check of the doctor that there is not', () => {
+  const expressions = alertRules().map(({ expr }) => expr);
+  const left = expressions.flatMap((expr) => /check!~"([^"]+)"/.exec(expr)?.[1]?.split('|') ?? []);
+  expect(left.length).toBeGreaterThan(5);
+  expect(CHECK_IDS).toEqual(expect.arrayContaining(left));
 });
 
 /** Value of a sample whose line starts with `name` and holds every label. */

@@ -138,6 +138,16 @@ describe.each(hasProxy ? mysqlOnly() : [])('a rolling update of two hubs on %s',
   });
 });
 
+/** @throws where nothing matches: HAProxy would then run as no file of `ops` configures it. */
+function replaced(
+  text: string,
+  pattern: RegExp,
+  replacement: (...found: string[]) => string,
+): string {
+  if (!pattern.test(text)) throw new Error(`Nothing in ${CONFIGURATION} matches ${pattern.source}`);
+  return text.replace(pattern, replacement);
+}
+
 /** HAProxy as `ops/compose` configures it, before hubs of this machine. */
 class Balancer {
   private constructor(
@@ -152,10 +162,10 @@ class Balancer {
     const [port, statistics] = [await freePort(), await freePort()];
     const servers = (_: string, options: string): string =>
       ports.map((own, slot) => `  server hub-${slot} 127.0.0.1:${own} ${options}`).join('\n');
-    const text = readFileSync(CONFIGURATION, 'utf8')
-      .replace(/^resolvers docker\n.*\n/m, '')
-      .replace('bind :3000', `bind 127.0.0.1:${port}`)
-      .replace(/^ {2}server-template \S+ \d+ \S+ (.*) resolvers docker .*$/m, servers);
+    let text = readFileSync(CONFIGURATION, 'utf8');
+    text = replaced(text, /^resolvers docker\n.*\n/m, () => '');
+    text = replaced(text, /bind :3000/, () => `bind 127.0.0.1:${port}`);
+    text = replaced(text, /^ {2}server-template \S+ \d+ \S+ (.*) resolvers docker .*$/m, servers);
     const watched = `listen statistics\n  bind 127.0.0.1:${statistics}\n  stats enable\n  stats uri /\n`;
     const file = join(folder, 'haproxy.cfg');
     writeFileSync(file, `${text}\n${watched}`);

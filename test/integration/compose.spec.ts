@@ -17,6 +17,7 @@ interface Service {
   mem_limit?: string;
   cpus?: string;
   pids_limit?: number;
+  logging?: { options?: Record<string, string> };
   read_only?: boolean;
   [key: string]: unknown;
 }
@@ -104,10 +105,11 @@ describe.each(['two-hubs.yml', 'galera.yml'])('ops/compose/%s', (name) => {
   it('limits what it adds, and can be pinned to digests', () => {
     const own = Object.entries(added.services).filter(([service]) => !(service in services));
     expect(own).not.toEqual([]);
-    for (const [, { mem_limit: memory, cpus, pids_limit: pids, image }] of own) {
+    for (const [, { mem_limit: memory, cpus, pids_limit: pids, logging, image }] of own) {
       expect(memory).toMatch(/:-\d+g}$/);
       expect(cpus).toMatch(/:-\d+}$/);
       expect(pids).toBeGreaterThan(100);
+      expect(logging).toEqual(services.hub.logging);
       expect(image).toMatch(/^\$\{[A-Z]+_IMAGE:-[a-z]+:[\d.]+}$/);
     }
   });

@@ -45,7 +45,7 @@ export async function storeEvents(
     const rows = events.slice(at, at + INSERT_BATCH);
     await sql(test).query(
       'INSERT INTO callback_event (id, component_appid, kind, info_type, authorizer_appid, ' +
-        'msg_type, from_user, received_at, source_address, key_used, replay_key, outcome, payload)' +
+        'msg_type, from_user, received_at, source_address, key_used, dedup_key, outcome, payload)' +
         ` VALUES ${rows.map(() => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}`,
       rows.flatMap((row) => [
         row.id,

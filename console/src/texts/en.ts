@@ -999,7 +999,7 @@ export const en: Texts<typeof zh> = {
     },
   },
   doctor: {
-    lead: 'Looks at everything that can be checked. Runs only when you ask for it, for 10 s at the most.',
+    lead: 'Looks at everything that can be checked, each for 5 s at the most. What calls nobody is also looked at once an hour, for Prometheus.',
     run: 'Check everything',
     again: 'Check again',
     ask: 'Check with calls of WeChat',

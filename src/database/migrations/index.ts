@@ -18,6 +18,7 @@ import { IndexAuthorizationCodes1764285000000 } from './1764285000000-index-auth
 import { AddAccountFacts1764290000000 } from './1764290000000-add-account-facts.js';
 import { CreateHosts1764300000000 } from './1764300000000-create-hosts.js';
 import { IndexWhatIsRare1764310000000 } from './1764310000000-index-what-is-rare.js';
+import { OneKeyOfPushes1764320000000 } from './1764320000000-one-key-of-pushes.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   AddAccountFacts1764290000000,
   CreateHosts1764300000000,
   IndexWhatIsRare1764310000000,
+  OneKeyOfPushes1764320000000,
 ];
