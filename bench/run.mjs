@@ -13,6 +13,7 @@ import { keep } from './lib/results.mjs';
 import { measureAnswers } from './parts/answers.mjs';
 import { measureKnee } from './parts/knee.mjs';
 import { measureLossless } from './parts/lossless.mjs';
+import { measureMemory } from './parts/memory.mjs';
 import {
   measureCalls,
   measureDelivered,
@@ -35,6 +36,7 @@ const PARTS = {
   delivered: measureDelivered,
   knee: measureKnee,
   lossless: measureLossless,
+  memory: measureMemory,
   refreshes: measureRefreshes,
   schedule: measureSchedule,
   sizes: measureSizes,

@@ -5,6 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { configureApp, createAdapter } from './app.setup.js';
 import { HubLogger } from './common/hub-logger.js';
+import { giveMemoryBackAtRest } from './common/memory-at-rest.js';
 import { STOP_LIMIT_MS, Stopping } from './common/stopping.js';
 import { listenProblem, type AppConfig } from './config/app-config.js';
 import { TicketPushService } from './ticket/ticket-push.service.js';
@@ -30,6 +31,7 @@ export async function serve(config: AppConfig): Promise<void> {
   new Logger('Main').log('Listening', { url: await app.getUrl(), publicUrl: config.publicUrl });
   // Only now: the push that this may ask for must find the port open.
   void app.get(TicketPushService).watch();
+  giveMemoryBackAtRest();
 }
 
 /**

@@ -92,19 +92,19 @@ export function processMs(pid) {
 }
 
 /** Most memory that a process has had at once, in MiB; NaN where the system won't say. */
-export function peakMemory(server) {
-  return memory(server, /VmHWM:\s+(\d+) kB/);
+export function peakMemory({ child }) {
+  return memoryOf(child.pid, 'VmHWM');
 }
 
-/** Memory that a process has now, as {@link peakMemory}. */
-export function residentMemory(server) {
-  return memory(server, /VmRSS:\s+(\d+) kB/);
+/** Memory that a process holds now, likewise. */
+export function residentMemory({ child }) {
+  return memoryOf(child.pid, 'VmRSS');
 }
 
-function memory({ child }, pattern) {
+function memoryOf(pid, field) {
   try {
-    const [, kib] = pattern.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
-    return Number(kib) / 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)[1]) / 1024;
   } catch {
     return NaN;
   }

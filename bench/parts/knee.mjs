@@ -57,7 +57,14 @@ async function climb(load, hub, ms) {
 async function at(load, { port }, perSecond, ms) {
   await load.order('prepare', { kind: 'push', count: Math.ceil((perSecond * ms) / 1000) });
   await delay(REST_MS);
-  return load.order('runAt', { port, path: EVENTS_PATH, ms, expected: 'success', perSecond });
+  return load.order('runAt', {
+    kind: 'push',
+    port,
+    path: EVENTS_PATH,
+    ms,
+    expected: 'success',
+    perSecond,
+  });
 }
 
 function textOf(results, ms) {

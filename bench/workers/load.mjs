@@ -58,14 +58,18 @@ function onTheWire(query, headers, body = '') {
   return `${query} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
 }
 
+/** Where the next request of a kind comes from, and how its first line begins. */
+function source(kind, path) {
+  return MAKERS[kind]
+    ? { next: () => pool.pop(), start: `POST ${path}` }
+    : { next: () => READ, start: `GET ${path}` };
+}
+
 /** Every connection sends its next request when the last one is answered. */
 async function run({ kind, port, path, ms, expected, connections: count = CONNECTIONS }) {
-  const reads = !MAKERS[kind];
-  const next = reads ? () => READ : () => pool.pop();
-  const start = `${reads ? 'GET' : 'POST'} ${path}`;
   const opening = Array.from({ length: count }, () => HttpConnection.open(port));
   const connections = await Promise.all(opening);
-  const state = { next, start, expected, latencies: [], wrong: 0 };
+  const state = { ...source(kind, path), expected, latencies: [], wrong: 0 };
   const cpu = process.cpuUsage();
   const started = performance.now();
   await Promise.all(connections.map((one) => keepBusy(one, started + ms, state)));
@@ -110,8 +114,9 @@ function keepBusy(connection, stopAt, state) {
  * Requests at a steady rate, whether the server keeps up or not: each is timed from when it was due,
  * so that one that had to wait for a connection counts its wait.
  */
-async function runAt({ port, path, ms, expected, perSecond }) {
-  const opening = Array.from({ length: OPEN_CONNECTIONS }, () => HttpConnection.open(port));
+async function runAt({ kind, port, path, ms, expected, perSecond, connections: most }) {
+  const { next, start } = source(kind, path);
+  const opening = Array.from({ length: most ?? OPEN_CONNECTIONS }, () => HttpConnection.open(port));
   const free = await Promise.all(opening);
   const connections = [...free];
   const latencies = [];
@@ -133,7 +138,7 @@ async function runAt({ port, path, ms, expected, perSecond }) {
           if (latencies.length === count) resolve();
           else sendDue();
         };
-        connection.send(`POST ${path}${pool.pop()}`);
+        connection.send(start + next());
       }
     };
     timers = [setInterval(sendDue, 1), setTimeout(resolve, ms + PATIENCE_MS)];

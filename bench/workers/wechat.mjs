@@ -18,6 +18,7 @@ const arrived = (path) => simulator.callSummary().paths[path]?.arrived ?? 0;
 /** Messages sent in one go: answers are read in between, also when the machine is behind. */
 const IN_ONE_GO = 64;
 let accounts = [];
+let authorizations = 0;
 let load;
 
 /** Messages at a steady rate: sent when they are due, as long as no more are under way than may be. */
@@ -136,6 +137,22 @@ obey({
   answerIn: ({ delayMs }) => {
     simulator.clearCalls();
     simulator.addFault({ path: REFRESH_PATH, kind: 'delay', delayMs });
+  },
+  /** New accounts authorize at a steady rate, and half of them withdraw; both is pushed to a hub. */
+  authorize: async ({ port, count, perSecond }) => {
+    const url = `http://127.0.0.1:${port}/callback/${appid}/events`;
+    const push = async ({ event }) => {
+      const { body } = await simulator.push(appid, event, { url });
+      if (body !== 'success') throw new Error(`The hub answered an authorization with ${body}`);
+    };
+    for (let made = 0; made < count; made += 1) {
+      authorizations += 1;
+      const prefix = `wxnew${authorizations}x`;
+      const [account] = simulator.accounts.add({ count: 1, prefix });
+      await push(await simulator.accounts.authorize(appid, account, { push: false }));
+      await delay(1000 / perSecond);
+      if (made % 2) await push(await simulator.accounts.withdraw(appid, account, { push: false }));
+    }
   },
   refreshes: () => arrived(REFRESH_PATH),
   forgetCalls: () => simulator.clearCalls(),

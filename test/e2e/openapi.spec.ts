@@ -21,6 +21,17 @@ describe('the API document', () => {
     expect(text === readFileSync(COMMITTED, 'utf8')).toBe(true);
   });
 
+  it('is the same on its page and in YAML', async () => {
+    const { text: script } = await test.hub.get('/docs/swagger-ui-init.js');
+    const [, embedded = ''] = /"swaggerDoc": (\{.*\}),\s*"customOptions"/s.exec(script) ?? [];
+    expect(JSON.parse(embedded)).toEqual(document);
+    const { text: yaml } = await test.hub.get('/docs-yaml');
+    const ids = Object.values<any>(document.paths).flatMap((one) => Object.values<any>(one));
+    expect([...yaml.matchAll(/operationId: (\w+)/g)].map(([, id]) => id)).toEqual(
+      ids.map(({ operationId }) => operationId),
+    );
+  });
+
   it('is valid OpenAPI 3.1', async () => {
     const { valid, errors } = await new Validator().validate(structuredClone(document));
     expect({ valid, errors }).toEqual({ valid: true, errors: undefined });
