@@ -62,6 +62,11 @@ class Primary {
     cluster.setupPrimary({ args: [String(number)] });
     const worker = cluster.fork();
     this.running.add(worker);
+    worker.on('error', (error) => {
+      this.logger.error('A worker could not be started, or be spoken to', error);
+      // Of one that could not be started Node says nothing more: it has died.
+      if (worker.process.pid === undefined) worker.process.emit('exit', 1, null);
+    });
     worker.once('exit', () => this.running.delete(worker));
     return worker;
   }
@@ -80,10 +85,20 @@ class Primary {
         signal,
         waitMs,
       });
-      setTimeout(() => {
-        if (!this.stopping) this.keep(this.fork(number), number, before + 1);
-      }, waitMs);
+      this.startLater(number, before + 1, waitMs);
     });
+  }
+
+  private startLater(number: number, deaths: number, waitMs: number): void {
+    setTimeout(() => {
+      if (this.stopping) return;
+      try {
+        this.keep(this.fork(number), number, deaths);
+      } catch (error) {
+        this.logger.error('A worker could not be started', error);
+        this.startLater(number, deaths, LONGEST_WAIT_MS);
+      }
+    }, waitMs);
   }
 
   /** Hands each signal on: a second one ends `STOP_DELAY_SECONDS` of the workers, too. */

@@ -12,7 +12,6 @@ export interface Asked {
   status: number;
   /** Where a redirect leads. */
   location: string | undefined;
-  requestId: string | undefined;
   body: string;
   milliseconds: number;
   /** End of the certificate in Unix milliseconds; undefined without TLS. */
@@ -57,6 +56,11 @@ export function ask(url: string, { body, agent, limitMs }: Question): Promise<As
       signal,
     });
     request.on('error', fail);
+    // Node leaves such an answer, and the limit with it, to who listens.
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy();
+      fail(new Error('the answer switches to another protocol'));
+    });
     request.on('response', (response) => {
       const certificateEnds = certificateEndOf(response);
       readBounded(response).then(
@@ -64,7 +68,6 @@ export function ask(url: string, { body, agent, limitMs }: Question): Promise<As
           resolve({
             status: response.statusCode ?? 0,
             location: response.headers.location,
-            requestId: response.headers['x-request-id'] as string | undefined,
             body: text,
             milliseconds: millisecondsSince(started),
             certificateEnds,

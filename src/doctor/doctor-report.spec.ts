@@ -22,6 +22,10 @@ describe('the report of the doctor', () => {
       '✓ ticket wx0123456789abcdef: The newest ticket is 4 min old',
     );
     const failing = { status: 'failure', remedy: 'Do it', docs: 'docs/doctor.md#ticket' } as const;
+    const forged = { seen: 'a\u001b[2J\n✓ b\u202e', details: ['c\u009b31m'] };
+    expect(linesOf({ ...example, ...forged }, false)).toBe(
+      '✓ ticket wx0123456789abcdef: a�[2J�✓ b�\n    c�31m',
+    );
     expect(linesOf({ ...example, ...failing, componentAppId: null, details: ['a'] }, true)).toBe(
       '\x1b[31m✗\x1b[0m ticket: The newest ticket is 4 min old → Do it [docs/doctor.md#ticket]\n    a',
     );

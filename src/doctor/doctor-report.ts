@@ -1,3 +1,4 @@
+import { printable } from '../common/printable.js';
 import type { DoctorCheckView, DoctorView } from './doctor.views.js';
 
 const MARKS = { ok: '✓', warning: '!', failure: '✗', skipped: '–' };
@@ -10,7 +11,8 @@ export function linesOf(check: DoctorCheckView, colours: boolean): string {
   const mark = colours ? `\x1b[${COLOURS[status]}m${MARKS[status]}\x1b[0m` : MARKS[status];
   const place = componentAppId === null ? id : `${id} ${componentAppId}`;
   const toDo = remedy === null ? '' : ` → ${remedy} [${docs}]`;
-  return [`${mark} ${place}: ${seen}${toDo}`, ...details.map((line) => `    ${line}`)].join('\n');
+  const first = `${mark} ${place}: ${printable(seen + toDo)}`;
+  return [first, ...details.map((line) => `    ${printable(line)}`)].join('\n');
 }
 
 /** 1 where a check failed, 2 where there are warnings only, else 0. */

@@ -200,7 +200,8 @@ export class DoctorService {
       return await check();
     } catch (error) {
       // What is wrong with the database is said once.
-      if (this.surroundings.database !== undefined) return finding('no_database');
+      const isAway = error instanceof HubError && error.code === 'database_unavailable';
+      if (isAway || this.surroundings.database !== undefined) return finding('no_database');
       if (!(error instanceof HubError)) this.logger.error('A check of the doctor failed', error);
       return finding('check_failed', { message: problemOf(error) });
     }

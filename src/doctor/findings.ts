@@ -287,7 +287,10 @@ export const FINDINGS = {
     seen: '{url}/admin is served to the outside',
     remedy: 'Have the proxy pass on /callback and /authorize only.',
   },
-  admin_unknown: { status: 'skipped', seen: 'PUBLIC_URL does not answer' },
+  admin_unknown: {
+    status: 'skipped',
+    seen: 'What {url}/admin answers does not say whether it is served',
+  },
   push_ok: { status: 'ok', seen: 'A push through {url} was answered success in {milliseconds} ms' },
   push_slow: {
     status: 'warning',

@@ -63,7 +63,7 @@ export class OutsideChecks {
       return adminVerdict(await ask(`${url}/admin`, { limitMs }), url);
     } catch (error) {
       if (!(error instanceof AskError)) throw error;
-      return finding('admin_unknown');
+      return finding('admin_unknown', { url });
     }
   }
 

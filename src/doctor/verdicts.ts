@@ -123,7 +123,7 @@ const LOST: Record<string, 'way_query' | 'way_path'> = {
 export function answerProblem(asked: Asked, expected: string, url: string): Finding | undefined {
   const { status, location, body } = asked;
   if (location !== undefined || (status >= 300 && status < 400)) {
-    return finding('way_redirect', { url, location: location ?? '–' });
+    return finding('way_redirect', { url, location: location?.slice(0, 200) ?? '–' });
   }
   const code = /"code":"(\w{1,64})"/.exec(body)?.[1];
   const answer = code === undefined ? `HTTP ${status}` : `HTTP ${status} ${code}`;
@@ -148,10 +148,14 @@ export function certificateProblem(
   return days < 14 ? finding('outside_certificate', { url, days }) : undefined;
 }
 
+/** How the hub refuses a route that there is not; a proxy may take away its headers. */
+const HUB_REFUSAL = /"code":"not_found",.*"id":"[\da-f]{8}-[\da-f-]{27}"/;
+
 /** Whether what answers below `PUBLIC_URL/admin` is a hub. */
-export function adminVerdict({ body, requestId }: Asked, url: string): Finding {
-  const isHub = requestId !== undefined && body.includes(`"id":"${requestId}"`);
-  return finding(isHub ? 'admin_open' : 'admin_closed', { url });
+export function adminVerdict({ status, body }: Asked, url: string): Finding {
+  if (HUB_REFUSAL.test(body)) return finding('admin_open', { url });
+  const saysNothing = (status >= 300 && status < 400) || status >= 500;
+  return finding(saysNothing ? 'admin_unknown' : 'admin_closed', { url });
 }
 
 /** Answers that are later than this leave little of WeChat's 5 s, in milliseconds. */

@@ -431,11 +431,11 @@ describe('what WeChat sees of a hub, and answers it', () => {
   it.each<[FrontBehaviour, string, string, string]>([
     ['well', 'outside_ok', 'push_ok', 'admin_closed'],
     ['open', 'outside_ok', 'push_ok', 'admin_open'],
-    ['redirect', 'way_redirect', 'way_redirect', 'admin_closed'],
+    ['redirect', 'way_redirect', 'way_redirect', 'admin_unknown'],
     ['no query', 'way_query', 'way_query', 'admin_closed'],
     ['no path', 'way_path', 'way_path', 'admin_closed'],
     ['banner', 'way_changed', 'way_changed', 'admin_closed'],
-    ['bad gateway', 'way_refused', 'way_refused', 'admin_closed'],
+    ['bad gateway', 'way_refused', 'way_refused', 'admin_unknown'],
     ['cut', 'way_unreachable', 'way_unreachable', 'admin_closed'],
   ])('through a proxy that is %s', async (behaviour, outside, push, admin) => {
     front.behaviour = behaviour;

@@ -285,6 +285,12 @@ describe.each(databaseKinds())('the check of this installation on %s', (kind) =>
 describe('the check of an installation whose public address', () => {
   it.each<[string, string, (front: PublicFront) => Promise<void> | void, RegExp]>([
     ['hangs', 'http', (front) => void (front.mode = 'hang'), /within 6000 ms/],
+    [
+      'switches to another protocol',
+      'http',
+      (front) => void (front.mode = switchProtocols),
+      /another protocol/,
+    ],
     ['has no TLS', 'https', () => undefined, /SSL|TLS|EPROTO/i],
     ['is closed', 'http', (front) => front.close(), /ECONNREFUSED/],
   ])('%s says so for each case, in time', async (_, scheme, prepare, got) => {
@@ -304,6 +310,13 @@ describe('the check of an installation whose public address', () => {
     await front.close();
   });
 });
+
+/** An answer after which the connection is no longer of HTTP. */
+function switchProtocols(response: ServerResponse): void {
+  response.socket?.end(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
+  );
+}
 
 /** In the right form, and signed by somebody else. */
 function foreignReply(): string {

@@ -1,4 +1,4 @@
-import { type ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,11 +119,31 @@ describe.each(mysqlOnly())('a hub of two workers on %s', (kind) => {
     expect(now).not.toContain(victim);
   });
 
+  it('goes on while a worker cannot be started again, and starts it when it can', async () => {
+    const primary = String(hub.child.pid);
+    const files = (limit: string): void => void execFileSync('prlimit', ['-p', primary, limit]);
+    const [victim = 0] = await pids();
+    const said = log.lines.length;
+    files('--nofile=10:4096');
+    process.kill(victim, 'SIGKILL');
+    await log.find(({ message }) => message.startsWith('A worker could not be started'));
+    // It takes no connection meanwhile, either.
+    files('--nofile=4096:4096');
+    expect((await hub.hub.accessToken(appid)).status).toBe(200);
+    const isBack = ({ message }: Line): boolean => message === 'Listening';
+    await log.find((line) => log.lines.indexOf(line) >= said && isBack(line));
+    expect((await pids()).size).toBe(2);
+  });
+
   it('says in each line which worker wrote it, and stops all with 0', async () => {
     expect(await hub.stop()).toBe(0);
     const stops = log.lines.filter(({ message }) => message === 'Stopping');
     expect(stops.map(({ worker }) => worker).toSorted()).toEqual([1, 2, undefined]);
-    const primary = new Set(['A worker has died', 'Stopping']);
+    const primary = new Set([
+      'A worker has died',
+      'A worker could not be started, or be spoken to',
+      'Stopping',
+    ]);
     const nameless = log.lines.filter(({ worker }) => worker === undefined);
     expect(nameless.filter(({ message }) => !primary.has(message))).toEqual([]);
     expect((await fleet.sql.query('SELECT id FROM host'))[0]).toEqual([]);

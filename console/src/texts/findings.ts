@@ -185,7 +185,7 @@ export const findings: Record<string, { seen: string; remedy?: string }> = {
     seen: '{url}/admin 对外开放',
     remedy: '请让代理只转发 /callback 与 /authorize。',
   },
-  admin_unknown: { seen: 'PUBLIC_URL 没有应答' },
+  admin_unknown: { seen: '从 {url}/admin 的应答看不出它是否对外开放' },
   push_ok: { seen: '经 {url} 的推送在 {milliseconds} 毫秒内得到 success' },
   push_slow: {
     seen: '经 {url} 的推送得到 success，但用了 {milliseconds} 毫秒',
