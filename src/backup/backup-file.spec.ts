@@ -62,12 +62,13 @@ const WHOLE_COPY = [[{ integrity_check: 'ok' }], { marks: 1 }];
 
 describe('a copy that is put into its place', () => {
   it('is not mixed with the log of a database that was there', () => {
-    const old = new Libsql(freePath());
+    const source = freePath();
+    const old = new Libsql(source);
     old.pragma('journal_mode = WAL');
     old.exec('CREATE TABLE other (text TEXT)');
     const row = old.prepare('INSERT INTO other VALUES (?)');
     for (let rows = 0; rows < 300; rows += 1) row.run('x'.repeat(1000));
-    const log = readFileSync(`${old.name}-wal`);
+    const log = readFileSync(`${source}-wal`);
     old.close();
     const target = freePath();
     for (const end of LOGS) writeFileSync(target + end, log);

@@ -386,7 +386,7 @@ describe('a backup of SQLite', () => {
     const target = join(folder, 'spoilt.sqlite');
     for (const end of ['', '-wal']) writeFileSync(target + end, `fake${end}\u001b[2J`);
     const { code, text } = await restore(`sqlite:${target}`, join(folder, 'a'), '--overwrite');
-    const [, kept = ''] = /kept as (\S+), \S+-wal\n/.exec(text) ?? [];
+    const [, kept = ''] = /kept as (\S+), \S+-wal/.exec(text) ?? [];
     expect([code, readFileSync(kept, 'utf8')]).toEqual([0, 'fake\u001b[2J']);
     expect(readFileSync(`${kept}-wal`, 'utf8')).toBe('fake-wal\u001b[2J');
   });
