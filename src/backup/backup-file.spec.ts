@@ -1,12 +1,15 @@
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,6 +95,21 @@ describe('a copy that is put into its place', () => {
     expect(readFileSync(kept).equals(spoilt)).toBe(true);
     expect([log, readFileSync(log, 'utf8')]).toEqual([`${kept}-wal`, 'fake log']);
     expect(readdirSync(join(target, '..'))).not.toContain('file.restoring');
+  });
+});
+
+describe('a damaged database', () => {
+  it('is not replaced while another program has it open', () => {
+    const target = changed(database, 'PRAGMA journal_mode = WAL');
+    const user = new Libsql(target);
+    user.exec('CREATE TABLE other (text TEXT)');
+    user.pragma('wal_checkpoint(TRUNCATE)');
+    const file = openSync(target, 'r+');
+    writeSync(file, Buffer.alloc(8000, 0x55), 0, 8000, 100);
+    const place = (): unknown => placeBackup(copy, target, { overwrite: true, now: NOW });
+    expect(place).toThrow('is in use');
+    user.close();
+    closeSync(file);
   });
 });
 

@@ -139,7 +139,8 @@ export function placeBackup(
 
 /**
  * Runs `work` while no other program has a SQLite database open, its log written into it.
- * @param whenDamaged what is done instead with one that SQLite cannot read, and so not lock.
+ * @param whenDamaged what is done instead with one that SQLite cannot read; where it is not even a
+ * database, whether another program has it open is not known.
  * @throws {CommandError} where another one has.
  */
 function whileUnused<T>(
@@ -149,7 +150,10 @@ function whileUnused<T>(
 ): T {
   return withDatabase(database, { timeout: 0 }, (own) => {
     try {
-      // Each connection to a database with a log holds a lock that this needs for itself.
+      // Each connection to a database with a log holds a lock that this needs for itself. It is
+      // asked for first, since it is had of a damaged database as well.
+      own.pragma('locking_mode = EXCLUSIVE');
+      own.exec('BEGIN EXCLUSIVE; COMMIT');
       own.pragma('journal_mode = DELETE');
       own.exec('BEGIN EXCLUSIVE');
     } catch (error) {
