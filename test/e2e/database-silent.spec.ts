@@ -192,6 +192,11 @@ describe.each(mysqlOnly())('a database on %s that falls silent', (kind) => {
     expect((await ready()).status).toBe(503);
     const statuses = (await Promise.all(others)).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([503]));
+    const { json: seen } = await test.hub.get('/admin/doctor');
+    const codes = (seen.checks as { code: string }[]).map(({ code }) => code);
+    expect(codes.filter((code) => /^(?:database_down|check_failed)$/.test(code))).toEqual([
+      'database_down',
+    ]);
 
     proxy.resume();
     const push = await eventually('the push to be taken', async () => {
