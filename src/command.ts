@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { CommandError } from './common/command-error.js';
 import { keepFilesPrivate } from './common/file-modes.js';
 import { HubLogger } from './common/hub-logger.js';
+import { printable } from './common/printable.js';
 import { ConfigError, type AppConfig } from './config/app-config.js';
 import { loadConfig } from './config/load-config.js';
 import { refuseMissingFile } from './database/open-data-source.js';
@@ -22,7 +23,7 @@ export async function runCommand(
     await work(config);
   } catch (error) {
     if (error instanceof ConfigError || error instanceof CommandError) {
-      process.stderr.write(`${error.message}\n`);
+      process.stderr.write(`${error.message.split('\n').map(printable).join('\n')}\n`);
     } else new HubLogger('error').error(failure, error);
     process.exitCode = 1;
   }

@@ -27,10 +27,10 @@ await runCommand('The restore did not finish; the database is as it was', async 
       'On MySQL load the dump as docs/backup.md says, then "npm run restore:mark"',
     );
   }
-  const copy = readBackup(file);
+  const copy = await readBackup(file);
   refuseOtherKeys(file, copy, await boxOf(config, copy.masterKeys));
   const kept = placeBackup(file, database.path, { overwrite, now: new Date() });
-  if (kept !== undefined) process.stdout.write(`What was there is kept as ${kept}\n`);
+  if (kept.length > 0) process.stdout.write(`What was there is kept as ${kept.join(', ')}\n`);
   said(config, copy);
 });
 

@@ -1,6 +1,8 @@
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
@@ -11,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import Libsql from 'libsql';
+import { DataSource } from 'typeorm';
 import { CommandError } from '../common/command-error.js';
 import { OWN_FILE } from '../common/file-modes.js';
 import { fileErrorCode, fileProblem } from '../common/file-problem.js';
@@ -26,6 +29,10 @@ import { COPY_SETTING, parseMark, type CopyMark } from './copy-mark.js';
 
 /** Longest wait for a lock of the file that is backed up, in milliseconds; reading needs none of a hub's. */
 const LOCK_WAIT_MS = 10_000;
+/** Ends of the names of the files beside a database that SQLite takes for a part of it. */
+const LOGS = ['-wal', '-shm', '-journal'];
+/** Codes by which SQLite says that a file is no database, or no longer one. */
+const DAMAGED = /^SQLITE_(NOTADB|CORRUPT)/;
 
 /** What was made, or put into its place. */
 export interface BackupFacts extends CopyMark {
@@ -36,7 +43,7 @@ export interface BackupFacts extends CopyMark {
  * Copies a SQLite database into one file as it is at one moment, while hubs run and write, and marks
  * the file as a copy. The file is whole under its name, or not there.
  * @param overwrite whether a file of that name is replaced.
- * @throws {CommandError}
+ * @throws {CommandError} also for a database whose copy {@link readBackup} would refuse.
  */
 export function writeBackup(
   database: string,
@@ -46,11 +53,13 @@ export function writeBackup(
   if (existsSync(file) && !overwrite) {
     throw new CommandError(`${file} is there already: name another one, or say --overwrite`);
   }
+  refuseLogs(file);
   const part = `${file}.part`;
   try {
     return onFiles(part, () => {
       removeDatabase(part);
       withDatabase(database, { timeout: LOCK_WAIT_MS }, (source) => {
+        refusePrograms(source, database);
         source.prepare('VACUUM INTO ?').run(part);
       });
       const mark = withDatabase(part, {}, markCopy);
@@ -66,33 +75,38 @@ export function writeBackup(
 
 /**
  * What a file of {@link writeBackup} says of itself, after a look at all of it.
- * @throws {CommandError} for a file that is damaged, no such copy, or made by a newer version.
+ * @throws {CommandError} for a file that is damaged, not whole, no such copy, or made by a newer
+ * version.
  */
-export function readBackup(file: string): CopyMark {
-  return onFiles(file, () => {
-    statSync(file);
-    return withDatabase(file, {}, (copy) => {
+export async function readBackup(file: string): Promise<CopyMark> {
+  refuseLogs(file);
+  const { mark, made, tables } = onFiles(file, () =>
+    withDatabase(file, {}, (copy) => {
       copy.pragma('query_only = 1');
-      const [{ quick_check: checked }] = copy.pragma('quick_check') as [{ quick_check: string }];
-      if (checked !== 'ok') throw new CommandError(`${file} is damaged: ${checked}`);
-      const mark = parseMark(valueOf(copy, 'SELECT value FROM setting WHERE name = ?') ?? '');
-      if (!mark) throw new CommandError(`${file} was not made by "npm run backup"`);
-      refuseNewer(copy, file);
-      return mark;
-    });
-  });
+      // First: a view of that name could make every look at a table endless.
+      refusePrograms(copy, file);
+      refuseDamaged(copy, file);
+      return contentOf(copy);
+    }),
+  );
+  if (!mark || made.length === 0)
+    throw new CommandError(`${file} was not made by "npm run backup"`);
+  const lacking = (await tablesAfter(made, file)).filter((name) => !tables.has(name));
+  if (lacking.length === 0) return mark;
+  throw new CommandError(`${file} lacks tables of its version: ${lacking.join(', ')}`);
 }
 
 /**
- * Puts a copy in the place of a database that nobody uses. One that is there is kept beside it.
- * @returns the path of the one that was there; undefined where there was none.
+ * Puts a copy in the place of a database that nobody uses, or that is damaged. What is there is kept
+ * beside it, with logs that a database has left.
+ * @returns the paths of what was there.
  * @throws {CommandError} where it is in use, or there and `overwrite` is not said.
  */
 export function placeBackup(
   file: string,
   database: string,
   { overwrite, now }: { overwrite: boolean; now: Date },
-): string | undefined {
+): string[] {
   const isThere = existsSync(database);
   if (isThere && !overwrite) {
     throw new CommandError(
@@ -101,37 +115,51 @@ export function placeBackup(
   }
   const staged = `${database}.restoring`;
   return onFiles(database, () => {
+    removeDatabase(staged);
     copyFileSync(file, staged);
     chmodSync(staged, OWN_FILE);
     flush(staged);
-    const kept = `${database}.replaced-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
-    const swap = (): void => {
-      if (isThere) renameSync(database, kept);
+    const kept = `${database}.replaced-${now.toISOString().replaceAll(/[-:.]/g, '')}`;
+    const swap = (): string[] => {
+      // SQLite would replay a log that stays over the copy.
+      const there = ['', ...LOGS].filter((end) => existsSync(database + end));
+      for (const end of there) renameSync(database + end, kept + end);
       renameSync(staged, database);
       flush(dirname(database));
+      return there.map((end) => kept + end);
     };
     try {
-      if (isThere) whileUnused(database, swap);
-      else swap();
+      withDatabase(staged, {}, (copy) => refuseDamaged(copy, staged));
+      return isThere ? whileUnused(database, swap, swap) : swap();
     } finally {
-      rmSync(staged, { force: true });
+      removeDatabase(staged);
     }
-    return isThere ? kept : undefined;
   });
 }
 
 /**
  * Runs `work` while no other program has a SQLite database open, its log written into it.
+ * @param whenDamaged what is done instead with one that SQLite cannot read; where it is not even a
+ * database, whether another program has it open is not known.
  * @throws {CommandError} where another one has.
  */
-function whileUnused<T>(database: string, work: (own: Libsql.Database) => T): T {
+function whileUnused<T>(
+  database: string,
+  work: (own: Libsql.Database) => T,
+  whenDamaged?: () => T,
+): T {
   return withDatabase(database, { timeout: 0 }, (own) => {
     try {
-      // Each connection to a database with a log holds a lock that this needs for itself.
+      // Each connection to a database with a log holds a lock that this needs for itself. It is
+      // asked for first, since it is had of a damaged database as well.
+      own.pragma('locking_mode = EXCLUSIVE');
+      own.exec('BEGIN EXCLUSIVE; COMMIT');
       own.pragma('journal_mode = DELETE');
       own.exec('BEGIN EXCLUSIVE');
     } catch (error) {
-      if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error;
+      const code = fileErrorCode(error);
+      if (whenDamaged && DAMAGED.test(code)) return whenDamaged();
+      if (!code.startsWith('SQLITE_BUSY')) throw error;
       throw new CommandError(`${database} is in use: stop the hubs and programs that have it open`);
     }
     const result = work(own);
@@ -215,16 +243,72 @@ function encryptedIn(copy: Libsql.Database): EncryptedColumn[] {
   return Object.values(encryptedColumns).filter(({ table, column }) => has.get(table, column));
 }
 
-function refuseNewer(copy: Libsql.Database, file: string): void {
-  const known = new Set(migrations.map(({ name }) => name));
-  const rows = copy.prepare('SELECT name FROM migrations').all() as { name: string }[];
-  if (rows.every(({ name }) => known.has(name))) return;
-  throw new CommandError(`${file} was made by a newer version of the hub: update the hub first`);
+/** @throws {CommandError} for what would run when tables are used, and no hub makes: triggers, say. */
+function refusePrograms(database: Libsql.Database, path: string): void {
+  // Views, triggers and virtual tables have no pages of their own.
+  const found = database.prepare('SELECT 1 FROM sqlite_master WHERE IFNULL(rootpage, 0) < 1').get();
+  if (!found) return;
+  throw new CommandError(
+    `${path} has views or triggers, which no hub makes. Remove them before a backup`,
+  );
 }
 
-function valueOf(copy: Libsql.Database, statement: string): string | undefined {
-  const row = copy.prepare(statement).get(COPY_SETTING) as { value?: string } | undefined;
-  return row?.value;
+/** @throws {CommandError} */
+function refuseDamaged(database: Libsql.Database, path: string): void {
+  const [{ quick_check: checked }] = database.pragma('quick_check') as [{ quick_check: string }];
+  if (checked !== 'ok') throw new CommandError(`${path} is damaged: ${checked}`);
+}
+
+/** @throws {CommandError} where SQLite would read other things into a copy, or one is in use. */
+function refuseLogs(file: string): void {
+  const log = LOGS.map((end) => file + end).find((path) => existsSync(path));
+  if (log === undefined) return;
+  throw new CommandError(
+    `${log} is there, which SQLite takes for a part of ${file}: close the program that has that ` +
+      `open; if none has, move ${log} away`,
+  );
+}
+
+/** The mark of a database that may be none of a hub, the migrations that made it, its tables. */
+function contentOf(copy: Libsql.Database): {
+  mark: CopyMark | undefined;
+  made: string[];
+  tables: Set<string>;
+} {
+  const namesIn = (from: string): string[] =>
+    (copy.prepare(`SELECT name FROM ${from}`).all() as { name: string }[]).map(({ name }) => name);
+  const tables = new Set(namesIn("sqlite_master WHERE type = 'table'"));
+  const made = tables.has('migrations') ? namesIn('migrations') : [];
+  if (!tables.has('setting')) return { mark: undefined, made, tables };
+  const row = copy.prepare('SELECT value FROM setting WHERE name = ?').get(COPY_SETTING);
+  return { mark: parseMark((row as { value: string } | undefined)?.value ?? ''), made, tables };
+}
+
+/**
+ * Names of the tables that a database has after migrations, and all that come before them.
+ * @throws {CommandError} where this version does not know one of them.
+ */
+async function tablesAfter(made: string[], file: string): Promise<string[]> {
+  const places = made.map((name) => migrations.findIndex((known) => known.name === name));
+  if (places.includes(-1)) {
+    throw new CommandError(`${file} was made by a newer version of the hub: update the hub first`);
+  }
+  const model = await new DataSource({
+    type: 'better-sqlite3',
+    driver: Libsql,
+    database: ':memory:',
+    migrations: migrations.slice(0, Math.max(...places) + 1),
+    logger: 'debug',
+  }).initialize();
+  try {
+    await model.runMigrations({ transaction: 'none' });
+    const rows: { name: string }[] = await model.query(
+      "SELECT name FROM sqlite_master WHERE type = 'table'",
+    );
+    return rows.map(({ name }) => name);
+  } finally {
+    await model.destroy();
+  }
 }
 
 function withDatabase<T>(
@@ -232,6 +316,9 @@ function withDatabase<T>(
   options: Libsql.Options,
   work: (database: Libsql.Database) => T,
 ): T {
+  // Of these SQLite says "14" only.
+  accessSync(path, constants.R_OK);
+  if (!statSync(path).isFile()) throw new CommandError(`${path} is not a file`);
   const database = new Libsql(path, options);
   try {
     return work(database);
@@ -241,7 +328,7 @@ function withDatabase<T>(
 }
 
 function removeDatabase(path: string): void {
-  for (const end of ['', '-journal', '-wal', '-shm']) rmSync(path + end, { force: true });
+  for (const end of ['', ...LOGS]) rmSync(path + end, { force: true });
 }
 
 /** Until it is on the disk: a copy that a power cut takes is none. */

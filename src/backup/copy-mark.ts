@@ -1,3 +1,5 @@
+import { MASTER_KEY_ID } from '../config/variables.js';
+
 /** Name of the setting that says that a database is a copy; the next hub that starts removes it. */
 export const COPY_SETTING = 'copy_of';
 
@@ -9,12 +11,14 @@ export interface CopyMark {
   masterKeys: string[];
 }
 
-/** Undefined where the text is no mark. */
+/** Undefined where the text is no mark; what is one can be shown to people. */
 export function parseMark(text: string): CopyMark | undefined {
   try {
     const { madeAt, masterKeys } = JSON.parse(text) as Partial<CopyMark>;
-    if (typeof madeAt !== 'string' || !Array.isArray(masterKeys)) return undefined;
-    return { madeAt, masterKeys: masterKeys.map(String) };
+    if (new Date(madeAt ?? '').toISOString() !== madeAt || !Array.isArray(masterKeys))
+      return undefined;
+    const ids = masterKeys.map(String);
+    return ids.every((id) => MASTER_KEY_ID.test(id)) ? { madeAt, masterKeys: ids } : undefined;
   } catch {
     return undefined;
   }

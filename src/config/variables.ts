@@ -114,7 +114,7 @@ export interface MasterKey {
   /** 32 bytes. */
   key: Buffer;
 }
-const MASTER_KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
+export const MASTER_KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const masterKeys = z
   .string()
   .transform((list) => list.split(',').map((entry) => parseMasterKey(entry.trim())))

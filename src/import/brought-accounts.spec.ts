@@ -70,11 +70,18 @@ describe('accounts of a CSV file', () => {
     ['', 'lacks the column component_appid'],
     [`wxp,wxa,${TOKEN}\n`, 'lacks the column component_appid'],
     [`${HEAD},secret\n`, 'has 1 columns besides'],
+    [`${HEAD},auth_time, auth_time\n`, 'has a column twice'],
     [`${HEAD}\nwxp,"wxa,${TOKEN}\n`, 'The quotes of line 2 are wrong'],
     [`${HEAD}\nwxp,"wxa"x,${TOKEN}\n`, 'The quotes of line 2 are wrong'],
   ])('%j is refused, and repeats nothing', (text, why) => {
     expect(() => csvAccounts(text)).toThrow(why);
     expect(() => csvAccounts(text)).not.toThrow(TOKEN);
+  });
+
+  it.each(['x', '""', ','])('are refused where a cell is millions of %s', (text) => {
+    const cell = text.repeat(15_000_000);
+    const why = 'The quotes of line 2 are wrong, or a cell has more than 10000 characters';
+    expect(() => csvAccounts(`${HEAD}\nwxp,wxa,"${cell}"\n`)).toThrow(why);
   });
 
   it('say nothing of a token that stands in a wrong column', () => {

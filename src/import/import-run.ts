@@ -1,4 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import { printable } from '../common/printable.js';
 import { ComponentService } from '../component/component.service.js';
 import { componentFields } from '../config/variables.js';
 import { AccountImportService, type Outcome } from './account-import.service.js';
@@ -122,5 +123,5 @@ export class ImportRun {
 }
 
 function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${printable(line)}\n`);
 }

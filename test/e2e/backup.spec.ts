@@ -1,5 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
@@ -359,16 +367,33 @@ describe('a backup of SQLite', () => {
   it('is not restored where it is damaged, or no backup', async () => {
     const target = `sqlite:${join(folder, 'other.sqlite')}`;
     const damaged = join(folder, 'damaged');
+    mkdirSync(join(folder, 'a-folder'));
     const bytes = readFileSync(join(folder, 'a'));
     writeFileSync(damaged, bytes.fill(0x55, bytes.length / 2));
     for (const [file, why] of [
       [damaged, /damaged|SQLITE_CORRUPT/],
       [join(import.meta.dirname, 'backup.spec.ts'), /SQLITE_NOTADB/],
       [join(folder, 'nowhere'), /does not exist/],
+      [join(folder, 'a-folder'), /^\S+ is not a file\n$/],
     ] as const) {
       const { code, text } = await restore(target, file);
       expect([code, text]).toEqual([1, expect.stringMatching(why)]);
     }
     expect(existsSync(join(folder, 'other.sqlite'))).toBe(false);
+  });
+
+  it('takes the place of a database that is damaged, which is kept with its log', async () => {
+    const target = join(folder, 'spoilt.sqlite');
+    for (const end of ['', '-wal']) writeFileSync(target + end, `fake${end}\u001b[2J`);
+    const { code, text } = await restore(`sqlite:${target}`, join(folder, 'a'), '--overwrite');
+    const [, kept = ''] = /kept as (\S+), \S+-wal/.exec(text) ?? [];
+    expect([code, readFileSync(kept, 'utf8')]).toEqual([0, 'fake\u001b[2J']);
+    expect(readFileSync(`${kept}-wal`, 'utf8')).toBe('fake-wal\u001b[2J');
+  });
+
+  it('is refused in words that a terminal only shows', async () => {
+    const file = join(folder, 'spoilt\u001b[2J');
+    const { text } = await restore(`sqlite:${join(folder, 'other.sqlite')}`, file);
+    expect(text).toMatch(/spoilt\ufffd\[2J .* does not exist\n$/);
   });
 });
