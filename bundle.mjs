@@ -40,9 +40,10 @@ function linesOfTheSource() {
         const isLibrary = name.startsWith('hub/libraries');
         // 13 MB that each start would read.
         if (isLibrary && type === 'asset') delete files[name];
-        else if (isLibrary)
-          files[name].code = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
-        else if (type === 'asset') {
+        else if (type === 'chunk') {
+          const kept = isLibrary ? code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n') : code;
+          files[name].code = inLatin1(kept);
+        } else {
           const map = JSON.parse(source);
           delete map.sourcesContent;
           files[name].source = JSON.stringify(map);
@@ -50,6 +51,14 @@ function linesOfTheSource() {
       }
     },
   };
+}
+
+/** V8 keeps a text with a single other letter in two bytes a letter, as long as the process runs. */
+function inLatin1(code) {
+  return code.replaceAll(
+    /[^\0-\xff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** `@nestjs/typeorm` looks for two classes of old TypeORMs by loading all of TypeORM once more. */

@@ -10,7 +10,7 @@ const WORTH_BYTES = 8 * 2 ** 20;
 /**
  * Gives memory back to the system whenever the hub rests and holds more than it has to. V8 collects
  * when the heap has grown by more than half, which takes a hub at rest hours, and keeps the emptied
- * pages. A collection of this kind stops everything for some 0.2 s, so a hub with work to do is left
+ * pages. A collection of this kind stops everything for some 0.3 s, so a hub with work to do is left
  * to V8's own rules.
  */
 export function giveMemoryBackAtRest(everyMs = EVERY_MS): void {

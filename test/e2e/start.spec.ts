@@ -200,6 +200,18 @@ describe('a hub on SQLite', () => {
     expect(stdout + stderr).toMatch(/a fault.*at start \(\S+\/src\/start\.ts:\d+:\d+\)/);
   });
 
+  it('writes what a library warns of on the console as lines of its log', async () => {
+    const warn = encodeURIComponent("setInterval(() => console.warn('late'), 5).unref()");
+    const hub = await spawn({ NODE_OPTIONS: `--import data:text/javascript,${warn}` });
+    await hub.ready();
+    const { stdout } = await hub.end('SIGTERM');
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'warn', message: 'late' }));
+  });
+
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends with code 0 on %s', async (signal) => {
     const hub = await spawn();
     await hub.ready();
