@@ -17,7 +17,8 @@ const SAME_SIGNAL_MS = 500;
 export async function serve(config: AppConfig): Promise<void> {
   const logger = new HubLogger(config.logLevel);
   // That of cron says there that the process was late for a job: every line of the log is JSON.
-  console.warn = (...said: unknown[]) => logger.warn(said.map(String).join(' '), 'Library');
+  const warn = (...said: unknown[]): void => logger.warn(said.map(String).join(' '), 'Library');
+  Object.assign(console, { warn });
   // From here on: an orchestrator may give up waiting while the hub waits for its database.
   const stop = stopOnSignal(config.stopDelaySeconds * 1000);
   const app = await NestFactory.create<NestFastifyApplication>(
