@@ -164,6 +164,8 @@ describe.each(browsers())('the console in %s', () => {
           await deliverDue(test);
           await goIn(page, `/console/deliveries?event=${found.event}`);
           await page.locator('[data-row]').first().click();
+          // The row of the list has the error, too.
+          await page.waitForURL(/\/deliveries\/[\w-]{36}/);
           await page.getByText('HTTP 503').first().waitFor();
           found.delivery = lastPart(page);
           receiver.answer({ status: 200 });

@@ -125,7 +125,7 @@ describe.each(mysqlOnly())('a host killed with kill -9 during an exchange on %s'
       intervalMs: TICKET_INTERVAL_MS,
       urls: () => alive.map((host) => eventsUrlOf(host, COMPONENT.appid)),
     });
-    await fleet.simulator.waitForPush(COMPONENT.appid, { count: 20 });
+    await fleet.simulator.waitForPush(COMPONENT.appid, { count: 8 });
     // Both hosts have taken pushes that are not yet durable when the one is killed.
     await lockTicket(saving);
     await untilWaiting(fleet, 'INSERT INTO tb_ComponentVerifyTicket%');
