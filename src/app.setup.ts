@@ -1,4 +1,4 @@
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -7,7 +7,9 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { v4 as uuidv4 } from 'uuid';
 import { AccessGuard } from './auth/access.guard.js';
 import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
-import { CallbackController } from './callback/callback.controller.js';
+import { authorizationUrl } from './callback/authorization-url.js';
+import { CallbackService } from './callback/callback.service.js';
+import { PUSH_BODY_LIMIT, PushListener, refusedPush } from './callback/push-listener.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
 import type { OpenEndpoint } from './config/variables.js';
@@ -40,13 +42,11 @@ import {
 } from './http/request-head.js';
 import { GATE_LIMITS, RequestGate } from './http/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
-import { MessageController } from './message/message.controller.js';
+import { MessageService } from './message/message.service.js';
 import { Stopping } from './common/stopping.js';
 import { TokenController } from './token/token.controller.js';
 import { emitTelemetry } from './common/telemetry.js';
 
-/** Largest body that is read, in bytes: 1 MiB, of a push. */
-const BODY_LIMIT = 1024 * 1024;
 /** Pattern of the page on which customers begin an authorization. */
 const AUTHORIZE_PAGE = '/authorize/:componentAppId';
 /** Pattern of what is handed out once. */
@@ -66,6 +66,8 @@ const FAREWELL_MS = 250;
 
 /** Where a URL is refused before Nest's filters are reached. */
 const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
+/** What takes the pushes of a server. */
+const pushListeners = new WeakMap<Server, PushListener>();
 
 /**
  * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
@@ -79,13 +81,16 @@ export function createAdapter(
   const trustProxy = proxyAddr.compile(trustedProxies);
   const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
   return new FastifyAdapter({
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: PUSH_BODY_LIMIT,
     trustProxy,
     serverFactory: (handler: RequestListener) => {
+      const pushes = new PushListener((request) => proxyAddr(request, trustProxy));
+      const listener = pushes.before(handler);
       const server = gate.createServer((request, response) => {
         tidyForwardedFor(request.headers);
-        handler(request, response);
+        listener(request, response);
       });
+      pushListeners.set(server, pushes);
       // Before the gate, which counts by kinds of paths.
       server.prependListener('request', (request) => {
         toOriginForm(request);
@@ -101,7 +106,7 @@ export function createAdapter(
     },
     // Ids from outside could be forged or hold anything.
     requestIdHeader: false,
-    genReqId: () => uuidv4(),
+    genReqId: (request: IncomingMessage) => refusedPush(request)?.id ?? uuidv4(),
     // Answered by a hook, in the form that all errors have.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -138,6 +143,7 @@ export function configureApp(
   const filter = new HubErrorFilter(brake, (error, request) => refusedPushes.note(error, request));
   filters.set(fastify, filter);
   useRequestHooks(fastify);
+  receivePushes(fastify, app);
   refuseRequestsAtStop(fastify, app.get(Stopping));
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
@@ -150,7 +156,6 @@ export function configureApp(
     'GET /api/authorizers/:authorizerAppId/access-token': tokenRead(
       app.get(AuthorizerTokenController),
     ),
-    ...pushes(app.get(CallbackController), app.get(MessageController)),
   });
   endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
@@ -174,24 +179,32 @@ function useRequestHooks(fastify: FastifyInstance): void {
       method: request.method,
       route: request.routeOptions.url ?? 'unknown',
       status: reply.statusCode,
-      seconds: reply.elapsedTime / 1000,
+      seconds: (reply.elapsedTime + (refusedPush(request.raw)?.elapsedMs ?? 0)) / 1000,
     });
     done();
   });
 }
 
+/** Answers pushes before the framework; what one is refused with is answered as all errors are. */
+function receivePushes(fastify: FastifyInstance, app: NestFastifyApplication): void {
+  const [stop, callback] = [app.get(Stopping), app.get(CallbackService)];
+  const messages = app.get(MessageService);
+  pushListeners.get(fastify.server)?.open({
+    receive: (request, authorizerAppId) =>
+      authorizerAppId === undefined
+        ? callback.receive(request, authorizationUrl)
+        : messages.receive(request, authorizerAppId),
+    stopped: () => stop.begun,
+  });
+}
+
 /** The answer to a request; undefined where Nest's pipeline has to see it. */
 type DirectAnswer = (
-  request: FastifyRequest<{
-    Params: Record<string, string>;
-    Querystring: Record<string, unknown>;
-    Body: Buffer | undefined;
-  }>,
-  reply: FastifyReply,
-) => Promise<object | string> | undefined;
+  request: FastifyRequest<{ Params: Record<string, string> }>,
+) => Promise<object> | undefined;
 
 /**
- * What WeChat and services ask for again and again: the controller's method is called without Nest's
+ * What services ask for again and again: the controller's method is called without Nest's
  * pipeline, which costs more than all the rest.
  * @param answers by method and pattern.
  */
@@ -200,7 +213,7 @@ function answerDirectly(fastify: FastifyInstance, answers: Record<string, Direct
     const answer = answers[`${String(route.method)} ${route.url}`];
     if (!answer) return;
     route.preHandler = async (request, reply) => {
-      const direct = answer(request as Parameters<DirectAnswer>[0], reply);
+      const direct = answer(request as Parameters<DirectAnswer>[0]);
       // Fastify goes on with the route unless the reply is given back.
       return direct && reply.send(await direct);
     };
@@ -212,21 +225,6 @@ function tokenRead(tokens: { get(appid: string): Promise<object> }): DirectAnswe
   return ({ params, raw: { url = '' } }) => {
     const [appid = ''] = Object.values(params);
     return url.includes('?') || !PLAIN_APPID.test(appid) ? undefined : tokens.get(appid);
-  };
-}
-
-/** Nothing of a push is the pipeline's: where it is verified its query and body are checked. */
-function pushes(
-  events: CallbackController,
-  messages: MessageController,
-): Record<string, DirectAnswer> {
-  return {
-    'POST /callback/:componentAppId/events': ({ params, query, body, ip }, reply) =>
-      events.receive(params.componentAppId ?? '', query, body, ip, reply),
-    'POST /callback/:componentAppId/messages/:authorizerAppId': (
-      { params: { componentAppId = '', authorizerAppId = '' }, query, body, ip },
-      reply,
-    ) => messages.receive(componentAppId, authorizerAppId, query, body, ip, reply),
   };
 }
 
@@ -269,6 +267,8 @@ function refuseByHead(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
     const refusal = headRefusal(request.raw);
     if (refusal) throw refusal;
+    const push = refusedPush(request.raw);
+    if (push) throw push.error;
     // A read that hands something out once would hand it out to nobody.
     if (request.method === 'HEAD' && request.routeOptions.url === ONCE) throw onlyByGet();
     if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
@@ -316,7 +316,7 @@ function refuseByType(fastify: FastifyInstance, { gateway }: AppConfig): void {
     if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
       throw unsupportedMediaType();
     }
-    allowBody(request, reply, isCallback(request) ? BODY_LIMIT : JSON_LIMIT);
+    allowBody(request, reply, isCallback(request) ? PUSH_BODY_LIMIT : JSON_LIMIT);
     done();
   });
 }

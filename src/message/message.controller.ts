@@ -12,6 +12,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { Scope } from '../auth/scope.js';
 import { ApiPushRefusals, ApiUrlCheck } from '../callback/callback-docs.js';
+import { typeOf } from '../callback/push-listener.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
 import { passiveReplyDocs } from '../reply/passive-reply.js';
@@ -64,8 +65,7 @@ export class MessageController {
     const { elapsedTime: elapsedMs } = reply;
     const request = { componentAppId, query, body, sourceAddress, elapsedMs };
     const answer = await this.messages.receive(request, authorizerAppId);
-    const type = typeOf(answer);
-    if (type) void reply.header('content-type', `${type}; charset=utf-8`);
+    void reply.header('content-type', `${typeOf(answer)}; charset=utf-8`);
     return answer;
   }
 
@@ -79,12 +79,6 @@ export class MessageController {
   ): Promise<string> {
     return this.messages.checkUrl(componentAppId, query);
   }
-}
-
-/** `success` is plain text, as everything that has no type of its own. */
-function typeOf(answer: string): string | undefined {
-  if (answer.startsWith('<')) return 'text/xml';
-  return answer.startsWith('{') ? 'application/json' : undefined;
 }
 
 function ApiAuthorizerAppId(): MethodDecorator {

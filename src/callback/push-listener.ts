@@ -1,0 +1,125 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { parse } from 'node:querystring';
+import { v4 as uuidv4 } from 'uuid';
+import { runWithRequestId } from '../common/request-context.js';
+import { emitTelemetry } from '../common/telemetry.js';
+import { answerHeaders } from '../http/raw-answer.js';
+import { headRefusal } from '../http/request-head.js';
+import type { PushRequest } from './callback.service.js';
+
+/** Largest body of a push that is read, in bytes. */
+export const PUSH_BODY_LIMIT = 1024 * 1024;
+/** Path and query of a push as WeChat sends it: nothing in it is escaped. */
+const PLAIN = /^\/callback\/([\w-]{1,64})\/(?:events|messages\/([\w-]{1,64}))\?([\w.~=&-]*)$/;
+const ROUTES = {
+  events: '/callback/:componentAppId/events',
+  messages: '/callback/:componentAppId/messages/:authorizerAppId',
+};
+
+/** Who answers pushes, to either URL. */
+export interface PushReceiver {
+  /** @param authorizerAppId the account that the path names; undefined at the URL for events. */
+  receive(request: PushRequest, authorizerAppId: string | undefined): Promise<string>;
+  /** Whether the hub takes no more of them. */
+  stopped(): boolean;
+}
+
+/** A push that was read and is refused. */
+interface Refused {
+  /** Under which the log has it. */
+  id: string;
+  error: unknown;
+  elapsedMs: number;
+}
+
+const refused = new WeakMap<IncomingMessage, Refused>();
+
+/** What a push is refused with that {@link PushListener} has read; undefined for all others. */
+export function refusedPush(request: IncomingMessage): Refused | undefined {
+  return refused.get(request);
+}
+
+/**
+ * Answers pushes before the framework, whose way costs as much as all that a push needs. It takes
+ * those that come as WeChat sends them. Any other goes the framework's way, and so does, once it was
+ * read, one that is refused: errors are answered, counted and logged there alone.
+ *
+ * ```
+ * request ─ plain? ─▶ body ─▶ PushReceiver ─▶ answer
+ *             │ no                │ throws
+ *             ▼                   ▼
+ *         framework ◀──── refusedPush()
+ * ```
+ */
+export class PushListener {
+  private receiver: PushReceiver | undefined;
+
+  /** @param addressOf the sender's address, as trusted proxies say it. */
+  constructor(private readonly addressOf: (request: IncomingMessage) => string) {}
+
+  /** From now on pushes are taken. */
+  open(receiver: PushReceiver): void {
+    this.receiver = receiver;
+  }
+
+  /** A listener that leaves to `framework` what it does not take. */
+  before(framework: RequestListener): RequestListener {
+    return (request, response) => {
+      const { receiver } = this;
+      const plain = PLAIN.exec(request.url ?? '');
+      if (!plain || !receiver || receiver.stopped() || !isPlain(request)) {
+        framework(request, response);
+        return;
+      }
+      const arrived = performance.now();
+      whole(request, async (body) => {
+        const [, componentAppId = '', authorizerAppId, query = ''] = plain;
+        const id = uuidv4();
+        try {
+          const sourceAddress = this.addressOf(request);
+          const elapsedMs = performance.now() - arrived;
+          const push = { componentAppId, query: parse(query), body, sourceAddress, elapsedMs };
+          const receive = (): Promise<string> => receiver.receive(push, authorizerAppId);
+          send(response, id, await runWithRequestId(id, receive));
+        } catch (error) {
+          refused.set(request, { id, error, elapsedMs: performance.now() - arrived });
+          framework(request, response);
+          return;
+        }
+        const route = authorizerAppId === undefined ? ROUTES.events : ROUTES.messages;
+        const seconds = (performance.now() - arrived) / 1000;
+        emitTelemetry('http.request', { method: 'POST', route, status: 200, seconds });
+      });
+    };
+  }
+}
+
+/** Whether nothing in its head is odd, and it has a body of a length that is read. */
+function isPlain(request: IncomingMessage): boolean {
+  const { method, headers } = request;
+  if (method !== 'POST' || headers.expect !== undefined || headRefusal(request)) return false;
+  const length = Number(headers['content-length']);
+  return length > 0 && length <= PUSH_BODY_LIMIT;
+}
+
+/** Calls `done` with the body, unless the sender goes before it is whole. */
+function whole(request: IncomingMessage, done: (body: Buffer) => Promise<void>): void {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => void done(Buffer.concat(chunks)));
+}
+
+function send(response: ServerResponse, id: string, text: string): void {
+  const headers = {
+    ...answerHeaders(id),
+    'content-type': `${typeOf(text)}; charset=utf-8`,
+    'content-length': Buffer.byteLength(text),
+  };
+  response.writeHead(200, headers).end(text);
+}
+
+/** What a push is answered with, by its beginning; `success` is plain text. */
+export function typeOf(answer: string): string {
+  if (answer.startsWith('<')) return 'text/xml';
+  return answer.startsWith('{') ? 'application/json' : 'text/plain';
+}
