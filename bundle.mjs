@@ -12,7 +12,7 @@ const bundle = await rolldown({
   input: { main: `${BUILT}/main.js` },
   platform: 'node',
   // What looks for files of its own beside itself, and what a hub on SQLite does without.
-  external: [/^libsql$/, /^swagger-ui-dist/, /^mysql2(\/|$)/],
+  external: [/^libsql(\/|$)/, /^swagger-ui-dist/, /^mysql2(\/|$)/],
   // Optional libraries of Nest and TypeORM that nobody has installed.
   logLevel: 'silent',
   plugins: [linesOfTheSource(), oneTypeorm()],

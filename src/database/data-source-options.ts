@@ -5,7 +5,7 @@ import { migrations } from './migrations/index.js';
 import { KEEP_ALIVE_MS, mysqlAddress } from './mysql-address.js';
 import { mysqlOfHosts } from './mysql-hosts.js';
 import { untilFreeAtStart } from './sqlite-connection.js';
-import { beginImmediate } from './sqlite-transactions.js';
+import { useOwnTransactions } from './sqlite-transactions.js';
 
 /** Connections that one hub opens to MySQL. */
 const MYSQL_POOL_SIZE = 20;
@@ -49,7 +49,7 @@ export function dataSourceOptions(config: Pick<AppConfig, 'database'>): DataSour
     // The driver would wait for a lock on the event loop: waiting is for `SqliteConnection`.
     timeout: 0,
     prepareDatabase: async (database: Libsql.Database) => {
-      beginImmediate(database);
+      useOwnTransactions(database);
       await untilFreeAtStart(async () => database.exec('PRAGMA journal_mode = WAL'));
       // An answered push must survive a power cut, not only a crash of the process.
       database.pragma('synchronous = FULL');
