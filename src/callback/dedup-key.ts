@@ -78,7 +78,9 @@ function detailsOf(fields: XmlFields): string {
 }
 
 function sorted(fields: XmlFields): [string, XmlValue][] {
-  return Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  // By UTF-16 units, as an order of strings is without a comparison.
+  const names = Object.keys(fields).toSorted();
+  return names.map((name) => [name, fields[name] as XmlValue]);
 }
 
 function textOf(fields: XmlFields, name: string): string {

@@ -63,18 +63,22 @@ export class PushVerifier {
     const outerFormat = isJsonText(envelope) ? 'json' : 'xml';
     const outer =
       outerFormat === 'json' ? parseJsonEnvelope(envelope) : this.crypto.parseEnvelope(envelope);
-    const push: SignedEnvelope = { ...query, encrypt: textField(outer, 'Encrypt') };
+    const encrypt = textField(outer, 'Encrypt');
+    const { timestamp, nonce, msgSignature } = query;
+    const push: SignedEnvelope = { timestamp, nonce, msgSignature, encrypt };
     const token = this.signingToken(component, (candidate) =>
       this.crypto.signatureMatches(candidate, push),
     );
-    this.checkTimestamp(query.timestamp);
+    this.checkTimestamp(timestamp);
     if (outer.AppId !== undefined && outer.AppId !== component.appid) throw outerMismatch();
-    const { message: text, replaced, key } = this.decrypt(component, push.encrypt);
+    const { opened, key } = this.decrypt(component, encrypt);
+    const { message: text, replaced } = opened;
     const previous = key.keyUsed === 'previous' || token.keyUsed === 'previous';
     if (previous) emitTelemetry('callback.previous_key', { componentAppId: component.appid });
     const read = readPushText(text);
     return {
-      ...read,
+      format: read.format,
+      fields: read.fields,
       component,
       query,
       problem: replaced ? 'The text is in no known encoding' : read.problem,
@@ -111,12 +115,15 @@ export class PushVerifier {
     return found;
   }
 
-  private decrypt(component: Component, encrypt: string): WechatPlaintext & { key: Candidate } {
+  private decrypt(
+    component: Component,
+    encrypt: string,
+  ): { opened: WechatPlaintext; key: Candidate } {
     let failure: unknown;
     for (const key of candidates(component.encodingAesKey)) {
       try {
         const bytes = this.crypto.decodeKey(key.value.reveal());
-        return { ...this.crypto.open(bytes, encrypt, component.appid), key };
+        return { opened: this.crypto.open(bytes, encrypt, component.appid), key };
       } catch (error) {
         // What the current key says is the better hint: most pushes are under it.
         failure ??= error;

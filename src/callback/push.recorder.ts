@@ -8,7 +8,7 @@ import { OnInfoType, OnRecorded, type AfterCommit, type PushHandler } from './pu
 import { PushStore, type NewPush, type RecordedPush } from './push.store.js';
 
 /** Least time between two transactions, in milliseconds. */
-const PERIOD_MS = 5;
+const PERIOD_MS = 3;
 
 /**
  * Makes pushes durable: the record and all that its handlers write are one transaction, shared by

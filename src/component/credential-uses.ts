@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../common/at-most.js';
 import { WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
-import { sha256Hex } from '../common/secret.js';
+import { sha256Hex, type Secret } from '../common/secret.js';
 import { ROTATING_FIELDS, type EndedCredential, type UsedCredentials } from './component.js';
 import { ComponentStore } from './component.store.js';
 import { isoTime } from '../common/times.js';
@@ -18,6 +18,8 @@ const REMEMBERED = 10_000;
 export class CredentialUses implements OnModuleDestroy {
   private readonly logger = new Logger(CredentialUses.name);
   private readonly writtenAt = new LRUCache<string, number>({ ...atMost(REMEMBERED) });
+  /** Values as they are remembered: they come with every push, and their hashes are its dearest. */
+  private readonly names = new WeakMap<Secret, string>();
   private readonly writes = new WorkUnderWay();
 
   constructor(
@@ -34,7 +36,7 @@ export class CredentialUses implements OnModuleDestroy {
     const fresh: UsedCredentials = {};
     for (const field of ROTATING_FIELDS) {
       const value = used[field];
-      if (value && this.isTurn(nameOf(appid, field, value.reveal()))) fresh[field] = value;
+      if (value && this.isTurn(this.nameOf(appid, field, value))) fresh[field] = value;
     }
     if (Object.keys(fresh).length === 0) return;
     this.writes.add(this.write(appid, fresh, now, onEnded));
@@ -47,6 +49,14 @@ export class CredentialUses implements OnModuleDestroy {
 
   onModuleDestroy(): Promise<void> {
     return this.idle();
+  }
+
+  private nameOf(appid: string, field: string, value: Secret): string {
+    const known = this.names.get(value);
+    if (known !== undefined) return known;
+    const name = `${appid} ${field} ${sha256Hex(value.reveal())}`;
+    this.names.set(value, name);
+    return name;
   }
 
   private isTurn(name: string): boolean {
@@ -70,7 +80,7 @@ export class CredentialUses implements OnModuleDestroy {
     } catch (error) {
       for (const field of ROTATING_FIELDS) {
         const value = used[field];
-        if (value) this.writtenAt.delete(nameOf(appid, field, value.reveal()));
+        if (value) this.writtenAt.delete(this.nameOf(appid, field, value));
       }
       this.logger.warn('The use of a credential could not be written; the next one is', error);
     }
@@ -83,8 +93,4 @@ export class CredentialUses implements OnModuleDestroy {
       replacedAt: isoTime(replacedAt),
     });
   }
-}
-
-function nameOf(appid: string, field: string, value: string): string {
-  return `${appid} ${field} ${sha256Hex(value)}`;
 }

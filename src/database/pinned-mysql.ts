@@ -3,6 +3,8 @@ import { callbackify } from 'node:util';
 import type { Pool, PoolConnection, PoolOptions, QueryError } from 'mysql2';
 
 let loaded: typeof import('mysql2') | undefined;
+/** Asked for once: it is a getter that loads its module each time. */
+let typed: typeof import('mysql2').TypedParameter | undefined;
 
 /** Loaded when it is used first: a hub on SQLite starts sooner without it. */
 function mysql(): typeof import('mysql2') {
@@ -152,7 +154,8 @@ function bindValues(connection: PoolConnection): void {
 function toParameter(value: unknown): unknown {
   if (value === undefined) return null;
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
-    return mysql().TypedParameter.LONGLONG(value as bigint | number);
+    typed ??= mysql().TypedParameter;
+    return typed.LONGLONG(value as bigint | number);
   }
   if (Array.isArray(value) || (typeof value === 'number' && !Number.isFinite(value))) {
     throw new TypeError('A list or an endless number is no value of a statement');

@@ -35,7 +35,11 @@ export class HourlyCounts {
 
   add(counted: Counted, now: number): void {
     const hour = now - (now % HOUR_MS);
-    this.sum({ ...counted, path: this.pathFor(counted, hour), hour, count: 1 });
+    const path = this.pathFor(counted, hour);
+    const found = this.counts.get(keyOf(counted, path, hour));
+    // Nearly all are of those that were counted before: these make nothing.
+    if (found) found.count += 1;
+    else this.sum({ ...counted, path, hour, count: 1 });
   }
 
   /** Everything that was counted; from then on it is the caller's. */
@@ -51,7 +55,7 @@ export class HourlyCounts {
   }
 
   private sum(added: HourlyCount): void {
-    const key = keyOf(added);
+    const key = keyOf(added, added.path, added.hour);
     const found = this.counts.get(key);
     if (found) found.count += added.count;
     else if (this.counts.size < HELD || (added.path === OTHER && added.authorizerAppId === '')) {
@@ -74,6 +78,6 @@ export class HourlyCounts {
   }
 }
 
-function keyOf(c: HourlyCount): string {
-  return `${c.hour} ${c.kind} ${c.actor} ${c.componentAppId} ${c.authorizerAppId} ${c.path} ${c.outcome}`;
+function keyOf(c: Counted, path: string, hour: number): string {
+  return `${hour} ${c.kind} ${c.actor} ${c.componentAppId} ${c.authorizerAppId} ${path} ${c.outcome}`;
 }
