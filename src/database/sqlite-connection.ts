@@ -11,8 +11,9 @@ const LOOK_MS = 20;
 type Work<T> = (manager: EntityManager) => Promise<T>;
 
 /**
- * The one connection to a SQLite file. Its statements run on the event loop, so none of them waits:
- * one that finds the file locked by another program fails at once and is tried again by a timer.
+ * The one connection to a SQLite file. Its statements, all but COMMIT, run on the event loop, so none
+ * of them waits: one that finds the file locked by another program fails at once and is tried again
+ * by a timer.
  *
  * ```
  *   write ──▶ wait for its turn ──▶ BEGIN IMMEDIATE ──▶ work ──▶ COMMIT
