@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -9,7 +9,7 @@ import { AccessGuard } from './auth/access.guard.js';
 import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
 import { authorizationUrl } from './callback/authorization-url.js';
 import { CallbackService } from './callback/callback.service.js';
-import { PUSH_BODY_LIMIT, PushListener, refusedPush } from './callback/push-listener.js';
+import { PushListener, refusedPush } from './callback/push-listener.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
 import type { OpenEndpoint } from './config/variables.js';
@@ -40,7 +40,7 @@ import {
   passOnExpectations,
   toOriginForm,
 } from './http/request-head.js';
-import { GATE_LIMITS, RequestGate } from './http/request-gate.js';
+import { BODY_LIMIT, GATE_LIMITS, RequestGate } from './http/request-gate.js';
 import { tidyForwardedFor } from './common/source-address.js';
 import { MessageService } from './message/message.service.js';
 import { Stopping } from './common/stopping.js';
@@ -66,8 +66,8 @@ const FAREWELL_MS = 250;
 
 /** Where a URL is refused before Nest's filters are reached. */
 const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
-/** What takes the pushes of a server. */
-const pushListeners = new WeakMap<Server, PushListener>();
+/** What takes pushes, on each address that is listened on. */
+const pushListeners = new WeakMap<FastifyInstance, PushListener>();
 
 /**
  * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
@@ -80,17 +80,16 @@ export function createAdapter(
 ): FastifyAdapter {
   const trustProxy = proxyAddr.compile(trustedProxies);
   const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
-  return new FastifyAdapter({
-    bodyLimit: PUSH_BODY_LIMIT,
+  const pushes = new PushListener((request) => proxyAddr(request, trustProxy));
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
     trustProxy,
     serverFactory: (handler: RequestListener) => {
-      const pushes = new PushListener((request) => proxyAddr(request, trustProxy));
       const listener = pushes.before(handler);
       const server = gate.createServer((request, response) => {
         tidyForwardedFor(request.headers);
         listener(request, response);
       });
-      pushListeners.set(server, pushes);
       // Before the gate, which counts by kinds of paths.
       server.prependListener('request', (request) => {
         toOriginForm(request);
@@ -116,6 +115,8 @@ export function createAdapter(
       answerBadUrl(error, request, reply);
     },
   });
+  pushListeners.set(adapter.getInstance() as unknown as FastifyInstance, pushes);
+  return adapter;
 }
 
 /** A URL that no route can have: it is refused before hooks and filters are reached. */
@@ -143,10 +144,10 @@ export function configureApp(
   const filter = new HubErrorFilter(brake, (error, request) => refusedPushes.note(error, request));
   filters.set(fastify, filter);
   useRequestHooks(fastify);
-  receivePushes(fastify, app);
   refuseRequestsAtStop(fastify, app.get(Stopping));
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
+  receivePushes(fastify, app);
   refuseByHead(fastify);
   refuseStrangers(fastify, app.get(AccessGuard), app.get<AppConfig>(APP_CONFIG));
   refuseByType(fastify, app.get<AppConfig>(APP_CONFIG));
@@ -189,12 +190,17 @@ function useRequestHooks(fastify: FastifyInstance): void {
 function receivePushes(fastify: FastifyInstance, app: NestFastifyApplication): void {
   const [stop, callback] = [app.get(Stopping), app.get(CallbackService)];
   const messages = app.get(MessageService);
-  pushListeners.get(fastify.server)?.open({
+  pushListeners.get(fastify)?.open({
     receive: (request, authorizerAppId) =>
       authorizerAppId === undefined
         ? callback.receive(request, authorizationUrl)
         : messages.receive(request, authorizerAppId),
     stopped: () => stop.begun,
+  });
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const push = refusedPush(request.raw);
+    if (push) throw push.error;
+    done();
   });
 }
 
@@ -248,10 +254,11 @@ function refuseRequestsAtStop(fastify: FastifyInstance, stop: Stopping): void {
     stop.begin();
     done();
   });
-  fastify.addHook('onRequest', (_request, reply, done) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     if (!stop.begun) return done();
     void reply.header('connection', 'close');
-    return done(stopping());
+    // A push that was read before has a reason of its own.
+    return refusedPush(request.raw) ? done() : done(stopping());
   });
 }
 
@@ -267,8 +274,6 @@ function refuseByHead(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
     const refusal = headRefusal(request.raw);
     if (refusal) throw refusal;
-    const push = refusedPush(request.raw);
-    if (push) throw push.error;
     // A read that hands something out once would hand it out to nobody.
     if (request.method === 'HEAD' && request.routeOptions.url === ONCE) throw onlyByGet();
     if (request.is404) throw new HubError('not_found', 'There is no such route', { status: 404 });
@@ -316,7 +321,7 @@ function refuseByType(fastify: FastifyInstance, { gateway }: AppConfig): void {
     if (readsBody && !isCallback(request) && request.mediaType !== 'application/json') {
       throw unsupportedMediaType();
     }
-    allowBody(request, reply, isCallback(request) ? PUSH_BODY_LIMIT : JSON_LIMIT);
+    allowBody(request, reply, isCallback(request) ? BODY_LIMIT : JSON_LIMIT);
     done();
   });
 }

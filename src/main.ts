@@ -6,15 +6,12 @@ import { setFlagsFromString } from 'node:v8';
 // doubles: some 27 MB that an idle hub would keep and never use. While loading it stays small,
 // which is why the hub is imported only now; afterwards it grows with the load.
 setFlagsFromString('--semi-space-growth-factor=1');
-// A push leaves nothing behind that is alive: threads that look for it together cost more than they
-// find, a tenth of all that a hub under load does. The old generation is still marked beside the work.
-for (const flag of [
-  'parallel-scavenge',
-  'concurrent-array-buffer-sweeping',
-  'concurrent-sweeping',
-]) {
-  setFlagsFromString(`--no-${flag}`);
-}
+// A push leaves hardly anything behind that is alive: threads that collect together, and those that
+// free its buffers and pages beside the work, cost more than they save, a tenth of all that a hub
+// under load does (measured together). The old generation is still marked beside the work.
+setFlagsFromString('--no-parallel-scavenge');
+setFlagsFromString('--no-concurrent-array-buffer-sweeping');
+setFlagsFromString('--no-concurrent-sweeping');
 // A bundle's lines mean nothing to a reader; its maps are read with the first error that shows them.
 process.setSourceMapsEnabled(true);
 const { start } = await import('./start.js');

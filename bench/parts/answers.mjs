@@ -28,7 +28,7 @@ export async function measureAnswers({ mysql, quick }) {
     ['hub, MySQL', await mysqlDatabase(mysql, 'bench_answers')],
   ]) {
     const hub = await startHub(
-      `hub-answers-${name.slice(-5)}`,
+      `hub-answers-${name.slice('hub, '.length)}`,
       database.url,
       await wechat.order('url'),
       // All of WeChat is one address here, which may have 1,000 connections unless it is a proxy's.

@@ -18,6 +18,7 @@ export function ApiPushRefusals(): MethodDecorator {
       'Also timestamp_out_of_window, appid_mismatch and component_disabled',
     ),
     ApiHubError(413, 'body_too_large', 'The body is over 1 MiB'),
+    ApiHubError(417, 'expectation_failed', 'The hub knows `Expect: 100-continue` only'),
     ApiHubError(503, 'database_unavailable', 'Not stored; WeChat pushes again. Also too_slow'),
   );
 }

@@ -14,7 +14,10 @@ import { authorizationUrl } from './authorization-url.js';
 import { ApiPushRefusals, ApiUrlCheck } from './callback-docs.js';
 import { CallbackService } from './callback.service.js';
 
-/** The URL that WeChat pushes to: 授权事件接收URL of the platform's console. */
+/**
+ * The URL that WeChat pushes to: 授权事件接收URL of the platform's console. Pushes that come as WeChat
+ * sends them are the `PushListener`'s.
+ */
 @ApiTags('callback')
 @Controller('callback/:componentAppId/events')
 export class CallbackController {

@@ -78,7 +78,7 @@ function detailsOf(fields: XmlFields): string {
 }
 
 function sorted(fields: XmlFields): [string, XmlValue][] {
-  // By UTF-16 units, as an order of strings is without a comparison.
+  // The default order, by UTF-16 units: keys in the database depend on it.
   const names = Object.keys(fields).toSorted();
   return names.map((name) => [name, fields[name] as XmlValue]);
 }

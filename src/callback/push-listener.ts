@@ -4,11 +4,10 @@ import { v4 as uuidv4 } from 'uuid';
 import { runWithRequestId } from '../common/request-context.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { answerHeaders } from '../http/raw-answer.js';
+import { BODY_LIMIT } from '../http/request-gate.js';
 import { headRefusal } from '../http/request-head.js';
 import type { PushRequest } from './callback.service.js';
 
-/** Largest body of a push that is read, in bytes. */
-export const PUSH_BODY_LIMIT = 1024 * 1024;
 /** Path and query of a push as WeChat sends it: nothing in it is escaped. */
 const PLAIN = /^\/callback\/([\w-]{1,64})\/(?:events|messages\/([\w-]{1,64}))\?([\w.~=&-]*)$/;
 const ROUTES = {
@@ -42,7 +41,8 @@ export function refusedPush(request: IncomingMessage): Refused | undefined {
 /**
  * Answers pushes before the framework, whose way costs as much as all that a push needs. It takes
  * those that come as WeChat sends them. Any other goes the framework's way, and so does, once it was
- * read, one that is refused: errors are answered, counted and logged there alone.
+ * read, one that is refused: errors are answered, counted and logged there alone. One whose sender
+ * goes before its body is whole leaves no trace.
  *
  * ```
  * request ─ plain? ─▶ body ─▶ PushReceiver ─▶ answer
@@ -75,17 +75,19 @@ export class PushListener {
       whole(request, async (body) => {
         const [, componentAppId = '', authorizerAppId, query = ''] = plain;
         const id = uuidv4();
+        let text: string;
         try {
           const sourceAddress = this.addressOf(request);
           const elapsedMs = performance.now() - arrived;
           const push = { componentAppId, query: parse(query), body, sourceAddress, elapsedMs };
           const receive = (): Promise<string> => receiver.receive(push, authorizerAppId);
-          send(response, id, await runWithRequestId(id, receive));
+          text = await runWithRequestId(id, receive);
         } catch (error) {
           refused.set(request, { id, error, elapsedMs: performance.now() - arrived });
           framework(request, response);
           return;
         }
+        send(response, id, text);
         const route = authorizerAppId === undefined ? ROUTES.events : ROUTES.messages;
         const seconds = (performance.now() - arrived) / 1000;
         emitTelemetry('http.request', { method: 'POST', route, status: 200, seconds });
@@ -99,7 +101,7 @@ function isPlain(request: IncomingMessage): boolean {
   const { method, headers } = request;
   if (method !== 'POST' || headers.expect !== undefined || headRefusal(request)) return false;
   const length = Number(headers['content-length']);
-  return length > 0 && length <= PUSH_BODY_LIMIT;
+  return length > 0 && length <= BODY_LIMIT;
 }
 
 /** Calls `done` with the body, unless the sender goes before it is whole. */
@@ -112,14 +114,14 @@ function whole(request: IncomingMessage, done: (body: Buffer) => Promise<void>):
 function send(response: ServerResponse, id: string, text: string): void {
   const headers = {
     ...answerHeaders(id),
-    'content-type': `${typeOf(text)}; charset=utf-8`,
+    'content-type': `${contentTypeOf(text)}; charset=utf-8`,
     'content-length': Buffer.byteLength(text),
   };
   response.writeHead(200, headers).end(text);
 }
 
 /** What a push is answered with, by its beginning; `success` is plain text. */
-export function typeOf(answer: string): string {
+export function contentTypeOf(answer: string): string {
   if (answer.startsWith('<')) return 'text/xml';
   return answer.startsWith('{') ? 'application/json' : 'text/plain';
 }

@@ -76,6 +76,7 @@ export class PushVerifier {
     const previous = key.keyUsed === 'previous' || token.keyUsed === 'previous';
     if (previous) emitTelemetry('callback.previous_key', { componentAppId: component.appid });
     const read = readPushText(text);
+    // Written out, as every push comes by: copies of whole objects are among its dearest lines.
     return {
       format: read.format,
       fields: read.fields,

@@ -18,8 +18,8 @@ const REMEMBERED = 10_000;
 export class CredentialUses implements OnModuleDestroy {
   private readonly logger = new Logger(CredentialUses.name);
   private readonly writtenAt = new LRUCache<string, number>({ ...atMost(REMEMBERED) });
-  /** Values as they are remembered: they come with every push, and their hashes are its dearest. */
-  private readonly names = new WeakMap<Secret, string>();
+  /** Of values that come with every push, so that they are hashed once. */
+  private readonly hashes = new WeakMap<Secret, string>();
   private readonly writes = new WorkUnderWay();
 
   constructor(
@@ -52,11 +52,9 @@ export class CredentialUses implements OnModuleDestroy {
   }
 
   private nameOf(appid: string, field: string, value: Secret): string {
-    const known = this.names.get(value);
-    if (known !== undefined) return known;
-    const name = `${appid} ${field} ${sha256Hex(value.reveal())}`;
-    this.names.set(value, name);
-    return name;
+    const hash = this.hashes.get(value) ?? sha256Hex(value.reveal());
+    this.hashes.set(value, hash);
+    return `${appid} ${field} ${hash}`;
   }
 
   private isTurn(name: string): boolean {

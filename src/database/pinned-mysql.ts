@@ -1,10 +1,8 @@
 import { createRequire } from 'node:module';
 import { callbackify } from 'node:util';
-import type { Pool, PoolConnection, PoolOptions, QueryError } from 'mysql2';
+import type { Pool, PoolConnection, PoolOptions, QueryError, TypedParameter } from 'mysql2';
 
 let loaded: typeof import('mysql2') | undefined;
-/** Asked for once: it is a getter that loads its module each time. */
-let typed: typeof import('mysql2').TypedParameter | undefined;
 
 /** Loaded when it is used first: a hub on SQLite starts sooner without it. */
 function mysql(): typeof import('mysql2') {
@@ -137,11 +135,14 @@ type Callback = (error: QueryError | null, ...results: unknown[]) => void;
 function bindValues(connection: PoolConnection): void {
   const asText = connection.query.bind(connection) as unknown as Query;
   const execute = connection.execute.bind(connection) as unknown as Query;
+  // Once for all values: it is a getter that loads its module each time.
+  const { TypedParameter: typed } = mysql();
   const query: Query = (sql, values, callback) => {
     if (!Array.isArray(values) || values.length === 0 || !callback) {
       return asText(sql, values, callback);
     }
-    return execute(sql, values.map(toParameter), (error, ...results) => {
+    const bound = values.map((value) => toParameter(value, typed));
+    return execute(sql, bound, (error, ...results) => {
       // Escaping on this side is safe as well: the session's quoting and charset are pinned.
       if (error && NOT_PREPARED.has(error.code)) asText(sql, values, callback);
       else callback(error, ...results);
@@ -151,10 +152,9 @@ function bindValues(connection: PoolConnection): void {
 }
 
 /** Whole numbers go as such: as the floating point numbers that they are here, no LIMIT takes them. */
-function toParameter(value: unknown): unknown {
+function toParameter(value: unknown, typed: typeof TypedParameter): unknown {
   if (value === undefined) return null;
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
-    typed ??= mysql().TypedParameter;
     return typed.LONGLONG(value as bigint | number);
   }
   if (Array.isArray(value) || (typeof value === 'number' && !Number.isFinite(value))) {

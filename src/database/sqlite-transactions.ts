@@ -13,7 +13,8 @@ const COMMIT = 'COMMIT';
  * nothing more before that very statement is run again.
  *
  * They commit on a thread of the driver's, for that is where SQLite waits for the disk; the rest is
- * memory, and done sooner than a thread is woken. A read that comes meanwhile waits for it.
+ * memory, and done sooner than a thread is woken. A read that comes meanwhile waits for it on the
+ * event loop. A COMMIT that fails comes as the driver's own error, not as TypeORM's.
  */
 export function useOwnTransactions(database: Libsql.Database): void {
   const prepare = database.prepare.bind(database);
@@ -31,6 +32,9 @@ export function useOwnTransactions(database: Libsql.Database): void {
     // Both interfaces of the driver have the same connection behind them.
     all: () => AsynchronousLibsql.prototype.exec.call(database, COMMIT) as Promise<void>,
   };
-  const own = new Map<string, object>(Object.entries({ [BEGIN]: begin, [COMMIT]: commit }));
+  const own = new Map<string, object>([
+    [BEGIN, begin],
+    [COMMIT, commit],
+  ]);
   database.prepare = ((sql: string) => own.get(sql) ?? prepare(sql)) as typeof prepare;
 }

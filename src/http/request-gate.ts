@@ -16,6 +16,9 @@ import { Tally } from '../common/tally.js';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+/** Largest body that is read, in bytes, but for those that are handed on: that of a push. */
+export const BODY_LIMIT = MIB;
+
 /** How much one process takes on at a time. */
 export interface GateLimits {
   connections: number;
@@ -70,7 +73,7 @@ export const GATE_LIMITS: GateLimits = {
   receivingBytes: 64 * MIB,
   receivingBytesPerAddress: 16 * MIB,
   smallBody: 16 * KIB,
-  largestBody: MIB,
+  largestBody: BODY_LIMIT,
   requestMs: 10_000,
   silenceMs: 30_000,
   callSilenceMs: 310_000,

@@ -12,12 +12,15 @@ import {
 import type { FastifyReply } from 'fastify';
 import { Scope } from '../auth/scope.js';
 import { ApiPushRefusals, ApiUrlCheck } from '../callback/callback-docs.js';
-import { typeOf } from '../callback/push-listener.js';
+import { contentTypeOf } from '../callback/push-listener.js';
 import { ApiComponentAppId } from '../component/component-app-id.js';
 import { MessageService } from './message.service.js';
 import { passiveReplyDocs } from '../reply/passive-reply.js';
 
-/** The URL for messages and events of the accounts: 消息与事件接收URL, written with `$APPID$`. */
+/**
+ * The URL for messages and events of the accounts: 消息与事件接收URL, written with `$APPID$`. Pushes that
+ * come as WeChat sends them are the `PushListener`'s.
+ */
 @ApiTags('callback')
 @Controller('callback/:componentAppId/messages/:authorizerAppId')
 export class MessageController {
@@ -65,7 +68,7 @@ export class MessageController {
     const { elapsedTime: elapsedMs } = reply;
     const request = { componentAppId, query, body, sourceAddress, elapsedMs };
     const answer = await this.messages.receive(request, authorizerAppId);
-    void reply.header('content-type', `${typeOf(answer)}; charset=utf-8`);
+    void reply.header('content-type', `${contentTypeOf(answer)}; charset=utf-8`);
     return answer;
   }
 

@@ -35,11 +35,7 @@ export class HourlyCounts {
 
   add(counted: Counted, now: number): void {
     const hour = now - (now % HOUR_MS);
-    const path = this.pathFor(counted, hour);
-    const found = this.counts.get(keyOf(counted, path, hour));
-    // Nearly all are of those that were counted before: these make nothing.
-    if (found) found.count += 1;
-    else this.sum({ ...counted, path, hour, count: 1 });
+    this.sum(counted, this.pathFor(counted, hour), hour, 1);
   }
 
   /** Everything that was counted; from then on it is the caller's. */
@@ -51,16 +47,17 @@ export class HourlyCounts {
 
   /** Takes back what could not be written. */
   giveBack(counts: HourlyCount[]): void {
-    for (const count of counts) this.sum(count);
+    for (const one of counts) this.sum(one, one.path, one.hour, one.count);
   }
 
-  private sum(added: HourlyCount): void {
-    const key = keyOf(added, added.path, added.hour);
+  /** Nearly all were counted before: no object is made for them. */
+  private sum(counted: Counted, path: string, hour: number, count: number): void {
+    const key = keyOf(counted, path, hour);
     const found = this.counts.get(key);
-    if (found) found.count += added.count;
-    else if (this.counts.size < HELD || (added.path === OTHER && added.authorizerAppId === '')) {
-      this.counts.set(key, { ...added });
-    } else this.sum({ ...added, authorizerAppId: '', path: OTHER });
+    if (found) found.count += count;
+    else if (this.counts.size < HELD || (path === OTHER && counted.authorizerAppId === '')) {
+      this.counts.set(key, { ...counted, path, hour, count });
+    } else this.sum({ ...counted, authorizerAppId: '' }, OTHER, hour, count);
   }
 
   private pathFor({ kind, path }: Counted, hour: number): string {
