@@ -10,6 +10,8 @@ import type { PushRequest } from './callback.service.js';
 
 /** Path and query of a push as WeChat sends it: nothing in it is escaped. */
 const PLAIN = /^\/callback\/([\w-]{1,64})\/(?:events|messages\/([\w-]{1,64}))\?([\w.~=&-]*)$/;
+/** However many parameters there are: the framework reads all of them, too. */
+const ALL = { maxKeys: 0 };
 const ROUTES = {
   events: '/callback/:componentAppId/events',
   messages: '/callback/:componentAppId/messages/:authorizerAppId',
@@ -79,7 +81,13 @@ export class PushListener {
         try {
           const sourceAddress = this.addressOf(request);
           const elapsedMs = performance.now() - arrived;
-          const push = { componentAppId, query: parse(query), body, sourceAddress, elapsedMs };
+          const push = {
+            componentAppId,
+            query: parse(query, '&', '=', ALL),
+            body,
+            sourceAddress,
+            elapsedMs,
+          };
           const receive = (): Promise<string> => receiver.receive(push, authorizerAppId);
           text = await runWithRequestId(id, receive);
         } catch (error) {
@@ -88,6 +96,8 @@ export class PushListener {
           return;
         }
         send(response, id, text);
+        // Nobody gets the answer: its sender has gone, or was answered for what came behind the push.
+        if (response.destroyed) return;
         const route = authorizerAppId === undefined ? ROUTES.events : ROUTES.messages;
         const seconds = (performance.now() - arrived) / 1000;
         emitTelemetry('http.request', { method: 'POST', route, status: 200, seconds });

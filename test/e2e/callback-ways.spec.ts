@@ -19,6 +19,10 @@ const PUSHES: [string, (push: BuiltPush) => RawRequest][] = [
   ],
   ['of an unknown platform', ({ path, body }) => ({ path: path.replace(appid, 'wxnobody'), body })],
   ['that is no document', ({ path }) => ({ path, body: 'nothing that WeChat sends' })],
+  [
+    'behind a thousand parameters more',
+    ({ path, body }) => ({ path: path.replace('?', `?${'a&'.repeat(1200)}`), body }),
+  ],
   ['without a nonce', ({ path, body }) => ({ path: path.replace(/nonce=[^&]*/, 'n=1'), body })],
 ];
 
