@@ -138,7 +138,8 @@ async function invite(hubUrl: string, simulator: WechatSimulator): Promise<void>
   say(`  curl ${auth} ${hubUrl}/admin/tokens`);
   say(`  curl -X POST ${auth} ${hubUrl}/admin/tokens/${APPID}/refresh`);
   say(`  curl ${hubUrl}/health/ready`);
-  say(`  curl -X POST -H 'content-type: application/json' -d '{}' ${simulator.url}/__sim/push`);
+  const push = `-d '{"component":"${APPID}"}' ${simulator.url}/__sim/push`;
+  say(`  curl -X POST -H 'content-type: application/json' ${push}`);
   say(`API documentation: ${hubUrl}/docs`);
   say(`The hub's log: ${hubLog}`);
   say();

@@ -108,12 +108,12 @@ export function wishRefusal(key: ApiKey, wish: Wish): HubError | undefined {
   }
   const later = wish.later ?? [];
   if (!later.includes('platform') && !isAmong(wish.componentAppId, key.componentAppIds)) {
-    return notAllowed('The API key is limited to platforms: name one of them in the address', {
+    return notAllowed('The API key is limited to platforms: the address must name one of those', {
       missing: 'platform',
     });
   }
   if (!later.includes('account') && !isAmong(wish.authorizerAppId, key.authorizerAppIds)) {
-    return notAllowed('The API key is limited to accounts: name one of them in the address', {
+    return notAllowed('The API key is limited to accounts: the address must name one of those', {
       missing: 'account',
     });
   }

@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   renameSync,
   rmSync,
@@ -57,6 +58,7 @@ export function writeBackup(
   const part = `${file}.part`;
   try {
     return onFiles(part, () => {
+      mkdirSync(dirname(part), { recursive: true });
       removeDatabase(part);
       withDatabase(database, { timeout: LOCK_WAIT_MS }, (source) => {
         refusePrograms(source, database);
@@ -115,6 +117,7 @@ export function placeBackup(
   }
   const staged = `${database}.restoring`;
   return onFiles(database, () => {
+    mkdirSync(dirname(database), { recursive: true });
     removeDatabase(staged);
     copyFileSync(file, staged);
     chmodSync(staged, OWN_FILE);

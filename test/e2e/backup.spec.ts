@@ -364,6 +364,17 @@ describe('a backup of SQLite', () => {
     expect([again.code, existsSync(kept)]).toEqual([0, true]);
   });
 
+  it('is made in a folder, and restored into one, that is not there yet', async () => {
+    const file = join(folder, 'backups', 'today');
+    const made = await run('backup.js', [file], { DATABASE_URL: test.database.url });
+    const restored = await restore(`sqlite:${join(folder, 'try', 'hub.sqlite')}`, file);
+    expect([made.code, restored.code, existsSync(join(folder, 'try', 'hub.sqlite'))]).toEqual([
+      0,
+      0,
+      true,
+    ]);
+  });
+
   it('is not restored where it is damaged, or no backup', async () => {
     const target = `sqlite:${join(folder, 'other.sqlite')}`;
     const damaged = join(folder, 'damaged');

@@ -48,7 +48,15 @@ describe.each(databaseKinds())('a report that WeChat refuses the token on %s', (
   it(`costs one exchange however many make it: ${REPORTS} at once`, async () => {
     breakExchange(test, { kind: 'delay', delayMs: 100, times: 1 });
     const reads = Promise.all(Array.from({ length: 50 }, () => test.hub.accessToken()));
-    const answers = await Promise.all(Array.from({ length: REPORTS }, () => report(dead)));
+    // The gate lets 256 requests in at a time: on a fast machine more than that are there at once.
+    const persistently = async (): Promise<Answer> => {
+      for (;;) {
+        const answer = await report(dead);
+        if (answer.json.error?.code !== 'too_busy') return answer;
+        expect(answer.headers.get('retry-after')).toBe('1');
+      }
+    };
+    const answers = await Promise.all(Array.from({ length: REPORTS }, persistently));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(({ json }) => json.component_access_token))).toEqual(
       new Set([issued(test)]),
