@@ -9,7 +9,9 @@ import { EVENTS_PATH, projectFile } from '../lib/settings.mjs';
 import { Worker } from '../lib/worker.mjs';
 
 /** Ticket pushes a second: from little to more than any hub answers. */
-const OFFERED = [100, 250, 500, 750, 1000, 1250, 1500, 1750, 2000, 2500, 3000, 4000, 5000];
+const OFFERED = [
+  100, 500, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 7000, 8000, 10_000, 12_000, 16_000,
+];
 /** A hub that answers less of what is offered than this is saturated. */
 const KEPT_UP = 0.97;
 const SHARE = 0.7;
