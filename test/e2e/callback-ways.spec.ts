@@ -58,7 +58,7 @@ describe('a push that looks odd', () => {
     expect(date).toBeDefined();
     const error = (json as { error?: { id: string } } | undefined)?.error;
     if (error) expect(error.id).toBe(id);
-    // The length of an answer in which the id is.
+    // The id of an error stands in its text, too.
     return { status, headers: same, text: text.replaceAll(id ?? '', '') };
   }
 
