@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { MINUTE_MS } from '../common/times.js';
 import { Database } from '../database/database.js';
+import { insertRows } from '../database/insert-rows.js';
 import { alongIndex, distinctAlong, marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
 import { encryptedColumns, secretLocation } from '../secrets/encrypted-columns.js';
@@ -106,7 +107,7 @@ type PushGroup = Pick<CallbackEvent, 'componentAppId' | 'infoType'>;
 export class PushStore {
   private readonly replies = writeBatcher<{ id: string; reply: string }, void>(
     (items) => this.writeReplies(items),
-    REPLIES_PERIOD_MS,
+    { periodMs: REPLIES_PERIOD_MS },
   );
 
   constructor(
@@ -117,13 +118,7 @@ export class PushStore {
   /** @throws an error of which `isDuplicateKey` is true, where one of them was recorded before. */
   async insert(pushes: NewPush[], manager: EntityManager): Promise<void> {
     const rows = pushes.map((one) => this.columnsOf(one));
-    const names = Object.keys(rows[0] ?? {});
-    const places = `(${marks(names.length)})`;
-    await manager.query(
-      `INSERT INTO callback_event (${names.join(', ')}) VALUES ` +
-        rows.map(() => places).join(', '),
-      rows.flatMap((row) => Object.values(row)),
-    );
+    await insertRows(manager, 'callback_event', rows);
   }
 
   /** Of these pushes, those that were recorded before, by their key. */

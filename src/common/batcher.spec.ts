@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Batcher } from './batcher.js';
+import { Batcher, type BatchTimes } from './batcher.js';
 
 class Outage extends Error {}
 
@@ -7,7 +7,7 @@ class Outage extends Error {}
 function batcherOf(
   maxItems: number,
   write: (items: string[]) => Promise<string[]>,
-  periodMs?: number,
+  times?: BatchTimes,
 ) {
   const batches: string[][] = [];
   const batcher = new Batcher<string, string>(
@@ -17,7 +17,7 @@ function batcherOf(
     },
     maxItems,
     (error) => error instanceof Outage,
-    periodMs,
+    times,
   );
   return { batcher, batches };
 }
@@ -66,7 +66,7 @@ describe('Batcher', () => {
       begun.push(performance.now());
       return echo(items);
     };
-    const { batcher, batches } = batcherOf(200, write, 300);
+    const { batcher, batches } = batcherOf(200, write, { periodMs: 300 });
     const first = performance.now();
     await batcher.add('a');
     expect(begun[0]! - first).toBeLessThan(300);
@@ -75,6 +75,29 @@ describe('Batcher', () => {
     await Promise.all([soon, batcher.add('c')]);
     expect(batches).toEqual([['a'], ['b', 'c']]);
     expect(begun[1]! - begun[0]!).toBeGreaterThan(290);
+  });
+
+  it('ends its period when enough have come', async () => {
+    const { batcher, batches } = batcherOf(200, echo, { periodMs: 3_600_000, enough: 3 });
+    await batcher.add('a');
+    const waiting = [batcher.add('b')];
+    await new Promise(setImmediate);
+    expect(batches).toEqual([['a']]);
+    waiting.push(batcher.add('c'), batcher.add('d'));
+    await Promise.all(waiting);
+    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
+  });
+
+  it('waits for no period where enough have come during the last batch', async () => {
+    let late: Promise<string>[] = [];
+    const write = async (items: string[]): Promise<string[]> => {
+      if (items.includes('a')) late = ['b', 'c', 'd'].map((item) => batcher.add(item));
+      return echo(items);
+    };
+    const { batcher, batches } = batcherOf(200, write, { periodMs: 3_600_000, enough: 3 });
+    await batcher.add('a');
+    await Promise.all(late);
+    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
   });
 
   it('makes no batch larger than it may be', async () => {

@@ -1,4 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
+/** When a batch is begun. */
+export interface BatchTimes {
+  /**
+   * Least time between the beginnings of two batches, in milliseconds: what comes steadily shares
+   * transactions, and what comes now and then still waits for nothing.
+   */
+  periodMs: number;
+  /** Items that wait for no period: so many share what a transaction costs. */
+  enough?: number;
+}
 
 /**
  * Group commit: items that come while one batch is being written are written together in the
@@ -9,19 +18,19 @@ export class Batcher<T, R> {
   private writing = false;
   /** When the last batch was begun, by `performance.now()`. */
   private begun = -Infinity;
+  /** Ends the wait for the next batch. */
+  private hurry: (() => void) | undefined;
 
   /**
    * @param write gives one result per item, in order.
    * @param concernsAll whether a failure is the whole batch's; after any other, each item is
    * written alone, so that one bad item fails alone.
-   * @param periodMs least time between the beginnings of two batches, in milliseconds: what comes
-   * steadily shares transactions, and what comes now and then still waits for nothing.
    */
   constructor(
     private readonly write: (items: T[]) => Promise<R[]>,
     private readonly maxItems: number,
     private readonly concernsAll: (error: unknown) => boolean,
-    private readonly periodMs = 0,
+    private readonly times: BatchTimes = { periodMs: 0 },
   ) {}
 
   /** Resolves when the item's batch is written. */
@@ -29,6 +38,7 @@ export class Batcher<T, R> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
       if (!this.writing) void this.drain();
+      else if (this.isEnough()) this.hurry?.();
     });
   }
 
@@ -37,8 +47,7 @@ export class Batcher<T, R> {
     // Items of the same turn of the event loop belong together.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      const early = this.begun + this.periodMs - performance.now();
-      if (early > 0) await delay(early);
+      if (!this.isEnough()) await this.period();
       this.begun = performance.now();
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
@@ -46,6 +55,23 @@ export class Batcher<T, R> {
       }
     }
     this.writing = false;
+  }
+
+  private isEnough(): boolean {
+    return this.waiting.length >= (this.times.enough ?? Infinity);
+  }
+
+  /** Resolves at the end of the period, or when enough items wait. */
+  private async period(): Promise<void> {
+    const left = this.begun + this.times.periodMs - performance.now();
+    if (left <= 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.hurry = resolve;
+      timer = setTimeout(resolve, left);
+    });
+    clearTimeout(timer);
+    this.hurry = undefined;
   }
 
   private async tryTogether(batch: Entry<T, R>[]): Promise<boolean> {

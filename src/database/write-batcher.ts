@@ -1,4 +1,4 @@
-import { Batcher } from '../common/batcher.js';
+import { Batcher, type BatchTimes } from '../common/batcher.js';
 import { DatabaseUnavailableError } from './database-error.js';
 
 /** Most items that one transaction takes. */
@@ -7,16 +7,10 @@ const MAX_BATCH = 200;
 /**
  * Group commit for rows: what comes at once shares a transaction. While the database is not
  * available all of a batch fail; any other failure is that of the one item that causes it.
- * @param periodMs least time between the beginnings of two batches, in milliseconds.
  */
 export function writeBatcher<T, R>(
   write: (items: T[]) => Promise<R[]>,
-  periodMs: number,
+  times: BatchTimes,
 ): Batcher<T, R> {
-  return new Batcher(
-    write,
-    MAX_BATCH,
-    (error) => error instanceof DatabaseUnavailableError,
-    periodMs,
-  );
+  return new Batcher(write, MAX_BATCH, (error) => error instanceof DatabaseUnavailableError, times);
 }

@@ -39,6 +39,8 @@ export interface RunCause {
   cause: AttemptCause;
   /** Cuts the call. */
   signal: AbortSignal;
+  /** Told when the target has answered, or never will: what is left to do calls it no more. */
+  called?: () => void;
   /** Takes the reply as soon as it is there; answers whether anybody has waited for it that long. */
   answered?: (reply?: string) => boolean;
   /** Resolves when the reply has been handed to WeChat. */
@@ -90,10 +92,11 @@ export class AttemptService {
   async make(
     job: DeliveryJob,
     subscription: Subscription,
-    { cause, signal, answered, answerLeft }: RunCause,
+    { cause, signal, called, answered, answerLeft }: RunCause,
   ): Promise<boolean> {
     const { deliveryId, push } = job;
     const sent = await this.send({ deliveryId, push, subscription, cause, signal });
+    called?.();
     const { reply } = sent;
     const inTime = answered?.(reply?.text);
     if (signal.aborted && !sent.taken) {

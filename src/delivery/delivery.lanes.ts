@@ -3,12 +3,14 @@ import type { DeliveryJob } from './delivery.job.js';
 
 /** How much is under way at once. */
 export const LANE_LIMITS = {
-  /** Attempts for one subscription. */
+  /** Calls for one subscription. */
   perSubscription: 32,
-  /** Attempts in all … */
+  /** Calls in all … */
   total: 256,
   /** … beside these few for each subscription: dead targets may hold all the others. */
   reserved: 4,
+  /** Results that are being stored; while there are more, nothing more is called. */
+  storing: 512,
   /** Deliveries for one subscription that wait in memory for their turn. */
   queued: 500,
   /** … and their texts in all, in characters. */
@@ -33,15 +35,17 @@ export class DeliveryLanes {
   private readonly ids = new Set<string>();
   private readonly underWay = new WorkUnderWay();
   private running = 0;
+  private storing = 0;
   private queuedText = 0;
 
   /**
-   * @param run never rejects.
-   * @param ended called after each run, when its place is free.
+   * @param run never rejects. It says when the target was called: from then on the place is free,
+   * while the result is stored together with others.
+   * @param left called when the place of a delivery is free.
    */
   constructor(
-    private readonly run: (job: DeliveryJob) => Promise<void>,
-    private readonly ended: (job: DeliveryJob) => void,
+    private readonly run: (job: DeliveryJob, called: () => void) => Promise<void>,
+    private readonly left: (job: DeliveryJob) => void,
   ) {}
 
   /** Puts a delivery in its lane; it begins when there is a place. */
@@ -106,7 +110,8 @@ export class DeliveryLanes {
   }
 
   private mayStart({ running }: Lane): boolean {
-    const { reserved, perSubscription, total } = LANE_LIMITS;
+    const { reserved, perSubscription, total, storing } = LANE_LIMITS;
+    if (this.storing >= storing) return false;
     return running < reserved || (running < perSubscription && this.running < total);
   }
 
@@ -119,13 +124,22 @@ export class DeliveryLanes {
   }
 
   private async runIn(lane: Lane, job: DeliveryJob): Promise<void> {
-    await this.run(job);
-    lane.running -= 1;
-    this.running -= 1;
+    let called = false;
+    const leave = (): void => {
+      if (called) return;
+      called = true;
+      lane.running -= 1;
+      this.running -= 1;
+      this.storing += 1;
+      if (lane.running === 0 && lane.queue.length === 0) this.lanes.delete(job.subscriptionId);
+      this.start();
+      this.left(job);
+    };
+    await this.run(job, leave);
+    leave();
+    this.storing -= 1;
     this.ids.delete(job.deliveryId);
-    if (lane.running === 0 && lane.queue.length === 0) this.lanes.delete(job.subscriptionId);
     this.start();
-    this.ended(job);
   }
 
   private laneOf(subscriptionId: string): Lane {

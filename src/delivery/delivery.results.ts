@@ -3,6 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Database, DatabaseUnavailableError } from '../database/database.js';
+import { insertRows } from '../database/insert-rows.js';
 import { marks } from '../database/sql.js';
 import { writeBatcher } from '../database/write-batcher.js';
 import type { Attempt } from './delivery.job.js';
@@ -65,7 +66,9 @@ export interface Result {
 @Injectable()
 export class DeliveryResults {
   private readonly logger = new Logger(DeliveryResults.name);
-  private readonly batcher = writeBatcher<Result, void>((items) => this.write(items), PERIOD_MS);
+  private readonly batcher = writeBatcher<Result, void>((items) => this.write(items), {
+    periodMs: PERIOD_MS,
+  });
 
   constructor(
     private readonly database: Database,
@@ -187,26 +190,25 @@ export class DeliveryResults {
     results: Pick<Result, 'deliveryId' | 'attempt'>[],
     manager: EntityManager,
   ): Promise<void> {
-    const made = results.flatMap(({ deliveryId, attempt }) =>
-      attempt ? [{ id: uuidv7(), deliveryId, ...attempt }] : [],
+    const rows = results.flatMap(({ deliveryId, attempt }) =>
+      attempt ? [this.columnsOf(deliveryId, attempt)] : [],
     );
-    if (made.length === 0) return;
-    await manager.query(
-      'INSERT INTO delivery_attempt (id, delivery_id, at, duration_ms, cause, status, error, ' +
-        `answer) VALUES ${made.map(() => `(${marks(8)})`).join(', ')}`,
-      made.flatMap(({ id, deliveryId, at, durationMs, cause, status, error, answer }) => [
-        id,
-        deliveryId,
-        at,
-        durationMs,
-        cause,
-        status,
-        shortened(error),
-        answer === undefined
-          ? null
-          : this.box.seal(answer, secretLocation(encryptedColumns.deliveryAnswer, id)),
-      ]),
-    );
+    await insertRows(manager, 'delivery_attempt', rows);
+  }
+
+  private columnsOf(deliveryId: string, made: AttemptFacts): Record<string, unknown> {
+    const id = uuidv7();
+    const location = secretLocation(encryptedColumns.deliveryAnswer, id);
+    return {
+      id,
+      delivery_id: deliveryId,
+      at: made.at,
+      duration_ms: made.durationMs,
+      cause: made.cause,
+      status: made.status,
+      error: shortened(made.error),
+      answer: made.answer === undefined ? null : this.box.seal(made.answer, location),
+    };
   }
 }
 

@@ -12,14 +12,15 @@ import { Clock } from '../common/clock.js';
 import { latestEnd } from '../common/clock-trust.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
+import { insertRows } from '../database/insert-rows.js';
 import { marks, piecesOf } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
 import type { FilteredPush } from '../subscription/subscription.js';
 import { DELIVERY_POLICY } from './delivery-policy.js';
 
-/** Rows that one statement inserts. */
-const INSERT_BATCH = 500;
+/** Deliveries that one statement makes due. */
+const RECALLED_AT_ONCE = 500;
 /** Deliveries that one statement cancels. */
 const CANCELLED_AT_ONCE = 500;
 /** Deliveries that one statement removes. */
@@ -81,27 +82,22 @@ export class DeliveryStore {
 
   /** Raw statements here and below: on this path the ORM costs more than the query. */
   async insert(rows: NewDelivery[], manager: EntityManager): Promise<void> {
-    for (const piece of piecesOf(rows, INSERT_BATCH)) {
-      await manager.query(
-        'INSERT INTO delivery (id, event_id, subscription_id, order_key, status, attempts, ' +
-          'next_attempt_at, lease_owner, created_at, replayed_at, component_appid, ' +
-          'authorizer_appid, type) VALUES ' +
-          piece.map(() => `(?, ?, ?, ?, 'pending', 0, ?, ?, ?, ?, ?, ?, ?)`).join(', '),
-        piece.flatMap((row) => [
-          row.id,
-          row.eventId,
-          row.subscriptionId,
-          row.orderKey,
-          row.nextAttemptAt,
-          row.leased ? this.owner : null,
-          row.createdAt,
-          row.replayedAt ?? null,
-          row.facts.componentAppId,
-          row.facts.authorizerAppId,
-          row.facts.type,
-        ]),
-      );
-    }
+    const columns = rows.map((row) => ({
+      id: row.id,
+      event_id: row.eventId,
+      subscription_id: row.subscriptionId,
+      order_key: row.orderKey,
+      status: 'pending',
+      attempts: 0,
+      next_attempt_at: row.nextAttemptAt,
+      lease_owner: row.leased ? this.owner : null,
+      created_at: row.createdAt,
+      replayed_at: row.replayedAt ?? null,
+      component_appid: row.facts.componentAppId,
+      authorizer_appid: row.facts.authorizerAppId,
+      type: row.facts.type,
+    }));
+    await insertRows(manager, 'delivery', columns);
   }
 
   /** Whether anything was delivered to a subscription since a time, in Unix milliseconds. */
@@ -219,7 +215,7 @@ export class DeliveryStore {
     const rows: { id: string }[] = await this.database.read((manager) =>
       manager.query(
         `SELECT id FROM delivery WHERE subscription_id = ? AND status = 'pending'
-         AND next_attempt_at > ? LIMIT ${INSERT_BATCH}`,
+         AND next_attempt_at > ? LIMIT ${RECALLED_AT_ONCE}`,
         [subscriptionId, far],
       ),
     );

@@ -31,7 +31,7 @@ const TICK_MS = 1000;
 export class DeliveryWorker implements OnModuleDestroy {
   private readonly logger = new Logger(DeliveryWorker.name);
   private readonly lanes = new DeliveryLanes(
-    (job) => this.run(job),
+    (job, called) => this.run(job, called),
     (job) => this.refill(job.subscriptionId),
   );
   /** Subscriptions for which the database may have something that is due. */
@@ -194,15 +194,15 @@ export class DeliveryWorker implements OnModuleDestroy {
   }
 
   /** Never rejects. */
-  private async run(job: DeliveryJob): Promise<void> {
+  private async run(job: DeliveryJob, called: () => void): Promise<void> {
     try {
-      await this.deliver(job);
+      await this.deliver(job, called);
     } catch (error) {
       this.logger.warn('A delivery went wrong; it is claimed again', error);
     }
   }
 
-  private async deliver(job: DeliveryJob): Promise<void> {
+  private async deliver(job: DeliveryJob, called: () => void): Promise<void> {
     const { deliveryId, orderKey } = job;
     const subscription = this.subscriptions.find(job.subscriptionId);
     if (!subscription) return this.attempts.cancel(deliveryId, remark('subscription_removed'));
@@ -211,7 +211,8 @@ export class DeliveryWorker implements OnModuleDestroy {
     // It waited too long for its turn: another process may take it up while it is tried here.
     if (job.leaseUntil - this.clock.now() < this.attempts.timeoutMs) return;
     const { signal } = this.stop;
-    const ended = await this.attempts.make(job, subscription, { cause: 'schedule', signal });
+    const turn = { cause: 'schedule', signal, called } as const;
+    const ended = await this.attempts.make(job, subscription, turn);
     if (!ended || orderKey === null) return;
     // This process claims nothing more: the next one with room does, at once.
     if (this.stopping) {
