@@ -5,13 +5,16 @@ import { ADMIN_TOKEN, COMPONENT, projectFile, TOKEN_PATH } from './settings.mjs'
 /** Key of the hub's secrets at rest; an obvious fake. */
 export const MASTER_KEY = `b1:${Buffer.from('fake-master-key-of-benchmark-32b').toString('base64')}`;
 
-/** Starts a hub as in production: `node dist/main.js`, settings by environment, log to a file. */
+/** Node's flags for a hub, as `npm start` and the image have them. */
+export const HUB_FLAGS = ['--max-semi-space-size=8'];
+
+/** Starts a hub as in production, settings by environment, log to a file. */
 export async function startHub(name, databaseUrl, wechatUrl, settings = {}) {
   const port = await freePort();
   const server = start({
     name,
     file: process.execPath,
-    args: [projectFile('dist/main.js')],
+    args: [...HUB_FLAGS, projectFile('dist/main.js')],
     env: { ...hubEnvironment(port, databaseUrl, wechatUrl), ...settings },
   });
   const hub = { name, server, port };

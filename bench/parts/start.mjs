@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hubEnvironment } from '../lib/hub.mjs';
+import { HUB_FLAGS, hubEnvironment } from '../lib/hub.mjs';
 import { cpuMs, freePort, kill, residentMemory, start } from '../lib/processes.mjs';
 import { goal, list, median, number, table, whole } from '../lib/results.mjs';
 import { dataFolder, projectFile } from '../lib/settings.mjs';
@@ -13,10 +13,11 @@ const LIMIT_MS = 60_000;
 /** Until what a start leaves behind is collected, in milliseconds. */
 const REST_MS = 1500;
 const SERVERS = [
-  { name: 'hub', id: 'start-hub', file: 'dist/main.js' },
+  { name: 'hub', id: 'start-hub', flags: HUB_FLAGS, file: 'dist/main.js' },
   {
     name: 'floor: bare Nest, Fastify, TypeORM',
     id: 'start-floor',
+    flags: [],
     file: 'bench/servers/bare-nest.mjs',
   },
 ];
@@ -41,11 +42,16 @@ export async function measureStart({ quick }) {
   return { title: 'Start to ready', text: textOf(rows, rounds) };
 }
 
-async function startOnce({ id, file }) {
+async function startOnce({ id, flags, file }) {
   const port = await freePort();
   const env = hubEnvironment(port, `sqlite:${databaseOf(id)}`, 'http://127.0.0.1:1');
   const begun = performance.now();
-  const server = start({ name: id, file: process.execPath, args: [projectFile(file)], env });
+  const server = start({
+    name: id,
+    file: process.execPath,
+    args: [...flags, projectFile(file)],
+    env,
+  });
   while (!(await isReady(port))) {
     if (server.child.exitCode !== null || performance.now() - begun > LIMIT_MS) {
       throw new Error(`${file} did not start: ${server.log}`);
