@@ -88,6 +88,19 @@ describe('Batcher', () => {
     expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
   });
 
+  it('ends its period in quiet when some have come, and not while more come', async () => {
+    const times = { periodMs: 3_600_000, enough: 200, enoughInQuiet: 2 };
+    const { batcher, batches } = batcherOf(200, echo, times);
+    await batcher.add('a');
+    const waiting = ['b', 'c'].map((item) => batcher.add(item));
+    for (const item of ['d', 'e', 'f']) {
+      await new Promise(setImmediate);
+      waiting.push(batcher.add(item));
+    }
+    await Promise.all(waiting);
+    expect(batches).toEqual([['a'], ['b', 'c', 'd', 'e', 'f']]);
+  });
+
   it('waits for no period where enough have come during the last batch', async () => {
     let late: Promise<string>[] = [];
     const write = async (items: string[]): Promise<string[]> => {

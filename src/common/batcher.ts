@@ -7,11 +7,13 @@ export interface BatchTimes {
   periodMs: number;
   /** Items that wait for no period: so many share what a transaction costs. */
   enough?: number;
+  /** The same where nothing more is coming: a turn of the event loop has brought no other. */
+  enoughInQuiet?: number;
 }
 
 /**
  * Group commit: items that come while one batch is being written are written together in the
- * next, so that a burst costs few transactions and a single item waits for nobody.
+ * next, so that a burst costs few transactions and one that comes alone waits for nobody.
  */
 export class Batcher<T, R> {
   private waiting: Entry<T, R>[] = [];
@@ -38,8 +40,19 @@ export class Batcher<T, R> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
       if (!this.writing) void this.drain();
-      else if (this.isEnough()) this.hurry?.();
+      else if (this.hurry) this.beginSoon(this.hurry);
     });
+  }
+
+  /** Ends the wait for the next batch where enough items wait. */
+  private beginSoon(begin: () => void): void {
+    const { length } = this.waiting;
+    if (this.isEnough()) begin();
+    else if (length >= (this.times.enoughInQuiet ?? Infinity)) {
+      const isQuiet = (): boolean => this.waiting.length === length && this.hurry === begin;
+      // What has arrived meanwhile is read between these two.
+      setImmediate(() => isQuiet() && setImmediate(() => isQuiet() && begin()));
+    }
   }
 
   private async drain(): Promise<void> {
@@ -69,6 +82,7 @@ export class Batcher<T, R> {
     await new Promise<void>((resolve) => {
       this.hurry = resolve;
       timer = setTimeout(resolve, left);
+      this.beginSoon(resolve);
     });
     clearTimeout(timer);
     this.hurry = undefined;

@@ -6,8 +6,8 @@ const ROWS = 500;
 
 /**
  * Inserts rows without the ORM, which costs more than the statement.
- * @param rows values by column, the same columns in each. One that is null in all of them is not
- * named: it costs as much as any other.
+ * @param rows values by column, the same columns in each. A column that is null in all of them is
+ * left out, for each value costs; so it must have no default but null.
  */
 export async function insertRows(
   manager: EntityManager,

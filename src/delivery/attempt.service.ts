@@ -39,7 +39,7 @@ export interface RunCause {
   cause: AttemptCause;
   /** Cuts the call. */
   signal: AbortSignal;
-  /** Told when the target has answered, or never will: what is left to do calls it no more. */
+  /** Told when nobody is called any more: what is left to do is to store the result. */
   called?: () => void;
   /** Takes the reply as soon as it is there; answers whether anybody has waited for it that long. */
   answered?: (reply?: string) => boolean;
@@ -96,19 +96,22 @@ export class AttemptService {
   ): Promise<boolean> {
     const { deliveryId, push } = job;
     const sent = await this.send({ deliveryId, push, subscription, cause, signal });
-    called?.();
     const { reply } = sent;
     const inTime = answered?.(reply?.text);
     if (signal.aborted && !sent.taken) {
+      called?.();
       await this.giveBack(job);
       return false;
     }
     // The schedule's calls are nobody's to wait for: without a reply none of them is late.
     const late = inTime === false || (inTime === undefined && reply !== undefined);
-    if (late) return this.record(job, sent, cause, await this.sendLate(job, subscription, reply));
     // Users read in order: what the reply has no room for comes behind it.
-    if (reply?.rest !== undefined) await answerLeft;
-    return this.record(job, sent, cause, await this.sendRest(push, subscription, reply));
+    if (!late && reply?.rest !== undefined) await answerLeft;
+    const said = late
+      ? await this.sendLate(job, subscription, reply)
+      : await this.sendRest(push, subscription, reply);
+    called?.();
+    return this.record(job, sent, cause, said);
   }
 
   /** Builds, signs, calls and judges; records nothing. Never throws: what goes wrong is how it went. */

@@ -9,7 +9,7 @@ export const LANE_LIMITS = {
   total: 256,
   /** … beside these few for each subscription: dead targets may hold all the others. */
   reserved: 4,
-  /** Results that are being stored; while there are more, nothing more is called. */
+  /** Results that are being stored; while there are so many, no call begins. */
   storing: 512,
   /** Deliveries for one subscription that wait in memory for their turn. */
   queued: 500,
@@ -39,7 +39,7 @@ export class DeliveryLanes {
   private queuedText = 0;
 
   /**
-   * @param run never rejects. It says when the target was called: from then on the place is free,
+   * @param run never rejects. It says when it calls nobody any more: from then on the place is free,
    * while the result is stored together with others.
    * @param left called when the place of a delivery is free.
    */
@@ -73,7 +73,8 @@ export class DeliveryLanes {
 
   /** How many of a subscription could begin soon: what is worth being claimed. */
   claimable(subscriptionId: string): number {
-    const { reserved, perSubscription, total } = LANE_LIMITS;
+    const { reserved, perSubscription, total, storing } = LANE_LIMITS;
+    if (this.storing >= storing) return 0;
     const lane = this.lanes.get(subscriptionId);
     const places = perSubscription - (lane?.running ?? 0);
     const waiting = lane?.queue.length ?? 0;
@@ -124,10 +125,10 @@ export class DeliveryLanes {
   }
 
   private async runIn(lane: Lane, job: DeliveryJob): Promise<void> {
-    let called = false;
+    let hasLeft = false;
     const leave = (): void => {
-      if (called) return;
-      called = true;
+      if (hasLeft) return;
+      hasLeft = true;
       lane.running -= 1;
       this.running -= 1;
       this.storing += 1;

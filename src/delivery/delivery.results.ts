@@ -198,7 +198,6 @@ export class DeliveryResults {
 
   private columnsOf(deliveryId: string, made: AttemptFacts): Record<string, unknown> {
     const id = uuidv7();
-    const location = secretLocation(encryptedColumns.deliveryAnswer, id);
     return {
       id,
       delivery_id: deliveryId,
@@ -207,7 +206,10 @@ export class DeliveryResults {
       cause: made.cause,
       status: made.status,
       error: shortened(made.error),
-      answer: made.answer === undefined ? null : this.box.seal(made.answer, location),
+      answer:
+        made.answer === undefined
+          ? null
+          : this.box.seal(made.answer, secretLocation(encryptedColumns.deliveryAnswer, id)),
     };
   }
 }

@@ -38,7 +38,6 @@ export class TargetLookup {
   private readonly systemTurn = new Mutex();
   private readonly asking = new SingleFlight<LookupAddress[]>();
   private readonly kept = new LRUCache<string, Kept>({ ...atMost(MAX_KEPT) });
-  private readonly parsed = new LRUCache<string, URL>({ ...atMost(MAX_KEPT) });
 
   constructor(
     @Inject(APP_CONFIG) config: Pick<AppConfig, 'delivery'>,
@@ -50,11 +49,7 @@ export class TargetLookup {
 
   /** The URL of a target, checked as far as it can be without a resolver. @throws {TargetRefusedError} */
   parse(url: string): URL {
-    const known = this.parsed.get(url);
-    if (known) return known;
-    const parsed = parseTarget(url, this.allowed);
-    this.parsed.set(url, parsed);
-    return parsed;
+    return parseTarget(url, this.allowed);
   }
 
   /** For `net.connect`: gives permitted addresses only. */
