@@ -15,6 +15,8 @@ import { Worker } from '../lib/worker.mjs';
 
 const FLOOR_GOAL = 0.5;
 const PEER_GOAL = 3;
+/** The same of a push on MySQL, whose server shares the cores. */
+const MYSQL_PUSH_GOAL = 0.4;
 /** CPU of a push to that of the floor, by database. */
 const CPU_GOALS = { 'hub, SQLite': 2.2, 'hub, MySQL': 2.5 };
 const DELIVERED_CPU_GOAL = 4;
@@ -170,9 +172,9 @@ function tableOf(rounds, floor, peer) {
   return table([head, ...rows]);
 }
 
-function floorGoals(name, own, floor, peer) {
+function floorGoals(name, own, floor, peer, least = FLOOR_GOAL) {
   const toFloor = ratio(own, floor);
-  const lines = [goal(`${name}: at least half the floor`, toFloor >= FLOOR_GOAL, times(toFloor))];
+  const lines = [goal(`${name}: at least ${least} of the floor`, toFloor >= least, times(toFloor))];
   if (!peer) return lines;
   const toPeer = ratio(own, peer);
   const wanted = `${name}: at least ${PEER_GOAL} times nest-wechat`;
@@ -180,7 +182,8 @@ function floorGoals(name, own, floor, peer) {
 }
 
 function pushGoals(name, own, floor, peer) {
-  return [...floorGoals(name, own, floor, peer), cpuGoal(name, own, floor, CPU_GOALS[name])];
+  const least = name === 'hub, MySQL' ? MYSQL_PUSH_GOAL : FLOOR_GOAL;
+  return [...floorGoals(name, own, floor, peer, least), cpuGoal(name, own, floor, CPU_GOALS[name])];
 }
 
 function deliveredGoals(name, own, floor) {
