@@ -169,7 +169,9 @@ function usersOf(entityPath: string, all: string[]): string[] {
   const [, table = ''] = /@Entity\('(\w+)'/.exec(source) ?? [];
   const [, row = ''] = /export class (\w+)/.exec(source) ?? [];
   const file = entityPath.split('/').at(-1)?.replace('.ts', '.js') ?? '';
-  const statement = new RegExp(`\\b(?:FROM|INTO|UPDATE|JOIN) \`?${table}\\b`);
+  const statement = new RegExp(
+    `\\b(?:FROM|INTO|UPDATE|JOIN) \`?${table}\\b|\\binsertRows\\(\\w+, '${table}'`,
+  );
   const imported = new RegExp(`import \\{([^}]*)\\} from '[^']*/${file.replaceAll('.', '\\.')}'`);
   return all.filter((path) => {
     const text = readFileSync(path, 'utf8');
