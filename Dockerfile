@@ -44,5 +44,5 @@ STOPSIGNAL SIGTERM
 # Liveness only: a missing database is no reason to restart the hub.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Young objects of a push stay in the processor's cache (measured: 5 % less CPU, and 20 MB less memory).
+# Young objects of a push stay in the processor's cache (measured on SQLite: 5 % less CPU).
 CMD ["node", "--max-semi-space-size=8", "dist/main.js"]

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
+import { insertRows } from './insert-rows.js';
 import { marks, piecesOf } from './sql.js';
 
 /** Indexes and half-filled pages make a write larger than its values: a probe takes their part. */
@@ -18,15 +19,12 @@ export function probeSize(size: number): number {
 
 /** Writes `size` characters or more that no file system can make smaller. @returns the ids of their rows. */
 export async function fillProbe(size: number, manager: EntityManager): Promise<string[]> {
-  const rows = Array.from({ length: Math.ceil(size / ROW_SIZE) }, () => [
-    randomUUID(),
-    randomBytes((ROW_SIZE / 4) * 3).toString('base64'),
-  ]);
-  for (const piece of piecesOf(rows, ROWS)) {
-    const places = piece.map(() => '(?, ?)').join(', ');
-    await manager.query(`INSERT INTO write_probe (id, payload) VALUES ${places}`, piece.flat());
-  }
-  return rows.map(([id]) => id as string);
+  const rows = Array.from({ length: Math.ceil(size / ROW_SIZE) }, () => ({
+    id: randomUUID(),
+    payload: randomBytes((ROW_SIZE / 4) * 3).toString('base64'),
+  }));
+  for (const piece of piecesOf(rows, ROWS)) await insertRows(manager, 'write_probe', piece);
+  return rows.map(({ id }) => id);
 }
 
 /** Removes one, while others may be at work. */

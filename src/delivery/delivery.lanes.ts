@@ -73,8 +73,8 @@ export class DeliveryLanes {
 
   /** How many of a subscription could begin soon: what is worth being claimed. */
   claimable(subscriptionId: string): number {
-    const { reserved, perSubscription, total, storing } = LANE_LIMITS;
-    if (this.storing >= storing) return 0;
+    const { reserved, perSubscription, total } = LANE_LIMITS;
+    if (this.isBehind) return 0;
     const lane = this.lanes.get(subscriptionId);
     const places = perSubscription - (lane?.running ?? 0);
     const waiting = lane?.queue.length ?? 0;
@@ -100,6 +100,11 @@ export class DeliveryLanes {
     return this.underWay.idle();
   }
 
+  /** Whether too many results wait to be stored. */
+  private get isBehind(): boolean {
+    return this.storing >= LANE_LIMITS.storing;
+  }
+
   private start(): void {
     // As it is now: a lane that is left waiting goes to the end.
     for (const id of Array.from(this.waiting)) {
@@ -111,8 +116,8 @@ export class DeliveryLanes {
   }
 
   private mayStart({ running }: Lane): boolean {
-    const { reserved, perSubscription, total, storing } = LANE_LIMITS;
-    if (this.storing >= storing) return false;
+    const { reserved, perSubscription, total } = LANE_LIMITS;
+    if (this.isBehind) return false;
     return running < reserved || (running < perSubscription && this.running < total);
   }
 
