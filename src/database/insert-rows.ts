@@ -5,23 +5,34 @@ import { marks, piecesOf } from './sql.js';
 const ROWS = 500;
 
 /**
- * Inserts rows without the ORM, which costs more than the statement.
- * @param rows values by column, the same columns in each. A column that is null in all of them is
- * left out, for each value costs; so it must have no default but null.
+ * Inserts rows without the ORM, which costs more than the statement. Each value that is handed over
+ * costs, too: a column that is null in all rows is left out, so it must have no default but null, and
+ * SQLite gets a value once that is the same in all rows.
+ * @param rows values by column: the same columns in the same order in each, and first the one by
+ * which they differ.
  */
 export async function insertRows(
   manager: EntityManager,
   table: string,
   rows: Record<string, unknown>[],
 ): Promise<void> {
+  const { type } = manager.dataSource.options;
   for (const piece of piecesOf(rows, ROWS)) {
-    const names = Object.keys(piece[0] ?? {}).filter((name) =>
-      piece.some((row) => row[name] !== null),
-    );
-    const places = `(${marks(names.length)})`;
-    await manager.query(
-      `INSERT INTO ${table} (${names.join(', ')}) VALUES ` + piece.map(() => places).join(', '),
-      piece.flatMap((row) => names.map((name) => row[name])),
-    );
+    const names = Object.keys(piece[0] ?? {});
+    const lists = piece.map((row) => Object.values(row));
+    const [first = []] = lists;
+    const isAlike = first.map((value, at) => lists.every((list) => list[at] === value));
+    const given = [...names.keys()].filter((at) => !isAlike[at] || first[at] !== null);
+    // MySQL and MariaDB have no common way to select from a list of rows.
+    const once = type === 'mysql' ? [] : given.filter((at) => at > 0 && isAlike[at]);
+    const each = given.filter((at) => !once.includes(at));
+    const places = `(${marks(each.length)})`;
+    const values = `VALUES ${piece.map(() => places).join(', ')}`;
+    const source = once.length > 0 ? `SELECT ${marks(once.length)}, * FROM (${values})` : values;
+    const columns = [...once, ...each].map((at) => names[at]).join(', ');
+    await manager.query(`INSERT INTO ${table} (${columns}) ${source}`, [
+      ...once.map((at) => first[at]),
+      ...lists.flatMap((list) => each.map((at) => list[at])),
+    ]);
   }
 }
