@@ -44,6 +44,6 @@ STOPSIGNAL SIGTERM
 # Liveness only: a missing database is no reason to restart the hub.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Young objects of a push stay in the processor's cache, and the collection of garbage has one thread
-# of its own: docs/operations.md has what was measured.
+# Young objects of a push stay in the processor's cache, and V8 works beside the hub with one thread:
+# docs/operations.md has what was measured.
 CMD ["node", "--max-semi-space-size=8", "--v8-pool-size=1", "dist/main.js"]

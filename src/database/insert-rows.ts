@@ -5,11 +5,11 @@ import { marks, piecesOf } from './sql.js';
 const ROWS = 500;
 
 /**
- * Inserts rows without the ORM, which costs more than the statement. Each value that is handed over
- * costs, too: a column that is null in all rows is left out, so it must have no default but null, and
- * SQLite gets a value once that is the same in all rows.
- * @param rows values by column: the same columns in the same order in each, and first the one by
- * which they differ.
+ * Inserts rows without the ORM, which costs more than the statement. Each bound value costs, too: a
+ * column that is null in all rows is left out, so it must have no default but null, and on SQLite a
+ * value that all rows share is bound once.
+ * @param rows values by column. All have the same columns in the same order, for values are taken by
+ * their place; the first column is the row's own, its id, and never null.
  */
 export async function insertRows(
   manager: EntityManager,
@@ -23,8 +23,9 @@ export async function insertRows(
     const [first = []] = lists;
     const isAlike = first.map((value, at) => lists.every((list) => list[at] === value));
     const given = [...names.keys()].filter((at) => !isAlike[at] || first[at] !== null);
-    // MySQL and MariaDB have no common way to select from a list of rows.
-    const once = type === 'mysql' ? [] : given.filter((at) => at > 0 && isAlike[at]);
+    // A list of rows to select from is written differently for MySQL and for MariaDB.
+    const canShare = type !== 'mysql' && piece.length > 1;
+    const once = canShare ? given.filter((at) => at > 0 && isAlike[at]) : [];
     const each = given.filter((at) => !once.includes(at));
     const places = `(${marks(each.length)})`;
     const values = `VALUES ${piece.map(() => places).join(', ')}`;

@@ -9,7 +9,7 @@ import { writeTestLog } from './test-logs.js';
 export const HUB_MAIN = join(import.meta.dirname, '../../dist/main.js');
 const START_LIMIT_MS = 20_000;
 
-/** A hub as a process of its own, as in production (`node dist/main.js`). */
+/** A hub as a process of its own, as in production but for Node's flags. */
 export class HubProcess {
   private constructor(
     readonly child: ChildProcess,
