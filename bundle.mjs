@@ -75,7 +75,7 @@ function oneTypeorm() {
 /**
  * Node loads its undici, which takes a twentieth of a start's time, for three names of `node:http`,
  * all of whose names an `import` reads, and for axios, which looks at `FormData` and whether its
- * adapter for `fetch` would work. The hub uses none of them.
+ * adapter for `fetch` would work. The hub uses none of them, and a test holds that it stays away.
  */
 function withoutUndici() {
   const http = 'virtual:http';
@@ -100,10 +100,7 @@ function withoutUndici() {
       name: 'axios-without-form-data',
       transform: {
         filter: { id: /axios\/lib\/utils\.js$/ },
-        handler(code) {
-          if (!code.includes(look)) throw new Error('axios looks for FormData in another way');
-          return { code: code.replace(look, 'undefined'), map: null };
-        },
+        handler: (code) => ({ code: code.replace(look, 'undefined'), map: null }),
       },
     },
   ];

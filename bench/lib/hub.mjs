@@ -5,8 +5,10 @@ import { ADMIN_TOKEN, COMPONENT, projectFile, TOKEN_PATH } from './settings.mjs'
 /** Key of the hub's secrets at rest; an obvious fake. */
 export const MASTER_KEY = `b1:${Buffer.from('fake-master-key-of-benchmark-32b').toString('base64')}`;
 
-/** Node's flags for a hub, as `npm start` and the image have them. */
-export const HUB_FLAGS = ['--max-semi-space-size=8', '--v8-pool-size=1'];
+/** Node's flags for a hub that ships. */
+export const HUB_FLAGS = JSON.parse(readFileSync(projectFile('package.json'), 'utf8')).scripts[
+  'start:prod'
+].match(/--\S+/g);
 
 /** Starts a hub as in production, settings by environment, log to a file. */
 export async function startHub(name, databaseUrl, wechatUrl, settings = {}) {

@@ -25,8 +25,9 @@ export async function insertRows(
     const given = [...names.keys()].filter((at) => !isAlike[at] || first[at] !== null);
     // A list of rows to select from is written differently for MySQL and for MariaDB.
     const canShare = type !== 'mysql' && piece.length > 1;
-    const once = canShare ? given.filter((at) => at > 0 && isAlike[at]) : [];
-    const each = given.filter((at) => !once.includes(at));
+    const isOnce = (at: number): boolean => canShare && at > 0 && isAlike[at] === true;
+    const once = given.filter(isOnce);
+    const each = given.filter((at) => !isOnce(at));
     const places = `(${marks(each.length)})`;
     const values = `VALUES ${piece.map(() => places).join(', ')}`;
     const source = once.length > 0 ? `SELECT ${marks(once.length)}, * FROM (${values})` : values;

@@ -200,6 +200,15 @@ describe('a hub on SQLite', () => {
     expect(stdout + stderr).toMatch(/a fault.*at start \(\S+\/src\/start\.ts:\d+:\d+\)/);
   });
 
+  it('makes Node load no undici, which nobody here uses', async () => {
+    const tell = "process.on('exit', () => process._rawDebug(process.moduleLoadList.join()))";
+    const hub = await runOnce({
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
+    });
+    expect(hub.stderr).toContain('NativeModule http,');
+    expect(hub.stderr).not.toContain('undici/undici');
+  });
+
   it('writes what a library warns of on the console as lines of its log', async () => {
     const warn = encodeURIComponent("setInterval(() => console.warn('late'), 5).unref()");
     const hub = await spawn({ NODE_OPTIONS: `--import data:text/javascript,${warn}` });

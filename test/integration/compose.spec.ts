@@ -66,6 +66,20 @@ describe('docker-compose.yml', () => {
     expect(check).not.toMatch(/\s-p|--password|MYSQL_PWD/);
   });
 
+  it('runs the hub with the flags of `npm start` and of the unit in the documents', () => {
+    const scripts = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
+    const flagsOf = (text = ''): string[] => text.match(/--\w[\w-]*=\w+/g) ?? [];
+    const lineOf = (file: string, begin: string): string | undefined =>
+      readFileSync(join(ROOT, file), 'utf8')
+        .split('\n')
+        .find((line) => line.startsWith(begin));
+    const flags = flagsOf(scripts['start:prod']);
+    expect(flags.length).toBeGreaterThan(0);
+    expect(flagsOf(scripts.start)).toEqual(flags);
+    expect(flagsOf(lineOf('Dockerfile', 'CMD '))).toEqual(flags);
+    expect(flagsOf(lineOf('docs/operations.md', 'ExecStart='))).toEqual(flags);
+  });
+
   it('can be pinned to digests', () => {
     const { args } = services.hub.build as { args: Record<string, string> };
     expect(args.NODE_IMAGE).toMatch(/^\$\{NODE_IMAGE:-node:.*}$/);

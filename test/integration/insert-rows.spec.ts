@@ -1,12 +1,13 @@
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/app-config.js';
-import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { isDuplicateKey } from '../../src/database/database.js';
 import { insertRows } from '../../src/database/insert-rows.js';
-import { openDataSource } from '../../src/database/open-data-source.js';
-import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
-import { hubEnvironment } from '../support/fake-settings.js';
+import {
+  createTestDatabase,
+  databaseKinds,
+  openTestDatabase,
+  type TestDatabase,
+} from '../support/databases.js';
 
 interface Row extends Record<string, unknown> {
   id: string;
@@ -25,8 +26,7 @@ describe.each(databaseKinds())('rows inserted together on %s', (kind) => {
 
   beforeAll(async () => {
     database = await createTestDatabase(kind);
-    const config = parseConfig(hubEnvironment({ DATABASE_URL: database.url }));
-    source = await openDataSource(dataSourceOptions(config));
+    source = await openTestDatabase(database);
     await source.query(
       'CREATE TABLE sample (id varchar(8) PRIMARY KEY, name text, count bigint, note text)',
     );

@@ -1,8 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseConfig } from '../../src/config/app-config.js';
 import { applyLongTextColumns } from '../../src/database/column-types.js';
-import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { migrations } from '../../src/database/migrations/index.js';
 import { openDataSource } from '../../src/database/open-data-source.js';
 import { expectSuccess, storedState } from '../support/callback-state.js';
@@ -10,9 +8,10 @@ import {
   createTestDatabase,
   databaseKinds,
   mysqlOnly,
+  openTestDatabase,
   type TestDatabase,
 } from '../support/databases.js';
-import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
+import { COMPONENT } from '../support/fake-settings.js';
 import { createTestApp, type TestApp } from '../support/test-app.js';
 
 /** Columns of the table that other programs may read, as the legacy system has them. */
@@ -104,8 +103,7 @@ describe.each(databaseKinds())('migrations on %s', (kind) => {
   let source: DataSource;
   beforeEach(async () => {
     database = await createTestDatabase(kind);
-    const config = parseConfig(hubEnvironment({ DATABASE_URL: database.url }));
-    source = await openDataSource(dataSourceOptions(config));
+    source = await openTestDatabase(database);
   });
   afterEach(async () => {
     await source.destroy();

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import type { DataSource } from 'typeorm';
 import { inject } from 'vitest';
+import { parseConfig } from '../../src/config/app-config.js';
+import { dataSourceOptions } from '../../src/database/data-source-options.js';
+import { openDataSource } from '../../src/database/open-data-source.js';
+import { hubEnvironment } from './fake-settings.js';
 
 export type DatabaseKind = 'sqlite' | 'mysql';
 
@@ -28,6 +33,11 @@ export function mysqlOnly(): DatabaseKind[] {
 /** Makes an empty database. */
 export async function createTestDatabase(kind: DatabaseKind): Promise<TestDatabase> {
   return kind === 'sqlite' ? createSqlite() : createMysql(inject('mysqlUrl'));
+}
+
+/** Connects to one as a hub does, and brings its schema up to date. */
+export function openTestDatabase({ url }: TestDatabase): Promise<DataSource> {
+  return openDataSource(dataSourceOptions(parseConfig(hubEnvironment({ DATABASE_URL: url }))));
 }
 
 function createSqlite(): TestDatabase {
