@@ -7,15 +7,13 @@ import type { Push } from './push.js';
 import { OnInfoType, OnRecorded, type AfterCommit, type PushHandler } from './push-handlers.js';
 import { PushStore, type NewPush, type RecordedPush } from './push.store.js';
 
-/** Least time between two transactions, in milliseconds, while fewer than {@link ENOUGH} wait. */
+/** Least time between two transactions, in milliseconds, while too few pushes wait for the next. */
 const PERIOD_MS = 8;
 /**
- * Pushes that wait no longer for others: among so many the cost of a transaction, that of some five
- * pushes, is shared well enough (measured; with 16 a sixth more processor time a push).
+ * Pushes that wait no longer for others: a transaction costs as much as some five, which eight share
+ * well enough and more than 32 no better (measured).
  */
-const ENOUGH = 32;
-/** The same while the hub has nothing else to do: then what a transaction costs takes nothing away. */
-const ENOUGH_IN_QUIET = 8;
+const ENOUGH = { least: 8, most: 32 };
 
 /**
  * Makes pushes durable: the record and all that its handlers write are one transaction, shared by
@@ -27,7 +25,6 @@ export class PushRecorder implements OnModuleInit {
   private readonly batcher = writeBatcher<NewPush, RecordedPush>((items) => this.write(items), {
     periodMs: PERIOD_MS,
     enough: ENOUGH,
-    enoughInQuiet: ENOUGH_IN_QUIET,
   });
   private readonly byInfoType = new Map<string, PushHandler[]>();
   private forAll: PushHandler[] = [];

@@ -259,8 +259,8 @@ function endLateBody(server: Server, request: IncomingMessage, limitMs: number):
   if (request.headers['content-length'] === undefined && !request.headers['transfer-encoding']) {
     return;
   }
-  // Most bodies have come together with the head: they need no timer.
-  process.nextTick(() => {
+  // Most bodies have come together with the head and are read within this turn: they need no timer.
+  setImmediate(() => {
     if (request.complete || request.destroyed) return;
     const timer = setTimeout(() => {
       if (request.complete) return;

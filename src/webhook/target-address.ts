@@ -67,10 +67,8 @@ export function isAddressPermitted(address: string, allowed: AllowedTargets): bo
  * @throws {TargetRefusedError}
  */
 export function parseTarget(text: string, allowed: AllowedTargets): URL {
-  if (text.length > MAX_URL || !URL.canParse(text)) {
-    throw new TargetRefusedError(remark('url_malformed'));
-  }
-  const url = new URL(text);
+  const url = text.length > MAX_URL ? undefined : urlOf(text);
+  if (!url) throw new TargetRefusedError(remark('url_malformed'));
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new TargetRefusedError(remark('url_scheme'));
   }
@@ -81,6 +79,14 @@ export function parseTarget(text: string, allowed: AllowedTargets): URL {
   const literal = addressIn(url);
   if (literal !== undefined && !isAddressPermitted(literal, allowed)) throw refusedAddress();
   return url;
+}
+
+function urlOf(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The error for a name or URL that leads to an address that is not permitted. */
