@@ -35,16 +35,18 @@ describe('DeliveryLanes', () => {
     expect(lanes.has('delivery-0')).toBe(false);
   });
 
-  it('calls nothing more while too many results wait to be stored', async () => {
-    const { calls, add } = lanesOf();
+  it('calls and claims nothing more while too many results wait to be stored', async () => {
+    const { lanes, calls, add } = lanesOf();
     add(storing + perSubscription + 1);
     for (let n = 0; n < storing; n += 1) calls[n]!.answer();
     // The last one was answered when there were as many results as may wait.
     const begun = perSubscription + storing - 1;
     expect(calls).toHaveLength(begun);
+    expect(lanes.claimable('another')).toBe(0);
     calls[0]!.store();
     await new Promise(setImmediate);
     expect(calls).toHaveLength(begun + 1);
+    expect(lanes.claimable('another')).toBe(perSubscription);
   });
 
   it('is idle when every result is stored', async () => {

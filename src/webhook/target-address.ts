@@ -53,12 +53,20 @@ function rangeOf(address: Address): ReturnType<typeof ipaddr.parseCIDR> {
  * @param address as the resolver gives it; whatever is not an address is refused.
  */
 export function isAddressPermitted(address: string, allowed: AllowedTargets): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  // An IPv4 address in IPv6's clothes (::ffff:127.0.0.1) is unwrapped.
-  const parsed = ipaddr.process(address);
+  const parsed = addressOf(address);
+  if (!parsed) return false;
   if (allowed.hasAddress(parsed)) return true;
   if (parsed.range() !== 'unicast' || CLOUD_HOSTS.has(parsed.toString())) return false;
   return parsed.kind() === 'ipv4' || parsed.match(GLOBAL_IPV6 as never);
+}
+
+/** An IPv4 address in IPv6's clothes (::ffff:127.0.0.1) is unwrapped. */
+function addressOf(text: string): Address | undefined {
+  try {
+    return ipaddr.process(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -290,7 +290,6 @@ function drain(response: IncomingMessage, kept: number): Promise<Buffer> {
       if (size > MAX_ANSWER_BYTES) response.destroy();
     });
     response.on('error', () => undefined);
-    response.on('end', end);
     response.on('close', () => {
       clearTimeout(timer);
       end();

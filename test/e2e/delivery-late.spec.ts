@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LANE_LIMITS } from '../../src/delivery/delivery.lanes.js';
 import { MessageService } from '../../src/message/message.service.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
@@ -20,6 +21,8 @@ import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const TOO_LATE = 'The answer came too late for WeChat';
 const SENT_LATE = `${TOO_LATE}; it was sent as a customer-service message`;
+/** Where late replies go. */
+const SEND = '/cgi-bin/message/custom/send';
 const REPLY = { body: JSON.stringify({ MsgType: 'text', Content: 'late' }) };
 
 describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (kind) => {
@@ -83,6 +86,30 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     expect((await history()).at(-1)).toMatchObject({ cause: 'schedule', error });
     const texts = test.simulator.customMessages.last().map(({ body }: any) => body.text.content);
     expect(texts).toEqual(sent);
+  });
+
+  it('keeps its place until WeChat has it: WeChat that is slow slows its subscription alone', async () => {
+    await respondWith({ lateReply: true });
+    const { perSubscription } = LANE_LIMITS;
+    receiver.answer({ status: 500 });
+    const pushes = Array.from({ length: perSubscription + 4 }, () =>
+      pushMessage(test, textFields(test), { account }),
+    );
+    await Promise.all(pushes);
+    await settled(test);
+    // Each was given another time.
+    test.clock.advance(await passToRetry(test));
+    receiver.clear();
+    receiver.answer(REPLY);
+    test.simulator.clearCalls();
+    const fault = test.simulator.addFault({ path: SEND, kind: 'hang' });
+    const delivered = deliverDue(test);
+    await test.simulator.waitForCall(SEND, { count: perSubscription });
+    expect(receiver.received).toHaveLength(perSubscription);
+    test.simulator.removeFaults(fault);
+    test.simulator.release();
+    await delivered;
+    expect(receiver.received).toHaveLength(perSubscription + 4);
   });
 
   it('as the user has had one already is not sent again', async () => {
