@@ -146,8 +146,10 @@ async function invite(hubUrl: string, simulator: WechatSimulator): Promise<void>
   say('Ctrl+C ends it and removes its data.');
 }
 
-async function interrupted(): Promise<void> {
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+/** @throws where the hub ends by itself. */
+async function interrupted(hubExited: Promise<unknown>): Promise<void> {
+  const ended = hubExited.then(() => Promise.reject(new Error('The hub has ended')));
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), ended]);
 }
 
 async function main(): Promise<number> {
@@ -170,7 +172,7 @@ async function main(): Promise<number> {
       () => say('The console has platforms, accounts, messages and deliveries to show.'),
       (error: unknown) => say(`The demo's world is not complete: ${String(error)}`),
     );
-    await interrupted();
+    await interrupted(exited);
     return 0;
   } catch (error) {
     say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
