@@ -43,7 +43,7 @@ export class ComponentBook {
   only(): string {
     const [only, ...others] = this.byAppid.keys();
     if (only !== undefined && others.length === 0) return only;
-    throw new SimulatorError('component must name one of the components');
+    throw new SimulatorError(`component must name one of ${[...this.byAppid.keys()].join(', ')}`);
   }
 
   add(options: ComponentOptions): void {

@@ -160,6 +160,7 @@ async function main(): Promise<number> {
   const hub = spawnHub(await portOr(onlyOnce ? 0 : 3000), simulator);
   const exited = once(hub, 'exit');
   let world: DemoWorld | undefined;
+  let stopping = false;
   try {
     const hubUrl = await listening(hub);
     simulator.updateComponent(APPID, { pushUrl: `${hubUrl}/callback/${APPID}/events` });
@@ -169,10 +170,14 @@ async function main(): Promise<number> {
     await invite(hubUrl, simulator);
     world = new DemoWorld(hubOf(hubUrl), simulator, APPID, join(folder, 'hub.sqlite'));
     void world.fill().then(
-      () => say('The console has platforms, accounts, messages and deliveries to show.'),
-      (error: unknown) => say(`The demo's world is not complete: ${String(error)}`),
+      () =>
+        say(
+          'The console has platforms, accounts and messages to show, some in trouble on purpose.',
+        ),
+      (error: unknown) => stopping || say(`The demo's world is not complete: ${String(error)}`),
     );
     await interrupted(exited);
+    stopping = true;
     return 0;
   } catch (error) {
     say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);

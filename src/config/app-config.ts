@@ -155,7 +155,7 @@ function problem(name: VariableName, what: string): string {
 export function listenProblem(error: unknown): ConfigError | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
-      return new ConfigError([problem('PORT', 'another program listens on it')]);
+      return new ConfigError(['  PORT: another program listens on it; set another one']);
     case 'EACCES':
       return new ConfigError([problem('PORT', 'this user may not listen on it')]);
     case 'EADDRNOTAVAIL':
