@@ -1,5 +1,7 @@
 import type { LookupAddress } from 'node:dns';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { ClientRequest } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
@@ -54,6 +56,16 @@ describe('a call of a target', () => {
       body: '你好',
       headers: { 'webhook-id': 'one', 'content-length': '6', 'user-agent': 'component-hub' },
     });
+  });
+
+  it('shows its headers to what instruments `node:http`', async () => {
+    const seen: unknown[] = [];
+    const look = (message: unknown): void =>
+      void seen.push((message as { request: ClientRequest }).request.getHeaders());
+    subscribe('http.client.request.start', look);
+    await targetClient(['127.0.0.1']).post(call({ headers: { 'webhook-id': 'one' } }));
+    unsubscribe('http.client.request.start', look);
+    expect(seen).toMatchObject([{ 'webhook-id': 'one', 'user-agent': 'component-hub' }]);
   });
 
   it('uses a connection again', async () => {

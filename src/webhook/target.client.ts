@@ -110,7 +110,7 @@ export class TargetClient implements OnApplicationShutdown {
     until: number,
   ): Promise<CalledTarget> {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    // Each part by itself, and headers as a list: `node:http` takes a URL and an object for 20 µs more.
+    // Each part by itself: `node:http` takes 10 µs to read a URL into them.
     const outgoing = send({
       method: 'POST',
       protocol: url.protocol,
@@ -120,21 +120,16 @@ export class TargetClient implements OnApplicationShutdown {
       agent,
       lookup: this.targets.lookup,
       maxHeaderSize: MAX_HEADER_BYTES,
-      headers: headersOf(url, call),
+      // No list, though it is cheaper: what instruments `node:http` copies them as an object.
+      headers: {
+        'user-agent': 'component-hub',
+        'accept-encoding': 'identity',
+        ...call.headers,
+        'content-length': Buffer.byteLength(call.body),
+      },
     });
     return limited(outgoing, call, until - performance.now(), () => answerTo(outgoing, call));
   }
-}
-
-/** Names and values in turn. */
-function headersOf(url: URL, { headers, body }: TargetCall): string[] {
-  const own = ['host', url.host, 'user-agent', 'component-hub', 'accept-encoding', 'identity'];
-  return [
-    ...own,
-    ...Object.entries(headers).flat(),
-    'content-length',
-    `${Buffer.byteLength(body)}`,
-  ];
 }
 
 /** The target had closed a kept connection before this call reached it. */
