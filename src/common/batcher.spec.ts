@@ -77,33 +77,28 @@ describe('Batcher', () => {
     expect(begun[1]! - begun[0]!).toBeGreaterThan(290);
   });
 
-  it.each([
-    ['as many as there were', { least: 1, most: 200 }, 'efgh'],
-    ['no fewer than the least', { least: 6, most: 200 }, 'efghij'],
-    ['the most', { least: 1, most: 2 }, 'ef'],
-  ])('ends its period when enough wait: %s', async (_, enough, second) => {
-    const { batcher, batches } = batcherOf(200, echo, { periodMs: 3_600_000, enough });
-    await Promise.all([...'abcd'].map((item) => batcher.add(item)));
-    const waiting: Promise<string>[] = [];
-    for (const item of second) {
+  it('ends its period when enough have come', async () => {
+    const { batcher, batches } = batcherOf(200, echo, { periodMs: 3_600_000, enough: 3 });
+    await batcher.add('a');
+    const waiting = [batcher.add('b')];
+    await new Promise(setImmediate);
+    expect(batches).toEqual([['a']]);
+    waiting.push(batcher.add('c'), batcher.add('d'));
+    await Promise.all(waiting);
+    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
+  });
+
+  it('ends its period in quiet when some have come, and not while more come', async () => {
+    const times = { periodMs: 3_600_000, enough: 200, enoughInQuiet: 2 };
+    const { batcher, batches } = batcherOf(200, echo, times);
+    await batcher.add('a');
+    const waiting = ['b', 'c'].map((item) => batcher.add(item));
+    for (const item of ['d', 'e', 'f']) {
       await new Promise(setImmediate);
-      expect(batches).toHaveLength(1);
       waiting.push(batcher.add(item));
     }
     await Promise.all(waiting);
-    expect(batches).toEqual([[...'abcd'], [...second]]);
-  });
-
-  it('waits for as many as there were last time, not for those of a burst before', async () => {
-    const enough = { least: 1, most: 200 };
-    const { batcher, batches } = batcherOf(200, echo, { periodMs: 100, enough });
-    await Promise.all([...'abcd'].map((item) => batcher.add(item)));
-    await batcher.add('e');
-    await batcher.add('f');
-    const started = performance.now();
-    await batcher.add('g');
-    expect(performance.now() - started).toBeLessThan(50);
-    expect(batches).toEqual([[...'abcd'], ['e'], ['f'], ['g']]);
+    expect(batches).toEqual([['a'], ['b', 'c', 'd', 'e', 'f']]);
   });
 
   it('waits for no period where enough have come during the last batch', async () => {
@@ -112,8 +107,7 @@ describe('Batcher', () => {
       if (items.includes('a')) late = ['b', 'c', 'd'].map((item) => batcher.add(item));
       return echo(items);
     };
-    const enough = { least: 1, most: 3 };
-    const { batcher, batches } = batcherOf(200, write, { periodMs: 3_600_000, enough });
+    const { batcher, batches } = batcherOf(200, write, { periodMs: 3_600_000, enough: 3 });
     await batcher.add('a');
     await Promise.all(late);
     expect(batches).toEqual([['a'], ['b', 'c', 'd']]);

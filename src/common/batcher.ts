@@ -5,11 +5,10 @@ export interface BatchTimes {
    * transactions, and what comes now and then still waits for nothing.
    */
   periodMs: number;
-  /**
-   * How many items wait for no period: as many as had no result at one time since the last batch
-   * began, for then nobody else is on the way; never fewer than `least`, and `most` in any case.
-   */
-  enough?: { least: number; most: number };
+  /** Items that wait for no period: so many share what a transaction costs. */
+  enough?: number;
+  /** The same where nothing more is coming: a turn of the event loop has brought no other. */
+  enoughInQuiet?: number;
 }
 
 /**
@@ -19,9 +18,6 @@ export interface BatchTimes {
 export class Batcher<T, R> {
   private waiting: Entry<T, R>[] = [];
   private writing = false;
-  private beingWritten = 0;
-  /** The most items that had no result at one time since the last batch was begun. */
-  private mostOpen = 0;
   /** When the last batch was begun, by `performance.now()`. */
   private begun = -Infinity;
   /** Ends the wait for the next batch. */
@@ -43,10 +39,20 @@ export class Batcher<T, R> {
   add(item: T): Promise<R> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      this.mostOpen = Math.max(this.mostOpen, this.waiting.length + this.beingWritten);
       if (!this.writing) void this.drain();
-      else if (this.isEnough()) this.hurry?.();
+      else if (this.hurry) this.beginSoon(this.hurry);
     });
+  }
+
+  /** Ends the wait for the next batch where enough items wait. */
+  private beginSoon(begin: () => void): void {
+    const { length } = this.waiting;
+    if (this.isEnough()) begin();
+    else if (length >= (this.times.enoughInQuiet ?? Infinity)) {
+      const isQuiet = (): boolean => this.waiting.length === length && this.hurry === begin;
+      // What has arrived meanwhile is read between these two.
+      setImmediate(() => isQuiet() && setImmediate(() => isQuiet() && begin()));
+    }
   }
 
   private async drain(): Promise<void> {
@@ -56,7 +62,6 @@ export class Batcher<T, R> {
     while (this.waiting.length > 0) {
       if (!this.isEnough()) await this.period();
       this.begun = performance.now();
-      this.mostOpen = this.waiting.length;
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
         await this.oneByOne(batch);
@@ -66,9 +71,7 @@ export class Batcher<T, R> {
   }
 
   private isEnough(): boolean {
-    if (!this.times.enough) return false;
-    const { least, most } = this.times.enough;
-    return this.waiting.length >= Math.min(Math.max(this.mostOpen, least), most);
+    return this.waiting.length >= (this.times.enough ?? Infinity);
   }
 
   /** Resolves at the end of the period, or when enough items wait. */
@@ -79,6 +82,7 @@ export class Batcher<T, R> {
     await new Promise<void>((resolve) => {
       this.hurry = resolve;
       timer = setTimeout(resolve, left);
+      this.beginSoon(resolve);
     });
     clearTimeout(timer);
     this.hurry = undefined;
@@ -87,22 +91,13 @@ export class Batcher<T, R> {
   private async tryTogether(batch: Entry<T, R>[]): Promise<boolean> {
     if (batch.length === 1) return false;
     try {
-      const results = await this.written(batch.map(({ item }) => item));
+      const results = await this.write(batch.map(({ item }) => item));
       batch.forEach(({ resolve }, index) => resolve(results[index] as R));
       return true;
     } catch (error) {
       if (!this.concernsAll(error)) return false;
       for (const { reject } of batch) reject(error as Error);
       return true;
-    }
-  }
-
-  private async written(items: T[]): Promise<R[]> {
-    this.beingWritten = items.length;
-    try {
-      return await this.write(items);
-    } finally {
-      this.beingWritten = 0;
     }
   }
 
@@ -115,7 +110,7 @@ export class Batcher<T, R> {
         continue;
       }
       try {
-        resolve((await this.written([item]))[0] as R);
+        resolve((await this.write([item]))[0] as R);
       } catch (error) {
         if (this.concernsAll(error)) ended = { error };
         reject(error as Error);
