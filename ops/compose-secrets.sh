@@ -27,7 +27,7 @@ keep() {
   printf '%s' "$2" > "$folder/$1.new"
   chmod 644 "$folder/$1.new"
   mv -f "$folder/$1.new" "$folder/$1"
-  if [ -n "$2" ]; then echo "made $folder/$1"; fi
+  if [ -n "$2" ]; then echo "made $folder/$1"; else echo "$folder/$1 is empty: .env has no value for it"; fi
 }
 
 random() {

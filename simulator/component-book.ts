@@ -41,9 +41,11 @@ export class ComponentBook {
 
   /** The appid of the only component. */
   only(): string {
-    const [only, ...others] = this.byAppid.keys();
-    if (only !== undefined && others.length === 0) return only;
-    throw new SimulatorError(`component must name one of ${[...this.byAppid.keys()].join(', ')}`);
+    const known = [...this.byAppid.keys()];
+    const [only] = known;
+    if (only === undefined) throw new SimulatorError('there is no component', 404);
+    if (known.length === 1) return only;
+    throw new SimulatorError(`component must name one of ${known.join(', ')}`);
   }
 
   add(options: ComponentOptions): void {

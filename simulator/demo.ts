@@ -147,8 +147,10 @@ async function invite(hubUrl: string, simulator: WechatSimulator): Promise<void>
 }
 
 /** @throws where the hub ends by itself. */
-async function interrupted(hubExited: Promise<unknown>): Promise<void> {
-  const ended = hubExited.then(() => Promise.reject(new Error('The hub has ended')));
+async function interrupted(hubExited: Promise<unknown[]>): Promise<void> {
+  const ended = hubExited.then(([code, signal]) => {
+    throw new Error(`The hub has ended (code ${String(code)}, signal ${String(signal)})`);
+  });
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), ended]);
 }
 
@@ -172,12 +174,11 @@ async function main(): Promise<number> {
     void world.fill().then(
       () =>
         say(
-          'The console has platforms, accounts and messages to show, some in trouble on purpose.',
+          'The console has accounts, messages and deliveries to show, some in trouble on purpose.',
         ),
       (error: unknown) => stopping || say(`The demo's world is not complete: ${String(error)}`),
     );
-    await interrupted(exited);
-    stopping = true;
+    await interrupted(exited).finally(() => (stopping = true));
     return 0;
   } catch (error) {
     say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);

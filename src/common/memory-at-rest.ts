@@ -3,8 +3,8 @@ import { Logger } from '@nestjs/common';
 /** Looked at so often, in milliseconds. */
 const EVERY_MS = 30_000;
 /**
- * Share of a core below which the hub rests. One that does nothing uses up to 0.02 of a busy machine's;
- * a collection every time would take 0.01.
+ * Share of a core below which the hub rests. One that does nothing uses up to 0.02 where the machine
+ * is busy; a collection at every look would take another 0.01.
  */
 const REST_SHARE = 0.04;
 /** Growth that is worth a collection, in bytes. */

@@ -124,7 +124,7 @@ export interface Findings {
   files?: readonly SettingFile[];
 }
 
-/** The process can't start: the message names each variable, what is wrong and an example. */
+/** The process can't start: the message names each variable, what is wrong and what to set. */
 export class ConfigError extends HubError {
   constructor(problems: string[]) {
     super('config_invalid', `Configuration is not usable:\n${problems.join('\n')}`, {
@@ -153,9 +153,10 @@ function problem(name: VariableName, what: string): string {
 
 /** What PORT or HOST must be changed for when listening failed; undefined where neither helps. */
 export function listenProblem(error: unknown): ConfigError | undefined {
-  switch ((error as NodeJS.ErrnoException).code) {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  switch (code) {
     case 'EADDRINUSE':
-      return new ConfigError(['  PORT: another program listens on it; set another one']);
+      return new ConfigError([`  PORT: another program listens on ${port}: set another port`]);
     case 'EACCES':
       return new ConfigError([problem('PORT', 'this user may not listen on it')]);
     case 'EADDRNOTAVAIL':

@@ -1,5 +1,5 @@
-import type { LookupAddress } from 'node:dns';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import type { ClientRequest } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
@@ -63,8 +63,9 @@ describe('a call of a target', () => {
     const look = (message: unknown): void =>
       void seen.push((message as { request: ClientRequest }).request.getHeaders());
     subscribe('http.client.request.start', look);
-    await targetClient(['127.0.0.1']).post(call({ headers: { 'webhook-id': 'one' } }));
-    unsubscribe('http.client.request.start', look);
+    await targetClient(['127.0.0.1'])
+      .post(call({ headers: { 'webhook-id': 'one' } }))
+      .finally(() => unsubscribe('http.client.request.start', look));
     expect(seen).toMatchObject([{ 'webhook-id': 'one', 'user-agent': 'component-hub' }]);
   });
 
