@@ -60,7 +60,7 @@ export function isAddressPermitted(address: string, allowed: AllowedTargets): bo
   return parsed.kind() === 'ipv4' || parsed.match(GLOBAL_IPV6 as never);
 }
 
-/** An IPv4 address in IPv6's clothes (::ffff:127.0.0.1) is unwrapped. */
+/** Undefined where it is none; an IPv4 address in IPv6's clothes (::ffff:127.0.0.1) is unwrapped. */
 function addressOf(text: string): Address | undefined {
   try {
     return ipaddr.process(text);
@@ -102,8 +102,13 @@ export function refusedAddress(): TargetRefusedError {
   return new TargetRefusedError(remark('target_private'));
 }
 
+/** A URL's host for `node:net`, which wants an IPv6 address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
 /** The address in a URL; undefined where it has a name. */
-function addressIn({ hostname }: URL): string | undefined {
-  const bare = hostname.replace(/^\[|\]$/g, '');
-  return isIP(bare) === 0 ? undefined : bare;
+function addressIn(url: URL): string | undefined {
+  const host = hostOf(url);
+  return isIP(host) === 0 ? undefined : host;
 }

