@@ -29,6 +29,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup-file.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // As long as the browser waits for what a page shows: how fast that is, no poll asserts.
+    expect: { poll: { timeout: 15_000 } },
     // Loading Nest and TypeORM anew for each of 130 files takes longer than many of their tests; no
     // file leaves anything behind that another one sees.
     isolate: false,

@@ -228,7 +228,7 @@ describe.each(browsers())('the console in %s', () => {
       await chooseLanguage(page, language);
       const texts = language === 'zh' ? zh : (en as unknown as typeof zh);
       const title = (texts.pages as Record<string, string>)[name];
-      await expect.poll(() => page.title(), { timeout: 15_000 }).toContain(`${title} · `);
+      await expect.poll(() => page.title()).toContain(`${title} · `);
       for (const text of [shows(texts, found)].flat()) {
         const shown = page.getByText(text).filter({ visible: true }).first();
         await shown.waitFor().catch(() => {

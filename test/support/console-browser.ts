@@ -96,10 +96,13 @@ export async function signInAt(page: Page, url: string): Promise<void> {
   await page.locator('main#main').waitFor();
 }
 
-/** Leads a page of the console to another, as its links do; no file is fetched twice. */
+/** Leads a page of the console to another, as its links do, and waits until that is the page. */
 export async function goIn(page: Page, path: string): Promise<void> {
-  await page.evaluate(`window.history.pushState({}, '', ${JSON.stringify(path)});
-    window.dispatchEvent(new PopStateEvent('popstate', { state: {} }));`);
+  const route = JSON.stringify(path.replace(/^\/console\/?/, '/'));
+  await page.evaluate(
+    `document.querySelector('#app').__vue_app__.config.globalProperties.$router.push(${route})
+      .then(() => {})`,
+  );
 }
 
 /** Shows the language as when it was chosen in another tab. */
