@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
 import { v4 as uuidv4 } from 'uuid';
+import { endOfTurn } from '../common/end-of-turn.js';
 import { runWithRequestId } from '../common/request-context.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { answerHeaders } from '../http/raw-answer.js';
@@ -114,13 +115,13 @@ function isPlain(request: IncomingMessage): boolean {
   return length > 0 && length <= BODY_LIMIT;
 }
 
-/** Calls `done` with the body, unless the sender goes before it is whole. */
+/** Calls `done` with the body, beside those that come with it, unless the sender goes before it is whole. */
 function whole(request: IncomingMessage, done: (body: Buffer) => Promise<void>): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   // Nearly every body comes as one, which need not be copied.
   const body = (): Buffer => (chunks.length === 1 && chunks[0]) || Buffer.concat(chunks);
-  request.on('end', () => void done(body()));
+  request.on('end', () => void endOfTurn().then(() => done(body())));
 }
 
 function send(response: ServerResponse, id: string, text: string): void {

@@ -7,9 +7,15 @@ export interface BatchTimes {
   periodMs: number;
   /** Items that wait for no period: so many share what a transaction costs. */
   enough?: number;
-  /** The same where nothing more is coming: a turn of the event loop has brought no other. */
+  /** The same where nothing more is coming: {@link QUIET_TURNS} have brought no other. */
   enoughInQuiet?: number;
 }
+
+/**
+ * Turns of the event loop that make quiet. In the first, what comes may have been read after it was
+ * looked for, and what is read in one may be added at the end of the next.
+ */
+const QUIET_TURNS = 3;
 
 /**
  * Group commit: items that come while one batch is being written are written together in the
@@ -20,8 +26,8 @@ export class Batcher<T, R> {
   private writing = false;
   /** When the last batch was begun, by `performance.now()`. */
   private begun = -Infinity;
-  /** Ends the wait for the next batch. */
-  private hurry: (() => void) | undefined;
+  /** The wait for the next batch, while there is one. */
+  private period: Period | undefined;
 
   /**
    * @param write gives one result per item, in order.
@@ -40,19 +46,26 @@ export class Batcher<T, R> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
       if (!this.writing) void this.drain();
-      else if (this.hurry) this.beginSoon(this.hurry);
+      else this.endPeriodSoon();
     });
   }
 
-  /** Ends the wait for the next batch where enough items wait. */
-  private beginSoon(begin: () => void): void {
-    const { length } = this.waiting;
-    if (this.isEnough()) begin();
-    else if (length >= (this.times.enoughInQuiet ?? Infinity)) {
-      const isQuiet = (): boolean => this.waiting.length === length && this.hurry === begin;
-      // What has arrived meanwhile is read between these two.
-      setImmediate(() => isQuiet() && setImmediate(() => isQuiet() && begin()));
+  /** Ends the wait for the next batch where enough items wait, or some and nothing more is coming. */
+  private endPeriodSoon(): void {
+    const { period, waiting, times } = this;
+    if (!period) return;
+    if (this.isEnough()) period.end();
+    else if (waiting.length >= (times.enoughInQuiet ?? Infinity)) {
+      if (period.quietTurns === undefined) setImmediate(() => this.countQuietTurn(period));
+      period.quietTurns = 0;
     }
+  }
+
+  private countQuietTurn(period: Period): void {
+    if (this.period !== period) return;
+    period.quietTurns = (period.quietTurns ?? 0) + 1;
+    if (period.quietTurns >= QUIET_TURNS) period.end();
+    else setImmediate(() => this.countQuietTurn(period));
   }
 
   private async drain(): Promise<void> {
@@ -60,7 +73,7 @@ export class Batcher<T, R> {
     // Items of the same turn of the event loop belong together.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      if (!this.isEnough()) await this.period();
+      if (!this.isEnough()) await this.periodEnded();
       this.begun = performance.now();
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
@@ -75,17 +88,17 @@ export class Batcher<T, R> {
   }
 
   /** Resolves at the end of the period, or when enough items wait. */
-  private async period(): Promise<void> {
+  private async periodEnded(): Promise<void> {
     const left = this.begun + this.times.periodMs - performance.now();
     if (left <= 0) return;
     let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.hurry = resolve;
-      timer = setTimeout(resolve, left);
-      this.beginSoon(resolve);
+    await new Promise<void>((end) => {
+      this.period = { end };
+      timer = setTimeout(end, left);
+      this.endPeriodSoon();
     });
     clearTimeout(timer);
-    this.hurry = undefined;
+    this.period = undefined;
   }
 
   private async tryTogether(batch: Entry<T, R>[]): Promise<boolean> {
@@ -123,4 +136,10 @@ interface Entry<T, R> {
   item: T;
   resolve: (result: R) => void;
   reject: (error: Error) => void;
+}
+
+interface Period {
+  end: () => void;
+  /** Turns of the event loop since an item came; undefined while nobody counts them. */
+  quietTurns?: number;
 }
