@@ -115,13 +115,13 @@ function isPlain(request: IncomingMessage): boolean {
   return length > 0 && length <= BODY_LIMIT;
 }
 
-/** Calls `done` with the body, beside those that come with it, unless the sender goes before it is whole. */
-function whole(request: IncomingMessage, done: (body: Buffer) => Promise<void>): void {
+/** Calls `work` with the body and with all that turn brought, unless the sender goes before it is whole. */
+function whole(request: IncomingMessage, work: (body: Buffer) => Promise<void>): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   // Nearly every body comes as one, which need not be copied.
   const body = (): Buffer => (chunks.length === 1 && chunks[0]) || Buffer.concat(chunks);
-  request.on('end', () => void endOfTurn().then(() => done(body())));
+  request.on('end', () => void endOfTurn().then(() => work(body())));
 }
 
 function send(response: ServerResponse, id: string, text: string): void {

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Push, PushKind } from '../callback/push.js';
 import { PushStore } from '../callback/push.store.js';
 import { Clock } from '../common/clock.js';
+import { endOfTurn } from '../common/end-of-turn.js';
 import { remark, type Remark } from '../common/remarks.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { millisecondsSince } from '../common/times.js';
@@ -145,7 +146,10 @@ export class AttemptService {
     let request: Exchange['request'] | undefined;
     try {
       request = this.build(sending, at);
+      // Together with those that begin with it, as behind the call: for why, see `endOfTurn`.
+      await undefined;
       const called = await this.call(request, sending);
+      await endOfTurn();
       return { ...this.judge(sending, called, at), called, request };
     } catch (error) {
       const known = error instanceof TargetCallError || error instanceof TargetRefusedError;

@@ -38,6 +38,10 @@ export class TargetLookup {
   private readonly systemTurn = new Mutex();
   private readonly asking = new SingleFlight<LookupAddress[]>();
   private readonly kept = new LRUCache<string, Kept>({ ...atMost(MAX_KEPT) });
+  private readonly parsed = new LRUCache<string, URL>({
+    ...atMost(MAX_KEPT),
+    memoMethod: (url) => parseTarget(url, this.allowed),
+  });
 
   constructor(
     @Inject(APP_CONFIG) config: Pick<AppConfig, 'delivery'>,
@@ -49,7 +53,7 @@ export class TargetLookup {
 
   /** The URL of a target, checked as far as it can be without a resolver. @throws {TargetRefusedError} */
   parse(url: string): URL {
-    return parseTarget(url, this.allowed);
+    return this.parsed.memo(url);
   }
 
   /** For `net.connect`: gives permitted addresses only. */
