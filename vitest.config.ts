@@ -29,7 +29,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup-file.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // As long as the browser waits for what a page shows: how fast that is, no poll asserts.
+    // As long as the browser itself waits for what a page shows.
     expect: { poll: { timeout: 15_000 } },
     // Loading Nest and TypeORM anew for each of 130 files takes longer than many of their tests; no
     // file leaves anything behind that another one sees.

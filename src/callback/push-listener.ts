@@ -48,10 +48,10 @@ export function refusedPush(request: IncomingMessage): Refused | undefined {
  * goes before its body is whole leaves no trace.
  *
  * ```
- * request ─ plain? ─▶ body ─▶ PushReceiver ─▶ answer
- *             │ no                │ throws
- *             ▼                   ▼
- *         framework ◀──── refusedPush()
+ * request ─ plain? ─▶ body ─▶ end of turn ─▶ PushReceiver ─▶ answer
+ *             │ no                               │ throws
+ *             ▼                                  ▼
+ *         framework ◀─────────────────── refusedPush()
  * ```
  */
 export class PushListener {
@@ -115,7 +115,7 @@ function isPlain(request: IncomingMessage): boolean {
   return length > 0 && length <= BODY_LIMIT;
 }
 
-/** Calls `work` with the body and with all that turn brought, unless the sender goes before it is whole. */
+/** Calls `work` with the body at the end of its turn, unless the sender goes before it is whole. */
 function whole(request: IncomingMessage, work: (body: Buffer) => Promise<void>): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));

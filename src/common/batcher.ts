@@ -7,13 +7,13 @@ export interface BatchTimes {
   periodMs: number;
   /** Items that wait for no period: so many share what a transaction costs. */
   enough?: number;
-  /** The same where nothing more is coming: {@link QUIET_TURNS} have brought no other. */
+  /** The same where nothing more is coming: {@link QUIET_TURNS} turns have brought no other. */
   enoughInQuiet?: number;
 }
 
 /**
- * Turns of the event loop that make quiet. In the first, what comes may have been read after it was
- * looked for, and what is read in one may be added at the end of the next.
+ * Turns of the event loop that make quiet. A turn is counted before the items of what it has read
+ * are added (`endOfTurn`), so the last of three shows only that the second has brought none.
  */
 const QUIET_TURNS = 3;
 
@@ -56,16 +56,17 @@ export class Batcher<T, R> {
     if (!period) return;
     if (this.isEnough()) period.end();
     else if (waiting.length >= (times.enoughInQuiet ?? Infinity)) {
-      if (period.quietTurns === undefined) setImmediate(() => this.countQuietTurn(period));
-      period.quietTurns = 0;
+      if (period.quietTurns === undefined) void this.endInQuiet(period);
+      else period.quietTurns = 0;
     }
   }
 
-  private countQuietTurn(period: Period): void {
-    if (this.period !== period) return;
-    period.quietTurns = (period.quietTurns ?? 0) + 1;
-    if (period.quietTurns >= QUIET_TURNS) period.end();
-    else setImmediate(() => this.countQuietTurn(period));
+  private async endInQuiet(period: Period): Promise<void> {
+    for (period.quietTurns = 0; period.quietTurns < QUIET_TURNS; period.quietTurns += 1) {
+      await new Promise(setImmediate);
+      if (this.period !== period) return;
+    }
+    period.end();
   }
 
   private async drain(): Promise<void> {
@@ -73,7 +74,7 @@ export class Batcher<T, R> {
     // Items of the same turn of the event loop belong together.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      if (!this.isEnough()) await this.periodEnded();
+      if (!this.isEnough()) await this.waitForPeriod();
       this.begun = performance.now();
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
@@ -87,8 +88,8 @@ export class Batcher<T, R> {
     return this.waiting.length >= (this.times.enough ?? Infinity);
   }
 
-  /** Resolves at the end of the period, or when enough items wait. */
-  private async periodEnded(): Promise<void> {
+  /** Resolves at the end of the period, or as soon as enough items wait, in quiet or not. */
+  private async waitForPeriod(): Promise<void> {
     const left = this.begun + this.times.periodMs - performance.now();
     if (left <= 0) return;
     let timer: NodeJS.Timeout | undefined;

@@ -12,6 +12,9 @@ it('comes for all in their order, and leaves each in the asynchronous context it
   expect(seen).toEqual([]);
   await Promise.all(all);
   expect(seen).toEqual(['a', 'b', 'c']);
-  await come('d');
+  const later = come('d');
+  for (let tick = 0; tick < 5; tick += 1) await Promise.resolve();
+  expect(seen).toEqual(['a', 'b', 'c']);
+  await later;
   expect(seen).toEqual(['a', 'b', 'c', 'd']);
 });

@@ -55,6 +55,7 @@ type Judged = Omit<Attempt, 'at' | 'durationMs'>;
 /** What it is judged by. */
 interface Called {
   called?: CalledTarget;
+  durationMs: number;
   request?: Exchange['request'] | undefined;
 }
 
@@ -118,9 +119,7 @@ export class AttemptService {
   /** Builds, signs, calls and judges; records nothing. Never throws: what goes wrong is how it went. */
   async send(sending: Sending): Promise<Attempt> {
     const at = this.clock.now();
-    const started = performance.now();
-    const { called, request, ...judged } = await this.judged(sending, at);
-    const durationMs = millisecondsSince(started);
+    const { called, request, durationMs, ...judged } = await this.judged(sending, at);
     emitTelemetry('delivery.attempt', {
       componentAppId: sending.push.componentAppId,
       subscriptionId: sending.subscription.id,
@@ -143,18 +142,21 @@ export class AttemptService {
   }
 
   private async judged(sending: Sending, at: number): Promise<Judged & Called> {
+    const started = performance.now();
     let request: Exchange['request'] | undefined;
     try {
       request = this.build(sending, at);
-      // Together with those that begin with it, as behind the call: for why, see `endOfTurn`.
+      // Attempts that begin at once are all built before the first is called: for why, see `endOfTurn`.
       await undefined;
       const called = await this.call(request, sending);
+      const durationMs = millisecondsSince(started);
       await endOfTurn();
-      return { ...this.judge(sending, called, at), called, request };
+      return { ...this.judge(sending, called, at), called, request, durationMs };
     } catch (error) {
       const known = error instanceof TargetCallError || error instanceof TargetRefusedError;
       const why = known ? error.message : remark('push_not_sent');
-      return { status: null, error: why, taken: false, gone: false, request };
+      const durationMs = millisecondsSince(started);
+      return { status: null, error: why, taken: false, gone: false, request, durationMs };
     }
   }
 

@@ -4,6 +4,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
+import { TargetRefusedError } from './target-address.js';
 import { TargetLookup } from './target-lookup.js';
 import { dnsResolve, type NameSources } from './target-names.js';
 
@@ -60,8 +61,25 @@ function lookupOf(allowedTargets: string[], sources: Partial<NameSources>) {
         resolve(error ? (error.code ?? error.message) : (found as LookupAddress[])),
       );
     });
-  return { clock, asked, ask };
+  return { clock, asked, ask, targets };
 }
+
+describe('an address', () => {
+  it('is refused each time that it is asked for', () => {
+    const { targets } = lookupOf([], {});
+    for (const url of ['http://10.1.2.3/hook', 'http://10.1.2.3/hook', 'ftp://a.example.com/']) {
+      expect(() => targets.parse(url)).toThrow(TargetRefusedError);
+    }
+  });
+
+  it('is parsed once, but for one with a query, which may be of one push', () => {
+    const { targets } = lookupOf([], {});
+    const [fixed, own] = ['https://a.example.com/hook', 'https://a.example.com/hook?nonce=1'];
+    expect(targets.parse(fixed)).toBe(targets.parse(fixed));
+    expect(targets.parse(own)).not.toBe(targets.parse(own));
+    expect(targets.parse(own).href).toBe(own);
+  });
+});
 
 describe('a name whose name server says nothing', () => {
   it('keeps no thread from anything else, and fails within 4 s', async () => {

@@ -148,13 +148,13 @@ describe.each(browsers())('the console in %s', () => {
           found.account = newAccount(test, { nickName: NAME });
           await authorizeByEvent(test, found.account);
           await authorizerTick(test);
-          await goIn(page, '/console/accounts');
+          await goIn(page, '/accounts');
           await page.getByText(NAME).first().waitFor();
 
           const fields = { Content: SAID };
           const { outcome } = await test.simulator.messages.send(appid, found.account, { fields });
           expect(outcome).toBe('success');
-          await goIn(page, '/console/messages?kind=message');
+          await goIn(page, '/messages?kind=message');
           await page.locator('[data-row]').first().click();
           await page.getByRole('button', { name: zh.messages.read }).click();
           expect(await page.locator('.chat .content').textContent()).toBe(SAID);
@@ -162,7 +162,7 @@ describe.each(browsers())('the console in %s', () => {
           found.event = lastPart(page);
 
           await deliverDue(test);
-          await goIn(page, `/console/deliveries?event=${found.event}`);
+          await goIn(page, `/deliveries?event=${found.event}`);
           await page.locator('[data-row]').first().click();
           // The row of the list has the error, too.
           await page.waitForURL(/\/deliveries\/[\w-]{36}/);
@@ -199,7 +199,7 @@ describe.each(browsers())('the console in %s', () => {
             });
             await signInAt(page, at('/'));
             for (const [name, row] of Object.entries(ROWS)) {
-              await goIn(page, `/console${row.at?.(found) ?? PATHS.get(name) ?? ''}`);
+              await goIn(page, row.at?.(found) ?? PATHS.get(name) ?? '/');
               if (row.press) await page.getByRole('button', { name: row.press }).click();
               for (const look of LOOKS) unwell.push(...(await faultsIn(page, name, row, look)));
               await page.emulateMedia({ colorScheme: 'light' });
