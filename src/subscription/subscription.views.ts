@@ -206,18 +206,21 @@ export function toSubscriptionView(
   subscription: Subscription,
   activity: SubscriptionActivity,
 ): SubscriptionView {
-  const { secret: _, previousSecret: _previous, token: _token, ...rest } = subscription;
-  const { encodingAesKey: _key, problem, ...shown } = rest;
-  const isWechat = shown.format === 'wechat';
+  // Named one by one: what a row comes to hold later is not shown before somebody decides so.
+  const { id, name, url, mode, format, enabled, ordered, lateReply, splitText } = subscription;
+  const { budgetMs, componentAppId, authorizerAppId, kinds, types } = subscription;
+  const { disabledReason, problem } = subscription;
   return {
-    ...shown,
-    secretChangedAt: isoTime(shown.secretChangedAt),
-    previousSecretUntil: isWechat ? null : isoTime(previousSecretUntil(subscription)),
-    failingSince: isoTime(shown.failingSince),
-    disabledAt: isoTime(shown.disabledAt),
-    disabledRemark: toRemarkView(shown.disabledReason),
-    createdAt: isoTime(shown.createdAt),
-    updatedAt: isoTime(shown.updatedAt),
+    ...{ id, name, url, mode, format, enabled, ordered, lateReply, splitText },
+    ...{ budgetMs, componentAppId, authorizerAppId, kinds, types },
+    secretChangedAt: isoTime(subscription.secretChangedAt),
+    previousSecretUntil: format === 'wechat' ? null : isoTime(previousSecretUntil(subscription)),
+    failingSince: isoTime(subscription.failingSince),
+    disabledAt: isoTime(subscription.disabledAt),
+    disabledReason,
+    disabledRemark: toRemarkView(disabledReason),
+    createdAt: isoTime(subscription.createdAt),
+    updatedAt: isoTime(subscription.updatedAt),
     ...activity,
     ...errorOf(problem),
   };

@@ -10,6 +10,7 @@ import {
 } from '../support/delivery-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { ACCOUNT } from '../support/message-pushes.js';
+import { subscriptionView } from '../../src/subscription/subscription.views.js';
 import { StatisticsRecorder } from '../../src/statistics/statistics.recorder.js';
 import type { TestApp } from '../support/test-app.js';
 import { sql } from '../support/token-world.js';
@@ -46,6 +47,9 @@ describe.each(databaseKinds())('what is seen of a subscription on %s', (kind) =>
       { id, ...activity },
       { id: other.id, pending: 0, lastDeliveredAt: null, lastDay: { taken: 0, refused: 0 } },
     ]);
+    // Failing since the second push: nothing that a failure leaves in the row is shown beside the view.
+    expect(json[0].failingSince).toEqual(expect.any(String));
+    expect(() => json.map((one: unknown) => subscriptionView.strict().parse(one))).not.toThrow();
     const split = '/admin/statistics/subscriptions';
     const latency = { count: 2, p50Ms: expect.any(Number), p99Ms: expect.any(Number) };
     expect((await test.hub.get(split)).json.subscriptions).toEqual([

@@ -261,7 +261,7 @@ export const en: Texts<typeof zh> = {
         push: 'Messages and events that WeChat pushed to the hub',
         delivery: 'Attempts of the hub at the targets of subscriptions',
         refresh: 'Tokens of platforms and accounts fetched from WeChat',
-        call: "All calls to WeChat's API: the hub's own, and those of your services by the gateway",
+        call: "Calls of your services to WeChat's API by the gateway",
         pushLatency: 'From the arrival of a push to the answer; WeChat waits 5 s at the most',
         deliveryLatency: 'Each attempt, until the target has answered',
       },
