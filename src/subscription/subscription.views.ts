@@ -206,13 +206,23 @@ export function toSubscriptionView(
   subscription: Subscription,
   activity: SubscriptionActivity,
 ): SubscriptionView {
+  const { format, disabledReason, problem } = subscription;
   // Named one by one: what a row comes to hold later is not shown before somebody decides so.
-  const { id, name, url, mode, format, enabled, ordered, lateReply, splitText } = subscription;
-  const { budgetMs, componentAppId, authorizerAppId, kinds, types } = subscription;
-  const { disabledReason, problem } = subscription;
   return {
-    ...{ id, name, url, mode, format, enabled, ordered, lateReply, splitText },
-    ...{ budgetMs, componentAppId, authorizerAppId, kinds, types },
+    id: subscription.id,
+    name: subscription.name,
+    url: subscription.url,
+    mode: subscription.mode,
+    format,
+    componentAppId: subscription.componentAppId,
+    authorizerAppId: subscription.authorizerAppId,
+    kinds: subscription.kinds,
+    types: subscription.types,
+    ordered: subscription.ordered,
+    lateReply: subscription.lateReply,
+    splitText: subscription.splitText,
+    budgetMs: subscription.budgetMs,
+    enabled: subscription.enabled,
     secretChangedAt: isoTime(subscription.secretChangedAt),
     previousSecretUntil: format === 'wechat' ? null : isoTime(previousSecretUntil(subscription)),
     failingSince: isoTime(subscription.failingSince),
