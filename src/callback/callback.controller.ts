@@ -51,7 +51,7 @@ export class CallbackController {
     @Param('componentAppId') componentAppId: string,
     @Query() query: Record<string, unknown>,
     @Body() body: Buffer | undefined,
-    @Ip() sourceAddress: string,
+    @Ip() sourceAddress: string | undefined,
     @Res({ passthrough: true }) { elapsedTime: elapsedMs }: FastifyReply,
   ): Promise<string> {
     const request = { componentAppId, query, body, sourceAddress, elapsedMs };

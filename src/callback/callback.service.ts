@@ -19,6 +19,8 @@ import type { RecordedPush } from './push.store.js';
 import type { PushUrl } from './push-url.js';
 import { PushVerifier, type VerifiedPush } from './push-verifier.js';
 
+/** Stands for a sender's address that nobody knows. */
+const NO_ADDRESS = 'unknown';
 /** Longest name of a push that the metrics show. */
 const LABEL_LENGTH = 64;
 
@@ -27,7 +29,8 @@ export interface PushRequest {
   componentAppId: string;
   query: Record<string, unknown>;
   body: Buffer | undefined;
-  sourceAddress: string;
+  /** Undefined where its sender has gone before anybody asked. */
+  sourceAddress: string | undefined;
   /** Milliseconds since its first byte, from which WeChat counts. */
   elapsedMs: number;
 }
@@ -96,7 +99,7 @@ export class CallbackService {
   }
 
   private async accept(
-    { componentAppId, query, body, sourceAddress }: PushRequest,
+    { componentAppId, query, body, sourceAddress = NO_ADDRESS }: PushRequest,
     url: PushUrl,
     seen: Seen,
   ): Promise<{ verified: VerifiedPush; push: Push; recorded: RecordedPush }> {

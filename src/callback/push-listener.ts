@@ -58,7 +58,7 @@ export class PushListener {
   private receiver: PushReceiver | undefined;
 
   /** @param addressOf the sender's address, as trusted proxies say it. */
-  constructor(private readonly addressOf: (request: IncomingMessage) => string) {}
+  constructor(private readonly addressOf: (request: IncomingMessage) => string | undefined) {}
 
   /** From now on pushes are taken. */
   open(receiver: PushReceiver): void {

@@ -11,6 +11,8 @@ import { eventsUrlOf } from '../support/process-fleet.js';
 
 /** How long visitors strain the hub, in milliseconds. */
 const STRAIN_MS = 5000;
+/** Pushes of senders who do not wait. */
+const GONE = 20;
 /** Rounds of ordinary work before the strain. */
 const ORDINARY_LOAD = 300;
 /** After so long without strain its memory is free again, in milliseconds. */
@@ -57,6 +59,25 @@ describe('a hub under visitors who want to stop it', () => {
     socket.resume().write(text);
     return { socket, closed };
   }
+
+  async function pushesThat(outcome: string): Promise<number> {
+    const { text } = await host.hub.get('/metrics');
+    const counts = text.matchAll(/^hub_callback_pushes_total\{.*outcome="(\w+)".*\} (\d+)$/gm);
+    const own = [...counts].filter(([, counted]) => counted === outcome);
+    return own.reduce((sum, [, , count]) => sum + Number(count), 0);
+  }
+
+  it('stores pushes whose senders have gone before they are read, though nobody knows their address', async () => {
+    for (let n = 0; n < GONE; n += 1) {
+      const { path, body } = simulator.buildTicketPush(COMPONENT.appid);
+      const head = `POST ${path} HTTP/1.1\r\nHost: hub\r\nContent-Length: ${Buffer.byteLength(body)}`;
+      const socket = connect(Number(new URL(host.hub.url).port), '127.0.0.1');
+      socket.write(`${head}\r\n\r\n${body}`, () => socket.resetAndDestroy());
+      await once(socket, 'close');
+    }
+    await expect.poll(() => pushesThat('success')).toBeGreaterThanOrEqual(ORDINARY_LOAD + GONE);
+    expect(await pushesThat('failed')).toBe(0);
+  });
 
   function residentMib(): number {
     const status = readFileSync(`/proc/${host.child.pid}/status`, 'utf8');
