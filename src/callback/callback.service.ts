@@ -5,6 +5,7 @@ import { HubError } from '../common/hub-error.js';
 import { emitTelemetry } from '../common/telemetry.js';
 import { within } from '../common/time-limit.js';
 import { unixSeconds } from '../common/times.js';
+import { NO_ADDRESS } from '../common/source-address.js';
 import { TrustedTime } from '../common/trusted-time.js';
 import { ComponentService } from '../component/component.service.js';
 import { firstText } from '../wechat-crypto/push-text.js';
@@ -19,8 +20,6 @@ import type { RecordedPush } from './push.store.js';
 import type { PushUrl } from './push-url.js';
 import { PushVerifier, type VerifiedPush } from './push-verifier.js';
 
-/** Stands for a sender's address that nobody knows. */
-const NO_ADDRESS = 'unknown';
 /** Longest name of a push that the metrics show. */
 const LABEL_LENGTH = 64;
 

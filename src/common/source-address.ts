@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import ipaddr from 'ipaddr.js';
 
+/** Stands for a sender's address that nobody knows. */
+export const NO_ADDRESS = 'unknown';
 /** Parts of an IPv6 address, of 16 bits each, that a network of one customer has in common. */
 const NETWORK_PARTS = 4;
 
@@ -10,7 +12,7 @@ const NETWORK_PARTS = 4;
  * one customer commonly has all of a /64; `unknown` for what is no address.
  */
 export function senderOf(address: string | undefined): string {
-  if (!address || !ipaddr.isValid(address)) return 'unknown';
+  if (!address || !ipaddr.isValid(address)) return NO_ADDRESS;
   const parsed = ipaddr.process(address);
   if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();
   const network = parsed.parts.map((part, index) => (index < NETWORK_PARTS ? part : 0));
