@@ -150,8 +150,9 @@ export class CallbackService {
     if (recorded.repeated) {
       return this.answers.repeat(recorded, mayReply?.(push) ?? false, arrived);
     }
-    const findReply = (leftMs: number) => reply(push, leftMs);
-    return this.answers.find(push, recorded.outcome, findReply, arrived);
+    const finding = reply(push, leftOf(PUSH_BUDGET.replyFoundBy, arrived));
+    if (!finding) return { outcome: recorded.outcome };
+    return this.answers.find(push, recorded.outcome, finding, arrived);
   }
 
   /** A reply goes out as this push came in: under its Token and key, in JSON where it is JSON. */

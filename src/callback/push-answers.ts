@@ -32,17 +32,16 @@ export class PushAnswers {
   ) {}
 
   /**
-   * The answer to a push that is new: what `findReply` gives in time, else `outcome`.
-   * @param findReply is given the milliseconds that it has.
+   * The answer to a push that is new: what `finding` gives in time, else `outcome`.
    * @param arrived when it arrived, by `performance.now()`.
    */
   find(
     push: Push,
     outcome: Outcome,
-    findReply: (leftMs: number) => Promise<string | undefined>,
+    finding: Promise<string | undefined>,
     arrived: number,
   ): Promise<PushAnswer> {
-    const answer = this.findOnce(push.id, outcome, findReply, arrived);
+    const answer = this.findOnce(push.id, outcome, finding, arrived);
     this.answers.set(push.id, answer);
     return answer;
   }
@@ -67,11 +66,10 @@ export class PushAnswers {
   private async findOnce(
     id: string,
     outcome: Outcome,
-    findReply: (leftMs: number) => Promise<string | undefined>,
+    finding: Promise<string | undefined>,
     arrived: number,
   ): Promise<PushAnswer> {
     try {
-      const finding = findReply(leftOf(PUSH_BUDGET.replyFoundBy, arrived));
       const awaited = leftOf(PUSH_BUDGET.replyAwaitedUntil, arrived);
       const reply = await within(awaited, finding, () => undefined);
       if (reply === undefined) return { outcome };

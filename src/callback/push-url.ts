@@ -21,11 +21,11 @@ export interface PushUrl {
   /** @throws {HubError} for a push of another platform, or of another account than the path's. */
   read(verified: VerifiedPush): PushContent | Promise<PushContent>;
   /**
-   * The reply to a push that is new and durable, in the push's own format; undefined for none.
-   * Absent where every push is answered at once.
+   * The reply to a push that is new and durable, in the push's own format; undefined for none, and at
+   * once where nobody is asked for it. Absent where every push is answered at once.
    * @param leftMs milliseconds from now after which a reply is of no use.
    */
-  reply?: (push: Push, leftMs: number) => Promise<string | undefined>;
+  reply?: (push: Push, leftMs: number) => Promise<string | undefined> | undefined;
   /** Whether such a push may get a reply: a repetition of it then waits for the first one's. */
   mayReply?: (push: Push) => boolean;
 }

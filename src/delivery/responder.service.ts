@@ -50,15 +50,16 @@ export class ResponderService implements OnModuleDestroy {
    * subscription says so. Where no answer comes, or none that can be used, the worker calls again.
    * @param leftMs milliseconds from now for which anybody waits for the answer.
    * The caller says by {@link answerLeaves} when the answer goes out.
-   * @returns the reply, in the push's format; undefined where there is no responder, or none in time.
-   * Never rejects.
+   * @returns the reply, in the push's format; undefined for none in time, and at once where no
+   * responder is called. Never rejects.
    */
-  async respond(push: Push, leftMs: number): Promise<string | undefined> {
+  respond(push: Push, leftMs: number): Promise<string | undefined> | undefined {
     const job = this.expected.get(push.id);
+    if (!job) return undefined;
     this.expected.delete(push.id);
-    const subscription = job && this.subscriptions.find(job.subscriptionId);
+    const subscription = this.subscriptions.find(job.subscriptionId);
     // What nobody calls is claimed when its lease ends.
-    if (!job || !subscription?.enabled || this.stop.signal.aborted) return undefined;
+    if (!subscription?.enabled || this.stop.signal.aborted) return undefined;
     if (subscription.problem) return undefined;
     const budgetMs = Math.min(subscription.budgetMs, MAX_BUDGET_MS);
     const left = Math.min(push.receivedAt + budgetMs - this.clock.now(), leftMs);

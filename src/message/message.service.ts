@@ -44,7 +44,7 @@ export class MessageService {
     return this.callback.checkUrl(componentAppId, query);
   }
 
-  private async reply(push: Push, leftMs: number): Promise<string | undefined> {
+  private reply(push: Push, leftMs: number): Promise<string | undefined> | undefined {
     const check = releaseCheckAnswer(push);
     return check ? this.answerCheck(push, check) : this.responder.respond(push, leftMs);
   }
@@ -56,7 +56,7 @@ export class MessageService {
     return this.responder.hasResponder(push);
   }
 
-  private answerCheck(push: Push, check: ReleaseCheckAnswer): string | undefined {
+  private async answerCheck(push: Push, check: ReleaseCheckAnswer): Promise<string | undefined> {
     if (check.kind === 'code') this.releaseCheck.begin(push, check.code);
     if (check.kind !== 'text') return undefined;
     const head = replyHead(push, this.clock.now());

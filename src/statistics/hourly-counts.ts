@@ -65,9 +65,10 @@ export class HourlyCounts {
       this.paths.clear();
       this.pathsOf = hour;
     }
+    const known = this.paths.get(kind);
+    if (known?.has(path)) return path;
     // The databases disagree whether case makes a difference.
     const plain = path.replace(/^\/+/, '').toLowerCase().slice(0, 128);
-    const known = this.paths.get(kind);
     if (known?.has(plain)) return plain;
     if (known && known.size >= PATHS) return OTHER;
     this.paths.set(kind, (known ?? new Set()).add(plain));
