@@ -13,7 +13,7 @@ import { latestEnd } from '../common/clock-trust.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
 import { insertRows } from '../database/insert-rows.js';
-import { marks, piecesOf } from '../database/sql.js';
+import { alongIndex, marks, piecesOf } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
 import type { FilteredPush } from '../subscription/subscription.js';
@@ -230,14 +230,15 @@ export class DeliveryStore {
     return rows.length;
   }
 
-  /** A subscription's deliveries of these pushes. */
+  /** A subscription's deliveries of these pushes: without the hint, all of a subscription are read. */
   ofPushes(
     subscriptionId: string,
     eventIds: string[],
     manager: EntityManager,
   ): Promise<{ id: string; eventId: string; status: DeliveryStatus; attempts: number }[]> {
     return manager.query(
-      `SELECT id, event_id AS eventId, status, attempts FROM delivery
+      `SELECT id, event_id AS eventId, status, attempts
+       FROM delivery ${alongIndex(this.database.dialect, 'delivery_event')}
        WHERE subscription_id = ? AND event_id IN (${marks(eventIds.length)})`,
       [subscriptionId, ...eventIds],
     );

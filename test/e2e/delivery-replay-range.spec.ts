@@ -13,6 +13,7 @@ import {
   subscribe,
   useDeliveryWorld,
 } from '../support/delivery-world.js';
+import { statementsOf } from '../support/event-store-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
@@ -66,6 +67,20 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     const events = receiver.received.map(({ json }) => json.data.id);
     expect(events).toHaveLength(30);
     expect(new Set(events).size).toBe(30);
+  });
+
+  it('finds what was begun by its pushes, not by walking all of the subscription', async () => {
+    await burst(test, 3);
+    const { id } = await subscribe(test, receiver);
+    const statements = await statementsOf(test, () => replay(id));
+    const explain = kind === 'sqlite' ? 'EXPLAIN QUERY PLAN' : 'EXPLAIN';
+    const plans = [];
+    for (const { query, parameters } of statements) {
+      if (!/^SELECT[^]* FROM delivery\b[^]* event_id IN/.test(query)) continue;
+      plans.push(JSON.stringify(await sql(test).query(`${explain} ${query}`, parameters)));
+    }
+    expect(plans.length).toBeGreaterThan(0);
+    for (const plan of plans) expect(plan).toMatch(/"key":"delivery_event"|INDEX delivery_event /);
   });
 
   it('tells a responder of what it was meant to answer, disabled or not', async () => {
