@@ -11,8 +11,10 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 /** One push on its way to one subscription. Times are Unix milliseconds. */
 @Entity('delivery')
 @Index('delivery_event', ['eventId'])
-@Index('delivery_due', ['subscriptionId', 'status', 'nextAttemptAt'])
-@Index('delivery_order', ['orderKey', 'status', 'id'])
+@Index('delivery_due', ['subscriptionId', 'status', 'nextAttemptAt'], {
+  where: 'next_attempt_at IS NOT NULL',
+})
+@Index('delivery_order', ['orderKey', 'status', 'id'], { where: 'order_key IS NOT NULL' })
 @Index('delivery_subscription', ['subscriptionId', 'status', 'id'])
 @Index('delivery_component', ['componentAppId', 'status', 'id'])
 @Index('delivery_account', ['authorizerAppId', 'id'])
