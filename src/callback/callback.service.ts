@@ -152,7 +152,7 @@ export class CallbackService {
     }
     const finding = reply(push, leftOf(PUSH_BUDGET.replyFoundBy, arrived));
     if (!finding) return { outcome: recorded.outcome };
-    return this.answers.find(push, recorded.outcome, finding, arrived);
+    return this.answers.inTime(push.id, recorded.outcome, finding, arrived);
   }
 
   /** A reply goes out as this push came in: under its Token and key, in JSON where it is JSON. */

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../common/at-most.js';
 import { Clock } from '../common/clock.js';
 import { within } from '../common/time-limit.js';
-import type { Push, Outcome } from './push.js';
+import type { Outcome } from './push.js';
 import { leftOf, PUSH_BUDGET } from './push-budget.js';
 import { PushStore, type RecordedPush } from './push.store.js';
 
@@ -35,14 +35,14 @@ export class PushAnswers {
    * The answer to a push that is new: what `finding` gives in time, else `outcome`.
    * @param arrived when it arrived, by `performance.now()`.
    */
-  find(
-    push: Push,
+  inTime(
+    id: string,
     outcome: Outcome,
     finding: Promise<string | undefined>,
     arrived: number,
   ): Promise<PushAnswer> {
-    const answer = this.findOnce(push.id, outcome, finding, arrived);
-    this.answers.set(push.id, answer);
+    const answer = this.answerOf(id, outcome, finding, arrived);
+    this.answers.set(id, answer);
     return answer;
   }
 
@@ -63,7 +63,7 @@ export class PushAnswers {
     return reply === undefined ? { outcome } : { outcome: 'reply', reply };
   }
 
-  private async findOnce(
+  private async answerOf(
     id: string,
     outcome: Outcome,
     finding: Promise<string | undefined>,

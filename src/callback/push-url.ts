@@ -22,7 +22,7 @@ export interface PushUrl {
   read(verified: VerifiedPush): PushContent | Promise<PushContent>;
   /**
    * The reply to a push that is new and durable, in the push's own format; undefined for none, and at
-   * once where nobody is asked for it. Absent where every push is answered at once.
+   * once where nobody is asked for it. Throws nothing. Absent where every push is answered at once.
    * @param leftMs milliseconds from now after which a reply is of no use.
    */
   reply?: (push: Push, leftMs: number) => Promise<string | undefined> | undefined;

@@ -52,7 +52,7 @@ export interface RunCause {
 type Before = Pick<DeliveryJob, 'attempts' | 'begunAt'>;
 /** An attempt but for its times. */
 type Judged = Omit<Attempt, 'at' | 'durationMs'>;
-/** What it is judged by. */
+/** How the call went. */
 interface Called {
   called?: CalledTarget;
   durationMs: number;

@@ -75,7 +75,9 @@ export const eventDetailView = eventView
   .extend({
     sourceAddress: z
       .string()
-      .describe('Of the sender; a reverse proxy’s, unless it is a trusted one'),
+      .describe(
+        'Of the sender; a reverse proxy’s, unless it is a trusted one; unknown: it had gone',
+      ),
     keyUsed: z.string().describe('Which Token and key verified and decrypted it'),
     format: z.enum(['xml', 'json']).nullable(),
     fields: z

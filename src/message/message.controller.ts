@@ -62,7 +62,7 @@ export class MessageController {
     @Param('authorizerAppId') authorizerAppId: string,
     @Query() query: Record<string, unknown>,
     @Body() body: Buffer | undefined,
-    @Ip() sourceAddress: string,
+    @Ip() sourceAddress: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const { elapsedTime: elapsedMs } = reply;

@@ -33,7 +33,7 @@ export const ticketPushView = z
     receivedAt: z.iso.datetime(),
     ageAtArrivalSeconds: z.number().nullable().describe('From CreateTime to arrival'),
     keyUsed: z.enum(['current', 'previous']).describe('Generation of Token and EncodingAESKey'),
-    sourceAddress: z.string(),
+    sourceAddress: z.string().describe('Of the sender; unknown: it had gone'),
   })
   .meta({ id: 'TicketPush' });
 export type TicketPushView = z.infer<typeof ticketPushView>;

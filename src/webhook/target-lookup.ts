@@ -38,7 +38,7 @@ export class TargetLookup {
   private readonly systemTurn = new Mutex();
   private readonly asking = new SingleFlight<LookupAddress[]>();
   private readonly kept = new LRUCache<string, Kept>({ ...atMost(MAX_KEPT) });
-  /** Of each call a hundredth went into parsing its address; a refusal throws, so none is kept. */
+  /** Of each call a hundredth went into parsing its URL; a refusal throws, so none is kept. Nobody changes one. */
   private readonly parsed = new LRUCache<string, URL>({
     ...atMost(MAX_KEPT),
     memoMethod: (url) => parseTarget(url, this.allowed),

@@ -1,4 +1,6 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WechatFormat } from '../../src/delivery/wechat-format.js';
+import { TargetClient } from '../../src/webhook/target.client.js';
 import { eventually } from '../support/eventually.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
@@ -81,6 +83,23 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     }
     expect(plans.length).toBeGreaterThan(0);
     for (const plan of plans) expect(plan).toMatch(/"key":"delivery_event"|INDEX delivery_event /);
+  });
+
+  it('builds all calls that begin at once before the first is made', async () => {
+    await burst(test, 3);
+    const { id } = await subscribe(test, receiver, {
+      format: 'wechat',
+      componentAppId: COMPONENT.appid,
+    });
+    const built = vi.spyOn(test.app.get(WechatFormat), 'post');
+    const called = vi.spyOn(test.app.get(TargetClient), 'post');
+    expect(await replay(id)).toBe(3);
+    await deliverDue(test);
+    const [builds, calls] = [built, called].map(({ mock }) => mock.invocationCallOrder);
+    built.mockRestore();
+    called.mockRestore();
+    expect([builds?.length, calls?.length]).toEqual([3, 3]);
+    expect(Math.max(...builds!)).toBeLessThan(Math.min(...calls!));
   });
 
   it('tells a responder of what it was meant to answer, disabled or not', async () => {

@@ -70,6 +70,21 @@ describe.each(databaseKinds())('the schema on %s', (kind) => {
     expect(await pendingChanges(source)).toEqual([]);
   });
 
+  it.runIf(kind === 'sqlite')('has the indexes of some rows that the entities say', async () => {
+    const runner = source.createQueryRunner();
+    let some = 0;
+    for (const { tableName, indices } of source.entityMetadatas) {
+      const table = await runner.getTable(tableName);
+      for (const { name, where } of indices) {
+        const found = table?.indices.find((index) => index.name === name);
+        expect([name, found?.where || undefined]).toEqual([name, where]);
+        some += where === undefined ? 0 : 1;
+      }
+    }
+    await runner.release();
+    expect(some).toBeGreaterThan(0);
+  });
+
   it('would show a column that is not what its entity says', async () => {
     await source.query('ALTER TABLE audit_record ADD COLUMN nobody_knows varchar(10)');
     expect(await pendingChanges(source)).not.toEqual([]);

@@ -19,7 +19,7 @@ import { AddAccountFacts1764290000000 } from './1764290000000-add-account-facts.
 import { CreateHosts1764300000000 } from './1764300000000-create-hosts.js';
 import { IndexWhatIsRare1764310000000 } from './1764310000000-index-what-is-rare.js';
 import { OneKeyOfPushes1764320000000 } from './1764320000000-one-key-of-pushes.js';
-import { IndexWhatGoesOn1764330000000 } from './1764330000000-index-what-goes-on.js';
+import { IndexWhatIsLookedFor1764330000000 } from './1764330000000-index-what-is-looked-for.js';
 
 /** Every migration, in order. Listed by hand: globs of files do not load in every runner. */
 export const migrations = [
@@ -44,5 +44,5 @@ export const migrations = [
   CreateHosts1764300000000,
   IndexWhatIsRare1764310000000,
   OneKeyOfPushes1764320000000,
-  IndexWhatGoesOn1764330000000,
+  IndexWhatIsLookedFor1764330000000,
 ];

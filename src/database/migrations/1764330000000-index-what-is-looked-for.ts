@@ -5,8 +5,8 @@ import { TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
  * where it has one: most of an index of all would be deliveries that nobody looks for there. MySQL has
  * no index of some rows.
  */
-export class IndexWhatGoesOn1764330000000 implements MigrationInterface {
-  readonly name = 'IndexWhatGoesOn1764330000000';
+export class IndexWhatIsLookedFor1764330000000 implements MigrationInterface {
+  readonly name = 'IndexWhatIsLookedFor1764330000000';
 
   up(queryRunner: QueryRunner): Promise<void> {
     return replaceIndexes(queryRunner, (where) => ({ where }));
