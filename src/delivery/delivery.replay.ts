@@ -43,7 +43,7 @@ const REPLAY_CHOICES: Record<ReplayChoice, ReplayMeaning> = {
   undelivered: { ended: ['dead'], fromPending: true, fromNothing: true },
   dead: { ended: ['dead'], fromPending: false, fromNothing: false },
   delivered: { ended: ['delivered'], fromPending: false, fromNothing: false },
-  all: { ended: ['delivered', 'dead', 'cancelled'], fromPending: false, fromNothing: true },
+  all: { ended: ['delivered', 'dead', 'cancelled'], fromPending: true, fromNothing: true },
 };
 
 /** Which pushes of a subscription are delivered again. Times are Unix milliseconds. */
@@ -91,8 +91,7 @@ export class DeliveryReplay {
 
   /**
    * Begins again the deliveries of all pushes of a time range that the subscription would be notified
-   * of if they arrived now and it were enabled. What is pending stays as it is, unless it has failed
-   * and what is not delivered is asked for: then it is attempted now.
+   * of if they arrived now and it were enabled. What is pending and has not failed yet stays as it is.
    * @returns how many were begun.
    * @throws {SubscriptionUnknownError | SubscriptionUnreadableError}
    */
@@ -110,7 +109,7 @@ export class DeliveryReplay {
 
   /**
    * Begins the deliveries of one push to these subscriptions, whatever their filters mean; what is
-   * pending stays as it is.
+   * pending and has not failed yet stays as it is.
    * @returns how many were begun.
    * @throws {HubError} 404 `subscription_unknown`, 409 `subscription_unreadable` or `push_for_hub`
    */

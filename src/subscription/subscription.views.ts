@@ -152,8 +152,12 @@ const replayChoice = z
   .default('all')
   .describe(
     'undelivered: the dead ones, those that wait after a failure, and those without a delivery, ' +
-      'because it did not exist then or was disabled; all: everything but what is pending',
+      'because it did not exist then or was disabled; all: these, the delivered and the cancelled',
   );
+
+const isForward = ({ from, to }: { from: string; to: string }): boolean =>
+  Date.parse(from) < Date.parse(to);
+const FORWARD = { path: ['to'], error: 'must be later than from' };
 
 export const previewBody = z
   .strictObject({
@@ -172,6 +176,7 @@ export const previewBody = z
     to: timeQuery,
     status: replayChoice,
   })
+  .refine(isForward, FORWARD)
   .meta({
     id: 'SubscriptionPreview',
     example: { kinds: ['message'], from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },
@@ -191,6 +196,7 @@ export const replayBody = z
     to: timeQuery,
     status: replayChoice,
   })
+  .refine(isForward, FORWARD)
   .meta({
     id: 'SubscriptionReplay',
     example: { from: '2026-11-22T08:00:00Z', to: '2026-11-22T09:00:00Z' },

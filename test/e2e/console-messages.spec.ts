@@ -7,9 +7,10 @@ import {
   overflow,
   signInAt,
 } from '../support/console-browser.js';
-import { deliveryHub, subscribe } from '../support/delivery-world.js';
+import { deliverDue, deliveryHub, subscribe } from '../support/delivery-world.js';
 import { ACCOUNT, pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
+import { MINUTE } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 /*
@@ -89,7 +90,12 @@ describe.each(browsers())('messages, deliveries and subscriptions in the console
     visit(`/messages?account=${ACCOUNT}&kind=message`, async (page, open) => {
       const row = page.locator('[data-row]').first();
       await row.getByText(/Failed \d time/).waitFor();
-      await row.getByText(/Next try /).waitFor();
+      // The hub's clock stands still: to the browser the time of the next try is over.
+      await row.getByText(/^Due .* ago$/).waitFor();
+      test.clock.advance(10 * MINUTE);
+      await deliverDue(test);
+      await page.reload();
+      await row.getByText(/^Next try in \d+ min/).waitFor();
       await row.getByText('The target answered HTTP 503').waitFor();
       // In Chinese by its code, without the sentence of the hub.
       await page.locator('.user').click();

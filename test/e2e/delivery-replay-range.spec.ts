@@ -114,7 +114,10 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     expect(receiver.received.map(({ json }) => json.data.fields.Content)).toEqual(['for all']);
   });
 
-  it('delivers what was not delivered: what is dead, fails, or has no delivery', async () => {
+  it.each([
+    ['what was not delivered', 'undelivered', ['dead', 'fails', 'without']],
+    ['everything', 'all', ['cancelled', 'dead', 'fails', 'taken', 'without']],
+  ])('delivers %s', async (_, status, contents) => {
     const { id } = await subscribe(test, receiver);
     await arrives(test, { Content: 'taken' });
     await deliverDue(test);
@@ -133,17 +136,28 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: true });
     receiver.clear();
     receiver.answer({});
-    const range = { ...sinceBegin(), status: 'undelivered' };
+    const range = { ...sinceBegin(), status };
     const counted = await test.hub.post('/admin/subscriptions/preview', {
       subscription: id,
       ...range,
     });
-    expect(counted.json.replayed).toBe(3);
+    expect(counted.json.replayed).toBe(contents.length);
     const { json } = await test.hub.post(`/admin/subscriptions/${id}/replay`, range);
-    expect(json).toEqual({ replayed: 3 });
+    expect(json).toEqual({ replayed: contents.length });
     await deliverDue(test);
     const said = receiver.received.map(({ json: body }) => body.data.fields.Content);
-    expect(said.toSorted()).toEqual(['dead', 'fails', 'without']);
+    expect(said.toSorted()).toEqual(contents);
+  });
+
+  it('refuses a range whose end is not later than its beginning', async () => {
+    const { id } = await subscribe(test, receiver);
+    const range = { from: iso(from), to: iso(from) };
+    const answers = [
+      await test.hub.post(`/admin/subscriptions/${id}/replay`, range),
+      await test.hub.post('/admin/subscriptions/preview', { subscription: id, ...range }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([400, 400]);
+    expect(answers[0]?.json.error.message).toContain('to: must be later than from');
   });
 
   it('tells nobody of the release check', async () => {

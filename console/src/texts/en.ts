@@ -893,6 +893,7 @@ export const en: Texts<typeof zh> = {
     underWay: 'Under way',
     firstTry: 'Tried {time}',
     nextTry: 'Next try {time}',
+    due: 'Due {time}',
     failedTimes: 'Failed {count} time | Failed {count} times',
     neverBegun:
       'Pushes without a delivery, from before a subscription existed or while it was disabled, are replayed on the page of the subscription.',

@@ -847,6 +847,7 @@ export const zh = {
     underWay: '正在投递',
     firstTry: '{time}投递',
     nextTry: '{time}重试',
+    due: '{time}已到期',
     failedTimes: '已失败 {count} 次',
     neverBegun: '没有投递记录的推送（订阅添加之前或停用期间收到的），请在相应订阅的页面重新投递。',
     id: '投递编号',
