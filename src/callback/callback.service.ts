@@ -148,7 +148,7 @@ export class CallbackService {
   ): PushAnswer | Promise<PushAnswer> {
     if (!reply) return { outcome: recorded.outcome };
     if (recorded.repeated) {
-      return this.answers.repeat(recorded, mayReply?.(push) ?? false, arrived);
+      return this.answers.repeat(recorded, mayReply?.(push, recorded.receivedAt) ?? false, arrived);
     }
     const finding = reply(push, leftOf(PUSH_BUDGET.replyFoundBy, arrived));
     if (!finding) return { outcome: recorded.outcome };

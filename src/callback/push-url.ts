@@ -26,6 +26,9 @@ export interface PushUrl {
    * @param leftMs milliseconds from now after which a reply is of no use.
    */
   reply?: (push: Push, leftMs: number) => Promise<string | undefined> | undefined;
-  /** Whether such a push may get a reply: a repetition of it then waits for the first one's. */
-  mayReply?: (push: Push) => boolean;
+  /**
+   * Whether such a push that came at a time, in Unix milliseconds, may get a reply: a repetition of it
+   * then waits for the first one's.
+   */
+  mayReply?: (push: Push, at: number) => boolean;
 }

@@ -33,10 +33,13 @@ export class ResponderService implements OnModuleDestroy {
     private readonly clock: Clock,
   ) {}
 
-  /** Whether a responder is asked about such a push; from memory. */
-  hasResponder(push: FilteredPush): boolean {
+  /**
+   * Whether a responder may have been asked about such a push at a time, in Unix milliseconds; from
+   * memory. One that has been added or changed since was not, as far as anybody can tell.
+   */
+  hadResponder(push: FilteredPush, at: number): boolean {
     const responder = responderOf(this.subscriptions.known, push);
-    return responder !== undefined && !responder.problem;
+    return responder !== undefined && !responder.problem && responder.updatedAt <= at;
   }
 
   /** A message has been recorded, and with it the delivery to its responder, which is awaited. */

@@ -32,7 +32,7 @@ export class MessageService {
           asked = push.id;
           return this.reply(push, leftMs);
         },
-        mayReply: (push) => this.mayReply(push),
+        mayReply: (push, at) => this.mayReply(push, at),
       });
     } finally {
       if (asked !== undefined) this.responder.answerLeaves(asked);
@@ -49,11 +49,11 @@ export class MessageService {
     return check ? this.answerCheck(push, check) : this.responder.respond(push, leftMs);
   }
 
-  private mayReply(push: Push): boolean {
+  private mayReply(push: Push, at: number): boolean {
     if (push.kind === 'authorization') return false;
     const check = releaseCheckAnswer(push);
     if (check) return check.kind === 'text';
-    return this.responder.hasResponder(push);
+    return this.responder.hadResponder(push, at);
   }
 
   private async answerCheck(push: Push, check: ReleaseCheckAnswer): Promise<string | undefined> {

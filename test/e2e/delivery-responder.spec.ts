@@ -105,10 +105,11 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
       msgType: 'text',
       event: null,
     } as const;
-    expect(responders.hasResponder(push)).toBe(false);
+    expect(responders.hadResponder(push, test.clock.now())).toBe(false);
     await respondWith({ types: ['text'] });
-    expect(responders.hasResponder(push)).toBe(true);
-    expect(responders.hasResponder({ ...push, msgType: 'image' })).toBe(false);
+    expect(responders.hadResponder(push, test.clock.now())).toBe(true);
+    expect(responders.hadResponder(push, test.clock.now() - 1)).toBe(false);
+    expect(responders.hadResponder({ ...push, msgType: 'image' }, test.clock.now())).toBe(false);
   });
 
   it('of an event answers it too', async () => {

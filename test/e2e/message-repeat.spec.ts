@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { PushAnswers } from '../../src/callback/push-answers.js';
+import { PUSH_BUDGET } from '../../src/callback/push-budget.js';
 import { expectSuccess } from '../support/callback-state.js';
 import {
   createTestDatabase,
@@ -52,12 +53,13 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
   let test: TestApp;
   let service: WebhookReceiver;
   let responder: WebhookReceiver;
+  let responderId: string;
   beforeAll(async () => {
     test = await messageHub({ database: kind });
     service = await WebhookReceiver.start();
     responder = await WebhookReceiver.start();
     await subscribe(test, service, { kinds: ['message', 'event'] });
-    await subscribe(test, responder, { mode: 'responder' });
+    responderId = (await subscribe(test, responder, { mode: 'responder' })).id;
   });
   afterAll(async () => {
     await test.close();
@@ -128,10 +130,7 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
   });
 
   it('is answered success with the first one when its responder is too slow', async () => {
-    const [{ id }] = (await test.hub.get('/admin/subscriptions')).json.filter(
-      ({ mode }: { mode: string }) => mode === 'responder',
-    );
-    await test.hub.patch(`/admin/subscriptions/${id}`, { budgetMs: 300 });
+    await test.hub.patch(`/admin/subscriptions/${responderId}`, { budgetMs: 300 });
     const { opened, open } = gate();
     responder.answer({ ...text('too late'), until: opened });
     const first = messagePush(test, textFields(test));
@@ -144,6 +143,19 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
     open();
     for (const answer of answers) expectSuccess(answer);
     expect(responder.received).toHaveLength(1);
+  });
+
+  it('waits for no reply of a responder that was not there when it first came', async () => {
+    const path = `/admin/subscriptions/${responderId}`;
+    await test.hub.patch(path, { enabled: false });
+    const first = messagePush(test, textFields(test));
+    expectSuccess(await send(first));
+    test.clock.advance(1);
+    await test.hub.patch(path, { enabled: true });
+    const started = performance.now();
+    expectSuccess(await send(triedAgain(test, first)));
+    expect(performance.now() - started).toBeLessThan(PUSH_BUDGET.repeatedBy / 2);
+    expect(responder.received).toHaveLength(0);
   });
 
   it('is not kept in memory, however often it comes', async () => {

@@ -1,4 +1,4 @@
-import { TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * On SQLite a delivery leaves the index of what is due when it ends, and stands in that of orders only
@@ -8,35 +8,26 @@ import { TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
 export class IndexWhatIsLookedFor1764330000000 implements MigrationInterface {
   readonly name = 'IndexWhatIsLookedFor1764330000000';
 
-  up(queryRunner: QueryRunner): Promise<void> {
-    return replaceIndexes(queryRunner, (where) => ({ where }));
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await makeAgain(queryRunner, DUE, 'WHERE next_attempt_at IS NOT NULL');
+    await makeAgain(queryRunner, ORDER, 'WHERE order_key IS NOT NULL');
   }
 
-  down(queryRunner: QueryRunner): Promise<void> {
-    return replaceIndexes(queryRunner, () => ({}));
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await makeAgain(queryRunner, DUE, '');
+    await makeAgain(queryRunner, ORDER, '');
   }
 }
 
-async function replaceIndexes(
+const DUE = { name: 'delivery_due', columns: 'subscription_id, status, next_attempt_at' };
+const ORDER = { name: 'delivery_order', columns: 'order_key, status, id' };
+
+async function makeAgain(
   queryRunner: QueryRunner,
-  condition: (where: string) => { where?: string },
+  { name, columns }: { name: string; columns: string },
+  where: string,
 ): Promise<void> {
   if (queryRunner.dataSource.options.type === 'mysql') return;
-  for (const { where, ...index } of INDEXES) {
-    await queryRunner.dropIndex('delivery', index.name);
-    await queryRunner.createIndex('delivery', new TableIndex({ ...index, ...condition(where) }));
-  }
+  await queryRunner.query(`DROP INDEX IF EXISTS ${name}`);
+  await queryRunner.query(`CREATE INDEX ${name} ON delivery (${columns}) ${where}`);
 }
-
-const INDEXES = [
-  {
-    name: 'delivery_due',
-    columnNames: ['subscription_id', 'status', 'next_attempt_at'],
-    where: 'next_attempt_at IS NOT NULL',
-  },
-  {
-    name: 'delivery_order',
-    columnNames: ['order_key', 'status', 'id'],
-    where: 'order_key IS NOT NULL',
-  },
-];
