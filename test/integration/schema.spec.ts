@@ -70,14 +70,15 @@ describe.each(databaseKinds())('the schema on %s', (kind) => {
     expect(await pendingChanges(source)).toEqual([]);
   });
 
-  it.runIf(kind === 'sqlite')('has the indexes of some rows that the entities say', async () => {
+  it('has the indexes of some rows that the entities say, which MySQL has of all', async () => {
     const runner = source.createQueryRunner();
     let some = 0;
     for (const { tableName, indices } of source.entityMetadatas) {
       const table = await runner.getTable(tableName);
       for (const { name, where } of indices) {
         const found = table?.indices.find((index) => index.name === name);
-        expect([name, found?.where || undefined]).toEqual([name, where]);
+        const wanted = kind === 'sqlite' ? where : undefined;
+        expect([name, found?.where || undefined]).toEqual([name, wanted]);
         some += where === undefined ? 0 : 1;
       }
     }
