@@ -91,7 +91,8 @@ export class DeliveryReplay {
 
   /**
    * Begins again the deliveries of all pushes of a time range that the subscription would be notified
-   * of if they arrived now and it were enabled. What is pending and has not failed yet stays as it is.
+   * of if they arrived now and it were enabled. What waits after a failure is attempted
+   * now where the choice has it, all else that is pending stays as it is.
    * @returns how many were begun.
    * @throws {SubscriptionUnknownError | SubscriptionUnreadableError}
    */
@@ -108,8 +109,8 @@ export class DeliveryReplay {
   }
 
   /**
-   * Begins the deliveries of one push to these subscriptions, whatever their filters mean; what is
-   * pending and has not failed yet stays as it is.
+   * Begins the deliveries of one push to these subscriptions, whatever their filters mean; what
+   * waits after a failure is attempted now, all else that is pending stays as it is.
    * @returns how many were begun.
    * @throws {HubError} 404 `subscription_unknown`, 409 `subscription_unreadable` or `push_for_hub`
    */
@@ -155,12 +156,10 @@ export class DeliveryReplay {
   ): Promise<number> {
     if (pushes.length === 0) return 0;
     const known = await this.database.read((manager) =>
-      this.store.ofPushes(subscriptionId, idsOf(pushes), manager),
+      this.store.ofPushes(subscriptionId, idsOf(pushes), this.clock.now(), manager),
     );
     const { ended, fromPending, fromNothing } = REPLAY_CHOICES[status];
-    const again = known.filter(
-      (row) => ended.includes(row.status) || (fromPending && isFailing(row)),
-    );
+    const again = known.filter((row) => ended.includes(row.status) || (fromPending && row.waits));
     return again.length + (fromNothing ? pushes.length - known.length : 0);
   }
 
@@ -235,10 +234,10 @@ export class DeliveryReplay {
     if (pushes.length === 0) return 0;
     return this.database.transaction(async (manager) => {
       await this.lock(subscription.id, manager);
-      const known = await this.store.ofPushes(subscription.id, idsOf(pushes), manager);
       const now = this.clock.now();
+      const known = await this.store.ofPushes(subscription.id, idsOf(pushes), now, manager);
       const { ended, fromPending, fromNothing } = REPLAY_CHOICES[status];
-      const failing = fromPending ? known.filter(isFailing) : [];
+      const failing = fromPending ? known.filter(({ waits }) => waits) : [];
       const advanced = await this.store.advance(idsOf(failing), now, manager);
       const again = known.filter((row) => ended.includes(row.status));
       await this.store.rearm(idsOf(again), now, manager);
@@ -270,11 +269,6 @@ export class DeliveryReplay {
       replayedAt: now,
     };
   }
-}
-
-/** Waits for its next attempt, after one that failed. */
-function isFailing({ status, attempts }: { status: DeliveryStatus; attempts: number }): boolean {
-  return status === 'pending' && attempts > 0;
 }
 
 /** Messages of the release check are; that its accounts were authorized is everybody's. */

@@ -55,6 +55,18 @@ export interface NewDelivery {
   replayedAt?: number;
 }
 
+/** A delivery as a replay of its push finds it. */
+export interface OfPush {
+  id: string;
+  eventId: string;
+  status: DeliveryStatus;
+  /** 1 where {@link DeliveryStore.advance} has it attempted earlier. */
+  waits: number;
+}
+
+/** Has failed, and nobody has leased it; with the time after which it is tried again. */
+const WAITS = "status = 'pending' AND attempts > 0 AND lease_owner IS NULL AND next_attempt_at > ?";
+
 /** What a claim looks for. */
 export interface Wanted {
   limit: number;
@@ -230,17 +242,21 @@ export class DeliveryStore {
     return rows.length;
   }
 
-  /** A subscription's deliveries of these pushes: without the hint, all of a subscription are read. */
+  /**
+   * A subscription's deliveries of these pushes; without the hint, all of a subscription are read.
+   * @param now Unix milliseconds.
+   */
   ofPushes(
     subscriptionId: string,
     eventIds: string[],
+    now: number,
     manager: EntityManager,
-  ): Promise<{ id: string; eventId: string; status: DeliveryStatus; attempts: number }[]> {
+  ): Promise<OfPush[]> {
     return manager.query(
-      `SELECT id, event_id AS eventId, status, attempts
+      `SELECT id, event_id AS eventId, status, (${WAITS}) AS waits
        FROM delivery ${alongIndex(this.database.dialect, 'delivery_event')}
        WHERE subscription_id = ? AND event_id IN (${marks(eventIds.length)})`,
-      [subscriptionId, ...eventIds],
+      [now, subscriptionId, ...eventIds],
     );
   }
 
@@ -268,8 +284,7 @@ export class DeliveryStore {
     if (ids.length === 0) return 0;
     const result = await manager.queryRunner?.query(
       `UPDATE delivery SET next_attempt_at = ?
-       WHERE status = 'pending' AND attempts > 0 AND lease_owner IS NULL AND next_attempt_at > ?
-       AND id IN (${marks(ids.length)})`,
+       WHERE ${WAITS} AND id IN (${marks(ids.length)})`,
       [now, now, ...ids],
       true,
     );

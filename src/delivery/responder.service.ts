@@ -34,12 +34,13 @@ export class ResponderService implements OnModuleDestroy {
   ) {}
 
   /**
-   * Whether a responder may have been asked about such a push at a time, in Unix milliseconds; from
-   * memory. One that has been added or changed since was not, as far as anybody can tell.
+   * Whether a responder was asked about such a push at a time, in Unix milliseconds, by those that have
+   * not been changed since: one that was added or enabled later was not; from memory.
    */
   hadResponder(push: FilteredPush, at: number): boolean {
-    const responder = responderOf(this.subscriptions.known, push);
-    return responder !== undefined && !responder.problem && responder.updatedAt <= at;
+    const unchanged = this.subscriptions.known.filter(({ updatedAt }) => updatedAt <= at);
+    const responder = responderOf(unchanged, push);
+    return responder !== undefined && !responder.problem;
   }
 
   /** A message has been recorded, and with it the delivery to its responder, which is awaited. */

@@ -201,7 +201,7 @@ export class SubscriptionController {
     description:
       'Those that its filter means: what was not delivered, the dead ones alone, the delivered ' +
       'ones, or all. What was not delivered includes what came before it existed, or while it was ' +
-      'disabled; of that, what is pending after a failure is attempted now.',
+      'disabled, and what waits after a failure, which is attempted now.',
   })
   @ApiJson(replayedView, { replayed: 17 })
   async replay(

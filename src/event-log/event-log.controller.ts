@@ -66,8 +66,7 @@ export class EventLogController {
   @Audited('event.replay')
   @ApiOperation({
     summary: 'Deliver a push to chosen subscriptions, for the first time or again',
-    description:
-      'Whatever their filters mean. What is pending and has not failed yet stays as it is.',
+    description: 'Whatever their filters mean. What waits after a failure is attempted now.',
   })
   @ApiHubError(404, 'event_unknown', 'There is no such push; also subscription_unknown')
   @ApiHubError(

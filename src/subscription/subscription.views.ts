@@ -155,8 +155,9 @@ const replayChoice = z
       'because it did not exist then or was disabled; all: these, the delivered and the cancelled',
   );
 
+/** Says nothing of a time that is none: that is said by itself. */
 const isForward = ({ from, to }: { from: string; to: string }): boolean =>
-  Date.parse(from) < Date.parse(to);
+  !(Date.parse(from) >= Date.parse(to));
 const FORWARD = { path: ['to'], error: 'must be later than from' };
 
 export const previewBody = z

@@ -19,7 +19,7 @@ import { statementsOf } from '../support/event-store-world.js';
 import { COMPONENT } from '../support/fake-settings.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
-import { MINUTE, sql } from '../support/token-world.js';
+import { HOUR, MINUTE, sql } from '../support/token-world.js';
 import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const CHECK_ACCOUNT = 'wx570bc396a51b8ff8';
@@ -147,6 +147,18 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     await deliverDue(test);
     const said = receiver.received.map(({ json: body }) => body.data.fields.Content);
     expect(said.toSorted()).toEqual(contents);
+  });
+
+  it('leaves what is due already, and counts it in no preview', async () => {
+    const { id } = await subscribe(test, receiver);
+    receiver.answer({ status: 500 });
+    await arrives(test);
+    await deliverDue(test);
+    await test.hub.patch(`/admin/subscriptions/${id}`, { enabled: false });
+    test.clock.advance(HOUR);
+    const body = { subscription: id, ...sinceBegin() };
+    const counted = await test.hub.post('/admin/subscriptions/preview', body);
+    expect([counted.json.replayed, await replay(id)]).toEqual([0, 0]);
   });
 
   it('refuses a range whose end is not later than its beginning', async () => {

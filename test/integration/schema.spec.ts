@@ -78,7 +78,7 @@ describe.each(databaseKinds())('the schema on %s', (kind) => {
       for (const { name, where } of indices) {
         const found = table?.indices.find((index) => index.name === name);
         const wanted = kind === 'sqlite' ? where : undefined;
-        expect([name, found?.where || undefined]).toEqual([name, wanted]);
+        expect([found?.name, found?.where || undefined]).toEqual([name, wanted]);
         some += where === undefined ? 0 : 1;
       }
     }

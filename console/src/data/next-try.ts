@@ -2,8 +2,8 @@ import { t } from '../texts';
 import { fromNow, now } from './times';
 
 /**
- * When a pending delivery is tried next. One whose time has passed waits for something else, as for a
- * subscription that is disabled.
+ * When a pending delivery is tried next. One whose time has passed is due: it is tried as soon as
+ * there is room and its subscription is enabled.
  */
 export function nextTry(attempts: number, nextAttemptAt: string): string {
   const at = Date.parse(nextAttemptAt);
