@@ -1,12 +1,16 @@
 import { Logger } from '@nestjs/common';
+import { onTelemetry } from './telemetry.js';
 
 /** Looked at so often, in milliseconds. */
 const EVERY_MS = 30_000;
+/** What shows that a hub has work to do; of so much between two looks it still rests. */
+const WORK = ['http.request', 'delivery.attempt', 'wechat.call'] as const;
+const WORK_AT_REST = 60;
 /**
- * Share of a core below which the hub rests. One that does nothing uses up to 0.02 where the machine
- * is busy; a collection at every look would take another 0.01.
+ * Share of a core from which on it works on something else, such as secrets that are rotated. Not a
+ * sign of rest: one that does nothing uses 0.002 to 0.07, as the machine is (measured).
  */
-const REST_SHARE = 0.04;
+const BUSY_SHARE = 0.25;
 /** Growth that is worth a collection, in bytes. */
 const WORTH_BYTES = 8 * 2 ** 20;
 
@@ -17,6 +21,8 @@ const WORTH_BYTES = 8 * 2 ** 20;
  * to V8's own rules.
  */
 export function giveMemoryBackAtRest(everyMs = EVERY_MS): void {
+  let work = 0;
+  for (const name of WORK) onTelemetry(name, () => (work += 1));
   let cpu = process.cpuUsage();
   let lookedAt = performance.now();
   // The start itself leaves much behind.
@@ -27,8 +33,10 @@ export function giveMemoryBackAtRest(everyMs = EVERY_MS): void {
     const share = (user + system) / 1000 / (performance.now() - lookedAt);
     cpu = process.cpuUsage();
     lookedAt = performance.now();
+    const rests = work <= WORK_AT_REST && share < BUSY_SHARE;
+    work = 0;
     const isWorthIt = process.memoryUsage.rss() >= kept + WORTH_BYTES;
-    if (collecting || share > REST_SHARE || !isWorthIt) return;
+    if (collecting || !rests || !isWorthIt) return;
     collecting = true;
     await collect();
     kept = process.memoryUsage.rss();
