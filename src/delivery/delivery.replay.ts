@@ -33,17 +33,18 @@ const MOST_PREVIEWED = 50_000;
 interface ReplayMeaning {
   /** Deliveries that have ended so are begun again. */
   ended: readonly DeliveryStatus[];
-  /** Those that are pending after an attempt that failed are attempted now. */
-  fromPending: boolean;
-  /** Pushes without a delivery get one: it did not exist when they came, or was disabled. */
-  fromNothing: boolean;
+  /**
+   * Those that wait after a failure are attempted now, and pushes without a delivery get one: it did
+   * not exist when they came, or was disabled.
+   */
+  open: boolean;
 }
 
 const REPLAY_CHOICES: Record<ReplayChoice, ReplayMeaning> = {
-  undelivered: { ended: ['dead'], fromPending: true, fromNothing: true },
-  dead: { ended: ['dead'], fromPending: false, fromNothing: false },
-  delivered: { ended: ['delivered'], fromPending: false, fromNothing: false },
-  all: { ended: ['delivered', 'dead', 'cancelled'], fromPending: true, fromNothing: true },
+  undelivered: { ended: ['dead'], open: true },
+  dead: { ended: ['dead'], open: false },
+  delivered: { ended: ['delivered'], open: false },
+  all: { ended: ['delivered', 'dead', 'cancelled'], open: true },
 };
 
 /** Which pushes of a subscription are delivered again. Times are Unix milliseconds. */
@@ -158,9 +159,9 @@ export class DeliveryReplay {
     const known = await this.database.read((manager) =>
       this.store.ofPushes(subscriptionId, idsOf(pushes), this.clock.now(), manager),
     );
-    const { ended, fromPending, fromNothing } = REPLAY_CHOICES[status];
-    const again = known.filter((row) => ended.includes(row.status) || (fromPending && row.waits));
-    return again.length + (fromNothing ? pushes.length - known.length : 0);
+    const { ended, open } = REPLAY_CHOICES[status];
+    const again = known.filter((row) => ended.includes(row.status) || (open && row.waits));
+    return again.length + (open ? pushes.length - known.length : 0);
   }
 
   /**
@@ -236,13 +237,13 @@ export class DeliveryReplay {
       await this.lock(subscription.id, manager);
       const now = this.clock.now();
       const known = await this.store.ofPushes(subscription.id, idsOf(pushes), now, manager);
-      const { ended, fromPending, fromNothing } = REPLAY_CHOICES[status];
-      const failing = fromPending ? known.filter(({ waits }) => waits) : [];
+      const { ended, open } = REPLAY_CHOICES[status];
+      const failing = open ? known.filter(({ waits }) => waits) : [];
       const advanced = await this.store.advance(idsOf(failing), now, manager);
       const again = known.filter((row) => ended.includes(row.status));
       await this.store.rearm(idsOf(again), now, manager);
       const begun = new Set(known.map(({ eventId }) => eventId));
-      const missing = fromNothing ? pushes.filter(({ id }) => !begun.has(id)) : [];
+      const missing = open ? pushes.filter(({ id }) => !begun.has(id)) : [];
       const rows = missing.map((push) => this.newRow(subscription, push));
       await this.store.insert(rows, manager);
       return advanced + again.length + rows.length;

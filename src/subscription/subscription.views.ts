@@ -155,6 +155,7 @@ const replayChoice = z
       'because it did not exist then or was disabled; all: these, the delivered and the cancelled',
   );
 
+const replayRange = { from: timeQuery, to: timeQuery, status: replayChoice };
 /** Says nothing of a time that is none: that is said by itself. */
 const isForward = ({ from, to }: { from: string; to: string }): boolean =>
   !(Date.parse(from) >= Date.parse(to));
@@ -173,9 +174,7 @@ export const previewBody = z
     authorizerAppId: newFields.authorizerAppId,
     kinds: newFields.kinds,
     types: newFields.types,
-    from: timeQuery,
-    to: timeQuery,
-    status: replayChoice,
+    ...replayRange,
   })
   .refine(isForward, FORWARD)
   .meta({
@@ -193,9 +192,7 @@ export const previewView = z
 
 export const replayBody = z
   .strictObject({
-    from: timeQuery,
-    to: timeQuery,
-    status: replayChoice,
+    ...replayRange,
   })
   .refine(isForward, FORWARD)
   .meta({

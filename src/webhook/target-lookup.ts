@@ -38,7 +38,10 @@ export class TargetLookup {
   private readonly systemTurn = new Mutex();
   private readonly asking = new SingleFlight<LookupAddress[]>();
   private readonly kept = new LRUCache<string, Kept>({ ...atMost(MAX_KEPT) });
-  /** Of each call a hundredth went into parsing its URL; a refusal throws, so none is kept. Nobody changes one. */
+  /**
+   * Of each call a hundredth went into parsing its URL; a refusal throws, so none is kept. Nobody
+   * changes a URL that is.
+   */
   private readonly parsed = new LRUCache<string, URL>({
     ...atMost(MAX_KEPT),
     memoMethod: (url) => parseTarget(url, this.allowed),

@@ -906,7 +906,6 @@ export const en: Texts<typeof zh> = {
     attemptCount: '{count} attempt | {count} attempts',
     causes: { schedule: 'on schedule', responder: 'for a reply', manual: 'by a person' },
     noAnswer: 'no answer',
-    next: 'Next attempt',
     answer: "Target's answer",
     reveal: "Show the target's answers",
     revealHint: 'Written to the audit trail',

@@ -859,7 +859,6 @@ export const zh = {
     attemptCount: '{count} 次尝试',
     causes: { schedule: '按计划', responder: '等待应答', manual: '人工' },
     noAnswer: '没有应答',
-    next: '下次尝试',
     answer: '目标的返回',
     reveal: '查看目标的返回',
     revealHint: '会写入操作记录',
