@@ -4,6 +4,16 @@ export const ADMIN_TOKEN = 'fake-admin-token-of-the-tests';
 export const MASTER_KEY = `t1:${Buffer.from('fake-master-key-of-the-tests-32b').toString('base64')}`;
 export const COMPONENT = SIMULATOR_COMPONENT;
 
+let platforms = 0;
+
+/**
+ * An AppID that no platform of this test has. It sorts behind {@link COMPONENT}'s and all that were
+ * given before: platforms that a clock which stands still adds at one instant are listed by AppID.
+ */
+export function nextPlatformAppid(): string {
+  return `wxf${(platforms += 1).toString(16).padStart(15, '0')}`;
+}
+
 /** Environment of a hub under test. */
 export function hubEnvironment(overrides: Record<string, string> = {}): Record<string, string> {
   return {

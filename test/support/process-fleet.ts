@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { eventually } from './eventually.js';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { createTestDatabase, type DatabaseKind, type TestDatabase } from './databases.js';
-import { COMPONENT, hubEnvironment } from './fake-settings.js';
+import { COMPONENT, hubEnvironment, nextPlatformAppid } from './fake-settings.js';
 import { HubProcess } from './hub-process.js';
 
 /** Path of the exchange, for faults, counts and releases. */
@@ -71,7 +70,7 @@ export class ProcessFleet {
 
   /** Registers one more platform at WeChat and, through one hub, at all of them. */
   async addComponent(through: HubProcess): Promise<ComponentSettings> {
-    const appid = `wx${randomBytes(8).toString('hex')}`;
+    const appid = nextPlatformAppid();
     const settings: ComponentSettings = { ...COMPONENT, appid, appsecret: `fake-secret-${appid}` };
     this.simulator.addComponent(settings);
     const added = await through.hub.post('/admin/components', {

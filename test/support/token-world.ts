@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
 import { TrustedTime } from '../../src/common/trusted-time.js';
 import { TokenRefresher } from '../../src/token/token.refresher.js';
-import { COMPONENT } from './fake-settings.js';
+import { COMPONENT, nextPlatformAppid } from './fake-settings.js';
 import { createTestApp, type TestApp } from './test-app.js';
 
 /** The call that turns a ticket into a token. */
@@ -85,7 +84,7 @@ export function sql({ app }: Pick<TestApp, 'app'>): DataSource {
 /** Registers one more platform, at WeChat and in the hub, with secrets of its own. */
 export async function addPlatform(
   test: TestApp,
-  appid = `wx${randomBytes(8).toString('hex')}`,
+  appid = nextPlatformAppid(),
 ): Promise<ComponentSettings> {
   const settings: ComponentSettings = {
     appid,
