@@ -143,12 +143,13 @@ export class CallbackService {
   private answerTo(
     push: Push,
     recorded: RecordedPush,
-    { reply, mayReply }: PushUrl,
+    { reply, awaitsReply }: PushUrl,
     arrived: number,
   ): PushAnswer | Promise<PushAnswer> {
     if (!reply) return { outcome: recorded.outcome };
     if (recorded.repeated) {
-      return this.answers.repeat(recorded, mayReply?.(push, recorded.receivedAt) ?? false, arrived);
+      const isAwaited = (): boolean | Promise<boolean> => awaitsReply?.(push, recorded.id) ?? false;
+      return this.answers.repeat(recorded, isAwaited, arrived);
     }
     const finding = reply(push, leftOf(PUSH_BUDGET.replyFoundBy, arrived));
     if (!finding) return { outcome: recorded.outcome };

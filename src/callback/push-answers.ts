@@ -48,17 +48,21 @@ export class PushAnswers {
 
   /**
    * The answer to a push that was recorded before: that of the first one.
-   * @param mayReply whether another host may be waiting for a reply to it.
+   * @param awaitsReply whether a host still waits for a reply to it: what it asks is looked at before
+   * the reply is, so one that is stored by the end of the wait is never missed.
    */
-  async repeat(first: RecordedPush, mayReply: boolean, arrived: number): Promise<PushAnswer> {
+  async repeat(
+    first: RecordedPush,
+    awaitsReply: () => boolean | Promise<boolean>,
+    arrived: number,
+  ): Promise<PushAnswer> {
     const { id, outcome } = first;
     const stored = this.store.openReply(first);
     if (stored !== null) return { outcome, reply: stored };
     const awaited = this.answers.get(id);
     const leftMs = leftOf(PUSH_BUDGET.repeatedBy, arrived);
     if (awaited) return within(leftMs, awaited, () => ({ outcome }));
-    if (!mayReply) return { outcome };
-    const found = this.awaitOtherHost(first, arrived).catch(() => undefined);
+    const found = this.awaitOtherHost(first, awaitsReply, arrived).catch(() => undefined);
     const reply = await within(leftMs, found, () => undefined);
     return reply === undefined ? { outcome } : { outcome: 'reply', reply };
   }
@@ -97,15 +101,19 @@ export class PushAnswers {
     }
   }
 
-  /** While the first one may still be waiting for its reply somewhere. */
-  private async awaitOtherHost(first: RecordedPush, arrived: number): Promise<string | undefined> {
-    const undecided = (): boolean =>
+  private async awaitOtherHost(
+    first: RecordedPush,
+    awaitsReply: () => boolean | Promise<boolean>,
+    arrived: number,
+  ): Promise<string | undefined> {
+    const inTime = (): boolean =>
       this.clock.now() < first.receivedAt + PUSH_BUDGET.replyStoredBy &&
       leftOf(PUSH_BUDGET.repeatedBy, arrived) > 0;
-    while (undecided()) {
-      await delay(POLL_MS);
+    while (inTime()) {
+      const awaited = await awaitsReply();
       const reply = await this.store.replyOf(first.id);
-      if (reply !== undefined) return reply;
+      if (reply !== undefined || !awaited) return reply;
+      await delay(POLL_MS);
     }
     return undefined;
   }

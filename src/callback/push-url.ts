@@ -27,8 +27,8 @@ export interface PushUrl {
    */
   reply?: (push: Push, leftMs: number) => Promise<string | undefined> | undefined;
   /**
-   * Whether such a push that came at a time, in Unix milliseconds, may get a reply: a repetition of it
-   * then waits for the first one's.
+   * Whether the reply to a push may still be found, on whichever host: a repetition then waits for it.
+   * @param firstId id of the push when it first came.
    */
-  mayReply?: (push: Push, at: number) => boolean;
+  awaitsReply?: (push: Push, firstId: string) => boolean | Promise<boolean>;
 }

@@ -107,8 +107,9 @@ export class AttemptService {
     }
     // The schedule's calls are nobody's to wait for: without a reply none of them is late.
     const late = inTime === false || (inTime === undefined && reply !== undefined);
-    // Users read in order: what the reply has no room for comes behind it.
-    if (!late && reply?.rest !== undefined) await answerLeft;
+    // Users read in order: what the reply has no room for comes behind it. And a delivery that is on
+    // record without a reply beside it has none, for repetitions on other hosts.
+    if (!late && reply !== undefined) await answerLeft;
     const said = late
       ? await this.sendLate(job, subscription, reply)
       : await this.sendRest(push, subscription, reply);

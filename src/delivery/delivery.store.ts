@@ -303,6 +303,19 @@ export class DeliveryStore {
     return new Set(idsOf(rows));
   }
 
+  /** Whether a process has leased the delivery of a push to its responder, and not attempted it yet. */
+  async isWithResponder(eventId: string): Promise<boolean> {
+    const rows: unknown[] = await this.database.read((manager) =>
+      manager.query(
+        `SELECT 1 FROM subscription s WHERE s.mode = 'responder' AND s.id IN (
+           SELECT subscription_id FROM delivery ${alongIndex(this.database.dialect, 'delivery_event')}
+           WHERE event_id = ? AND status = 'pending' AND attempts = 0 AND lease_owner IS NOT NULL)`,
+        [eventId],
+      ),
+    );
+    return rows.length > 0;
+  }
+
   /** Removes the deliveries of these pushes, with their attempts. */
   async removeOf(eventIds: string[], manager: EntityManager): Promise<void> {
     const rows: { id: string }[] = await manager.query(

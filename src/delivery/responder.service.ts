@@ -5,14 +5,10 @@ import type { Push } from '../callback/push.js';
 import { drain, WorkUnderWay } from '../common/background.js';
 import { Clock } from '../common/clock.js';
 import type { DeliveryJob } from './delivery.job.js';
+import { DeliveryStore } from './delivery.store.js';
 import { AttemptService, type RunCause } from './attempt.service.js';
 import { SubscriptionService } from '../subscription/subscription.service.js';
-import {
-  MAX_BUDGET_MS,
-  responderOf,
-  type FilteredPush,
-  type Subscription,
-} from '../subscription/subscription.js';
+import { MAX_BUDGET_MS, type Subscription } from '../subscription/subscription.js';
 
 /** Messages whose responder has not been called yet: they are, as soon as they are recorded. */
 const MAX_EXPECTED = 10_000;
@@ -29,18 +25,14 @@ export class ResponderService implements OnModuleDestroy {
 
   constructor(
     private readonly subscriptions: SubscriptionService,
+    private readonly store: DeliveryStore,
     private readonly attempts: AttemptService,
     private readonly clock: Clock,
   ) {}
 
-  /**
-   * Whether a responder was asked about such a push at a time, in Unix milliseconds, by those that have
-   * not been changed since: one that was added or enabled later was not; from memory.
-   */
-  hadResponder(push: FilteredPush, at: number): boolean {
-    const unchanged = this.subscriptions.known.filter(({ updatedAt }) => updatedAt <= at);
-    const responder = responderOf(unchanged, push);
-    return responder !== undefined && !responder.problem;
+  /** Whether a responder is being asked about a push, for the first time, on whichever host. */
+  isAsked(pushId: string): Promise<boolean> {
+    return this.store.isWithResponder(pushId);
   }
 
   /** A message has been recorded, and with it the delivery to its responder, which is awaited. */

@@ -32,7 +32,7 @@ export class MessageService {
           asked = push.id;
           return this.reply(push, leftMs);
         },
-        mayReply: (push, at) => this.mayReply(push, at),
+        awaitsReply: (push, firstId) => this.awaitsReply(push, firstId),
       });
     } finally {
       if (asked !== undefined) this.responder.answerLeaves(asked);
@@ -49,11 +49,9 @@ export class MessageService {
     return check ? this.answerCheck(push, check) : this.responder.respond(push, leftMs);
   }
 
-  private mayReply(push: Push, at: number): boolean {
-    if (push.kind === 'authorization') return false;
+  private awaitsReply(push: Push, firstId: string): boolean | Promise<boolean> {
     const check = releaseCheckAnswer(push);
-    if (check) return check.kind === 'text';
-    return this.responder.hadResponder(push, at);
+    return check ? check.kind === 'text' : this.responder.isAsked(firstId);
   }
 
   private async answerCheck(push: Push, check: ReleaseCheckAnswer): Promise<string | undefined> {

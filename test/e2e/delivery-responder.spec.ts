@@ -95,23 +95,6 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     await other.close();
   });
 
-  it('is known from memory', async () => {
-    const responders = test.app.get(ResponderService);
-    const push = {
-      kind: 'message',
-      componentAppId: COMPONENT.appid,
-      authorizerAppId: ACCOUNT,
-      infoType: '',
-      msgType: 'text',
-      event: null,
-    } as const;
-    expect(responders.hadResponder(push, test.clock.now())).toBe(false);
-    await respondWith({ types: ['text'] });
-    expect(responders.hadResponder(push, test.clock.now())).toBe(true);
-    expect(responders.hadResponder(push, test.clock.now() - 1)).toBe(false);
-    expect(responders.hadResponder({ ...push, msgType: 'image' }, test.clock.now())).toBe(false);
-  });
-
   it('of an event answers it too', async () => {
     await respondWith({ types: ['subscribe'] });
     receiver.answer(text('welcome'));

@@ -179,6 +179,7 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
   let other: TestApp;
   let service: WebhookReceiver;
   let responder: WebhookReceiver;
+  let responderId: string;
   beforeAll(async () => {
     database = await createTestDatabase(kind);
     const clock = new FakeClock();
@@ -187,7 +188,9 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     service = await WebhookReceiver.start();
     responder = await WebhookReceiver.start();
     await subscribe(one, service, { kinds: ['message'] });
-    await subscribe(one, responder, { mode: 'responder', authorizerAppId: 'wxresponded' });
+    responderId = (
+      await subscribe(one, responder, { mode: 'responder', authorizerAppId: 'wxresponded' })
+    ).id;
     // Known to both.
     clock.advance(10_000);
     await other.hub.get('/admin/subscriptions');
@@ -237,6 +240,24 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     expect(responder.received).toHaveLength(1);
   });
 
+  it('give it also where the responder is changed meanwhile', async () => {
+    const { opened, open } = gate();
+    responder.answer({ ...text('changed meanwhile'), until: opened });
+    responder.clear();
+    const first = messagePush(one, textFields(one), { account: 'wxresponded' });
+    const waiting = sendMessage(one, first);
+    await responder.arrived(1);
+    one.clock.advance(1);
+    await other.hub.patch(`/admin/subscriptions/${responderId}`, { name: 'Renamed' });
+    const repeats = repetitionsOf(other);
+    const again = sendMessage(other, triedAgain(one, first));
+    await repeats.arrived(1);
+    open();
+    expect((await Promise.all([waiting, again])).map(replyText)).toEqual(
+      Array(2).fill('changed meanwhile'),
+    );
+  });
+
   it('send a reply in time that cannot be stored, and only lose it for repetitions', async () => {
     const { opened, open } = gate();
     responder.answer({ ...text('not stored'), until: opened });
@@ -257,6 +278,27 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     expect(seconds).toBeLessThan(7);
     await lock.rollbackTransaction();
     await lock.release();
+  });
+
+  it.each<[string, WebhookAnswer]>([
+    ['has nothing to say', {}],
+    ['fails', { status: 500 }],
+    ['cannot be reached', { raw: (response) => response.destroy() }],
+  ])('do not wait for a responder that %s', async (_, answer) => {
+    responder.answer(answer);
+    responder.clear();
+    const first = messagePush(one, textFields(one), { account: 'wxresponded' });
+    const repeats = repetitionsOf(other);
+    const started = performance.now();
+    const answers = [sendMessage(one, first)];
+    await responder.arrived(1);
+    answers.push(sendMessage(other, triedAgain(one, first)));
+    await repeats.arrived(1);
+    answers.push(sendMessage(other, triedAgain(one, first)));
+    expect((await Promise.all(answers)).map((answered) => answered.text)).toEqual(
+      Array(3).fill('success'),
+    );
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 
   it.each([
