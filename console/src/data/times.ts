@@ -20,9 +20,14 @@ const UNITS = [
   ['second', 1],
 ] as const;
 
-/** A length of time by its largest unit: "12 min". Unhurried: 89 minutes are one hour. */
+/** The largest unit of which there are two: 119 minutes are not said to be one hour. */
+function unitOf(seconds: number): (typeof UNITS)[number] {
+  return UNITS.find(([, length]) => Math.abs(seconds) >= 2 * length) ?? ['second', 1];
+}
+
+/** A length of time in one unit: "12 min". */
 export function duration(seconds: number): string {
-  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
+  const [unit, size] = unitOf(seconds);
   const format = { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 0 } as const;
   return new Intl.NumberFormat(locale(), format).format(Math.floor(Math.abs(seconds) / size));
 }
@@ -30,7 +35,7 @@ export function duration(seconds: number): string {
 /** How far a moment is from now: "3 min ago", "in 2 hr". */
 export function fromNow(at: number, from = now.value): string {
   const seconds = (at - from) / 1000;
-  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
+  const [unit, size] = unitOf(seconds);
   const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'short' });
   return format.format(Math.trunc(seconds / size), unit);
 }

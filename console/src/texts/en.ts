@@ -904,7 +904,7 @@ export const en: Texts<typeof zh> = {
     written: 'Delivery recorded',
     attemptOf: 'Attempt {number}',
     attemptCount: '{count} attempt | {count} attempts',
-    causes: { schedule: 'on schedule', responder: 'for a reply', manual: 'by a person' },
+    causes: { schedule: 'by the hub', responder: 'for a reply', manual: 'by a person' },
     noAnswer: 'no answer',
     answer: "Target's answer",
     reveal: "Show the target's answers",

@@ -857,7 +857,7 @@ export const zh = {
     written: '写入投递',
     attemptOf: '第 {number} 次尝试',
     attemptCount: '{count} 次尝试',
-    causes: { schedule: '按计划', responder: '等待应答', manual: '人工' },
+    causes: { schedule: '自动', responder: '等待应答', manual: '人工' },
     noAnswer: '没有应答',
     answer: '目标的返回',
     reveal: '查看目标的返回',
