@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
+import { APPID } from './common/appid.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
 import { authorizationUrl } from './callback/authorization-url.js';
@@ -60,7 +61,6 @@ const OPEN: Record<OpenEndpoint, RegExp> = {
   docs: /^\/(?:docs|docs-json|docs-yaml)(?:\/|$)/,
   metrics: /^\/metrics$/,
 };
-const PLAIN_APPID = /^[\w-]{1,64}$/;
 /** See {@link drainConnectionsOnClose}. */
 const FAREWELL_MS = 250;
 
@@ -230,7 +230,7 @@ function answerDirectly(fastify: FastifyInstance, answers: Record<string, Direct
 function tokenRead(tokens: { get(appid: string): Promise<object> }): DirectAnswer {
   return ({ params, raw: { url = '' } }) => {
     const [appid = ''] = Object.values(params);
-    return url.includes('?') || !PLAIN_APPID.test(appid) ? undefined : tokens.get(appid);
+    return url.includes('?') || !APPID.test(appid) ? undefined : tokens.get(appid);
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { APPID } from '../common/appid.js';
 import { nameText } from '../config/variables.js';
 import { pageQuery, timeQuery, timeView } from '../http/field-schemas.js';
 import { isoTime } from '../common/times.js';
@@ -8,11 +9,7 @@ import { SCOPES } from './scope.js';
 /** Longest time for which a key and the one before it are both accepted, in seconds: 30 days. */
 const MAX_OVERLAP_SECONDS = 2_592_000;
 
-const appids = z
-  .array(z.string().regex(/^[\w-]{1,64}$/))
-  .min(1)
-  .max(500)
-  .nullable();
+const appids = z.array(z.string().regex(APPID)).min(1).max(500).nullable();
 const network = z
   .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])
   .refine((text) => !/\/0+$/.test(text), 'null is for all networks');

@@ -1,3 +1,4 @@
+import { APPID } from '../common/appid.js';
 import { firstText } from '../wechat-crypto/push-text.js';
 import { WechatCryptoErrcode, WechatCryptoError } from '../wechat-crypto/wechat-crypto.error.js';
 import type { XmlFields } from '../wechat-crypto/xml-fields.js';
@@ -7,8 +8,6 @@ import type { VerifiedPush } from './push-verifier.js';
 
 /** Where authorization events name their account: every InfoType has one of these. */
 const ACCOUNT_FIELDS = ['AuthorizerAppid', 'authorizer_appid', 'appid', 'verify_appid'];
-/** What an appid is made of; the length is that of the column. */
-export const APPID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** 授权事件接收URL: everything that is meant for the platform alone. */
 export const authorizationUrl: PushUrl = {

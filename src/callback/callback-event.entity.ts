@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BigIntColumn, LongTextColumn } from '../database/column-types.js';
 import type { Outcome, PushKind } from './push.js';
+import type { KeyUsed } from './push-verifier.js';
 
 /**
  * A verified push that was accepted. Its presence means that everything it changes is in the
@@ -55,7 +56,7 @@ export class CallbackEvent {
 
   /** Which Token and key verified and decrypted it: `current` or `previous`. */
   @Column({ name: 'key_used', type: 'varchar', length: 16 })
-  keyUsed!: string;
+  keyUsed!: KeyUsed;
 
   /** Of earlier versions, which may write beside this one during a rolling update; now empty. */
   @Column({ name: 'replay_key', type: 'varchar', length: 64 })

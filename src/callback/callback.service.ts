@@ -143,15 +143,15 @@ export class CallbackService {
   private answerTo(
     push: Push,
     recorded: RecordedPush,
-    { reply, awaitsReply }: PushUrl,
+    { replies }: PushUrl,
     arrived: number,
   ): PushAnswer | Promise<PushAnswer> {
-    if (!reply) return { outcome: recorded.outcome };
+    if (!replies) return { outcome: recorded.outcome };
     if (recorded.repeated) {
-      const isAwaited = (): boolean | Promise<boolean> => awaitsReply?.(push, recorded.id) ?? false;
+      const isAwaited = (): Promise<boolean> => replies.isAwaited(push, recorded.id);
       return this.answers.repeat(recorded, isAwaited, arrived);
     }
-    const finding = reply(push, leftOf(PUSH_BUDGET.replyFoundBy, arrived));
+    const finding = replies.find(push, leftOf(PUSH_BUDGET.replyFoundBy, arrived));
     if (!finding) return { outcome: recorded.outcome };
     return this.answers.inTime(push.id, recorded.outcome, finding, arrived);
   }

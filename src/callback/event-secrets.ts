@@ -3,7 +3,7 @@ import { readPushText, type PushText } from '../wechat-crypto/push-text.js';
 import type { XmlFields, XmlValue } from '../wechat-crypto/xml-fields.js';
 
 /** Stands where a secret was. */
-export const SECRET_MARK = '[secret]';
+const SECRET_MARK = '[secret]';
 
 /** Fields of authorization events that give their holder an authorization, or a token. */
 const SECRET_NAMES = [

@@ -48,21 +48,23 @@ export class PushAnswers {
 
   /**
    * The answer to a push that was recorded before: that of the first one.
-   * @param awaitsReply whether a host still waits for a reply to it: what it asks is looked at before
-   * the reply is, so one that is stored by the end of the wait is never missed.
+   * @param isAwaited whether a host still waits for a reply to it; false only behind a reply's storing.
    */
   async repeat(
     first: RecordedPush,
-    awaitsReply: () => boolean | Promise<boolean>,
+    isAwaited: () => Promise<boolean>,
     arrived: number,
   ): Promise<PushAnswer> {
     const { id, outcome } = first;
     const stored = this.store.openReply(first);
     if (stored !== null) return { outcome, reply: stored };
-    const awaited = this.answers.get(id);
+    const underWay = this.answers.get(id);
     const leftMs = leftOf(PUSH_BUDGET.repeatedBy, arrived);
-    if (awaited) return within(leftMs, awaited, () => ({ outcome }));
-    const found = this.awaitOtherHost(first, awaitsReply, arrived).catch(() => undefined);
+    if (underWay) return within(leftMs, underWay, () => ({ outcome }));
+    const found = this.ofOtherHost(first, isAwaited, arrived).catch((error: unknown) => {
+      this.logger.warn('A repetition is answered without a reply that could not be read', error);
+      return undefined;
+    });
     const reply = await within(leftMs, found, () => undefined);
     return reply === undefined ? { outcome } : { outcome: 'reply', reply };
   }
@@ -74,8 +76,8 @@ export class PushAnswers {
     arrived: number,
   ): Promise<PushAnswer> {
     try {
-      const awaited = leftOf(PUSH_BUDGET.replyAwaitedUntil, arrived);
-      const reply = await within(awaited, finding, () => undefined);
+      const limit = leftOf(PUSH_BUDGET.replyAwaitedUntil, arrived);
+      const reply = await within(limit, finding, () => undefined);
       if (reply === undefined) return { outcome };
       // What the row has is not kept here as well: replies may be large.
       if (await this.stored(id, reply, arrived)) this.answers.delete(id);
@@ -101,20 +103,20 @@ export class PushAnswers {
     }
   }
 
-  private async awaitOtherHost(
+  private async ofOtherHost(
     first: RecordedPush,
-    awaitsReply: () => boolean | Promise<boolean>,
+    isAwaited: () => Promise<boolean>,
     arrived: number,
   ): Promise<string | undefined> {
     const inTime = (): boolean =>
       this.clock.now() < first.receivedAt + PUSH_BUDGET.replyStoredBy &&
       leftOf(PUSH_BUDGET.repeatedBy, arrived) > 0;
-    while (inTime()) {
-      const awaited = await awaitsReply();
+    for (;;) {
+      // Before the reply is looked for: one that is stored by the end of the wait is found.
+      const goesOn = inTime() && (await isAwaited());
       const reply = await this.store.replyOf(first.id);
-      if (reply !== undefined || !awaited) return reply;
+      if (reply !== undefined || !goesOn) return reply;
       await delay(POLL_MS);
     }
-    return undefined;
   }
 }

@@ -20,15 +20,22 @@ export interface PushUrl {
   authorizerAppId: string | null;
   /** @throws {HubError} for a push of another platform, or of another account than the path's. */
   read(verified: VerifiedPush): PushContent | Promise<PushContent>;
+  /** Where replies come from; absent where every push is answered at once. */
+  replies?: PushReplies;
+}
+
+/** Finds replies to pushes. */
+export interface PushReplies {
   /**
    * The reply to a push that is new and durable, in the push's own format; undefined for none, and at
-   * once where nobody is asked for it. Throws nothing. Absent where every push is answered at once.
+   * once where nobody is asked for it. Throws nothing.
    * @param leftMs milliseconds from now after which a reply is of no use.
    */
-  reply?: (push: Push, leftMs: number) => Promise<string | undefined> | undefined;
+  find(push: Push, leftMs: number): Promise<string | undefined> | undefined;
   /**
-   * Whether the reply to a push may still be found, on whichever host: a repetition then waits for it.
+   * Whether somebody is being asked for the reply to a push, on whichever host: a repetition then waits
+   * for it.
    * @param firstId id of the push when it first came.
    */
-  awaitsReply?: (push: Push, firstId: string) => boolean | Promise<boolean>;
+  isAwaited(push: Push, firstId: string): Promise<boolean>;
 }

@@ -32,7 +32,7 @@ export function releaseCheckAccount(
   return byAppId.get(authorizerAppId ?? '');
 }
 
-/** Whether a push is for one of the test accounts: the hub answers it, and notifies nobody. */
+/** Whether an account is one of these: the hub answers its messages, and notifies nobody of them. */
 export function isReleaseCheckAccount(authorizerAppId: string | null): boolean {
   return releaseCheckAccount(authorizerAppId) !== undefined;
 }

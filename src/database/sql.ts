@@ -5,6 +5,10 @@ export function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ');
 }
 
+export function idsOf(rows: { id: string }[]): string[] {
+  return rows.map(({ id }) => id);
+}
+
 /** A list in pieces of a size that one statement takes. */
 export function piecesOf<T>(list: T[], size: number): T[][] {
   const pieces: T[][] = [];

@@ -44,7 +44,7 @@ export interface RunCause {
   called?: () => void;
   /** Takes the reply as soon as it is there; answers whether anybody has waited for it that long. */
   answered?: (reply?: string) => boolean;
-  /** Resolves when the reply has been handed to WeChat. */
+  /** Resolves when the reply is stored, or could not be, and has been handed to WeChat. */
   answerLeft?: Promise<void>;
 }
 
@@ -107,8 +107,8 @@ export class AttemptService {
     }
     // The schedule's calls are nobody's to wait for: without a reply none of them is late.
     const late = inTime === false || (inTime === undefined && reply !== undefined);
-    // Users read in order: what the reply has no room for comes behind it. And a delivery that is on
-    // record without a reply beside it has none, for repetitions on other hosts.
+    // Users read in order: what the reply has no room for comes behind it. So does the attempt's record:
+    // other hosts take one without a stored reply for the end of the wait.
     if (!late && reply !== undefined) await answerLeft;
     const said = late
       ? await this.sendLate(job, subscription, reply)

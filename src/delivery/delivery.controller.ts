@@ -132,7 +132,6 @@ export class DeliveryController {
   async replay(
     @Param('id', { schema: idParam }) id: string,
   ): Promise<z.infer<typeof attemptOutcomeView>> {
-    await this.log.get(id);
     return toOutcomeView(await this.replays.one(id));
   }
 }

@@ -63,7 +63,7 @@ export class DeliveryRow {
   @BigIntColumn({ name: 'finished_at', nullable: true })
   finishedAt!: number | null;
 
-  /** When the replay of a time range has begun it again: its reply goes to no user. */
+  /** When a replay began it, again or for the first time: its reply goes to no user. */
   @BigIntColumn({ name: 'replayed_at', nullable: true })
   replayedAt!: number | null;
 

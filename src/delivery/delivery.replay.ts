@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { idsOf } from '../database/sql.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
@@ -153,7 +154,7 @@ export class DeliveryReplay {
   private async wouldBegin(
     subscriptionId: string,
     pushes: ListedPush[],
-    status: ReplayRange['status'],
+    status: ReplayChoice,
   ): Promise<number> {
     if (pushes.length === 0) return 0;
     const known = await this.database.read((manager) =>
@@ -230,7 +231,7 @@ export class DeliveryReplay {
   private async begin(
     subscription: Subscription,
     pushes: ListedPush[],
-    status: ReplayRange['status'],
+    status: ReplayChoice,
   ): Promise<number> {
     if (pushes.length === 0) return 0;
     return this.database.transaction(async (manager) => {
@@ -275,8 +276,4 @@ export class DeliveryReplay {
 /** Messages of the release check are; that its accounts were authorized is everybody's. */
 function isForHub({ kind, authorizerAppId }: ListedPush): boolean {
   return kind !== 'authorization' && isReleaseCheckAccount(authorizerAppId);
-}
-
-function idsOf(rows: { id: string }[]): string[] {
-  return rows.map(({ id }) => id);
 }

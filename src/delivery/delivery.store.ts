@@ -13,7 +13,7 @@ import { latestEnd } from '../common/clock-trust.js';
 import { claimDue, type Claimed } from '../database/claim.js';
 import { Database } from '../database/database.js';
 import { insertRows } from '../database/insert-rows.js';
-import { alongIndex, marks, piecesOf } from '../database/sql.js';
+import { alongIndex, idsOf, marks, piecesOf } from '../database/sql.js';
 import { DeliveryAttempt } from './delivery-attempt.entity.js';
 import { DeliveryRow, type DeliveryStatus } from './delivery.entity.js';
 import type { FilteredPush } from '../subscription/subscription.js';
@@ -303,13 +303,14 @@ export class DeliveryStore {
     return new Set(idsOf(rows));
   }
 
-  /** Whether a process has leased the delivery of a push to its responder, and not attempted it yet. */
-  async isWithResponder(eventId: string): Promise<boolean> {
+  /** Whether a process has leased the delivery of a push to its responder, without an attempt on record. */
+  async isReplyAwaited(eventId: string): Promise<boolean> {
     const rows: unknown[] = await this.database.read((manager) =>
       manager.query(
-        `SELECT 1 FROM subscription s WHERE s.mode = 'responder' AND s.id IN (
-           SELECT subscription_id FROM delivery ${alongIndex(this.database.dialect, 'delivery_event')}
-           WHERE event_id = ? AND status = 'pending' AND attempts = 0 AND lease_owner IS NOT NULL)`,
+        `SELECT 1 FROM delivery d ${alongIndex(this.database.dialect, 'delivery_event')}
+         JOIN subscription s ON s.id = d.subscription_id AND s.mode = 'responder'
+         WHERE d.event_id = ? AND d.status = 'pending' AND d.attempts = 0
+         AND d.lease_owner IS NOT NULL`,
         [eventId],
       ),
     );
@@ -448,8 +449,4 @@ export class DeliveryStore {
       [until, until, ...rows.map(({ id }) => id)],
     );
   }
-}
-
-function idsOf(rows: { id: string }[]): string[] {
-  return rows.map(({ id }) => id);
 }

@@ -95,7 +95,7 @@ export const deliveryListQuery = z.object({
 export type DeliveryListQuery = z.output<typeof deliveryListQuery>;
 
 /** Most deliveries that one request begins again. */
-export const MOST_REPLAYED = 10_000;
+const MOST_REPLAYED = 10_000;
 
 export const replayDeliveriesBody = z
   .strictObject({

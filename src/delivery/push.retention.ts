@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
+import { idsOf } from '../database/sql.js';
 import { PushStore, type OldPush } from '../callback/push.store.js';
 import { Background } from '../common/background.js';
 import { DAY_MS } from '../common/times.js';
@@ -104,8 +105,4 @@ export class PushRetention {
     } while (found > 0);
     return recalled;
   }
-}
-
-function idsOf(rows: { id: string }[]): string[] {
-  return rows.map(({ id }) => id);
 }

@@ -30,9 +30,12 @@ export class ResponderService implements OnModuleDestroy {
     private readonly clock: Clock,
   ) {}
 
-  /** Whether a responder is being asked about a push, for the first time, on whichever host. */
-  isAsked(pushId: string): Promise<boolean> {
-    return this.store.isWithResponder(pushId);
+  /**
+   * Whether a host has a responder asked about a push, and nothing of it is on record yet: until then a
+   * reply may come.
+   */
+  isReplyAwaited(pushId: string): Promise<boolean> {
+    return this.store.isReplyAwaited(pushId);
   }
 
   /** A message has been recorded, and with it the delivery to its responder, which is awaited. */
@@ -41,11 +44,11 @@ export class ResponderService implements OnModuleDestroy {
   }
 
   /**
-   * Calls the responder of a push that was recorded just now. An answer that comes later than the
-   * subscription's budget allows is stored, and sent as a customer-service message where the
-   * subscription says so. Where no answer comes, or none that can be used, the worker calls again.
+   * Calls the responder of a push that was recorded just now. Of answers that come later than the
+   * subscription's budget allows, a result is stored, and a text is sent as a customer-service message
+   * where the subscription says so. Where no answer comes, or none that can be used, the worker calls
+   * again. The caller says by {@link answerLeaves} when the answer goes out.
    * @param leftMs milliseconds from now for which anybody waits for the answer.
-   * The caller says by {@link answerLeaves} when the answer goes out.
    * @returns the reply, in the push's format; undefined for none in time, and at once where no
    * responder is called. Never rejects.
    */

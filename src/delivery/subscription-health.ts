@@ -25,7 +25,7 @@ export class SubscriptionHealth {
     private readonly time: TrustedTime,
   ) {}
 
-  /** Takes note of an attempt of the schedule. Never throws: it is noted again at the next. */
+  /** Takes note of an attempt that no person asked for. Never throws: it is noted again at the next. */
   async note(id: string, { taken, gone }: Pick<Attempt, 'taken' | 'gone'>): Promise<void> {
     const known = this.subscriptions.find(id);
     if (taken && (known?.failingSince ?? null) === null) return;

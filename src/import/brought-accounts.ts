@@ -1,3 +1,4 @@
+import { APPID } from '../common/appid.js';
 import { Secret } from '../common/secret.js';
 import { authorizerKey, type AuthorizerId } from '../authorizer/authorizer.js';
 import type { MovedIn } from '../authorizer/authorizer-transitions.js';
@@ -29,7 +30,6 @@ export interface RowProblem {
   problem: string;
 }
 
-const APPID = /^[\w-]{1,64}$/;
 /** WeChat's have some 50 characters after `refreshtoken@@@`. */
 const REFRESH_TOKEN = /^[\x21-\x7e]{8,512}$/;
 /** Lengths of the columns. */

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import {
-  APPID,
   authorizationContent,
   isAuthorizationEvent,
   messageContent,
 } from '../callback/authorization-url.js';
+import { APPID } from '../common/appid.js';
 import type { PushContent } from '../callback/push-url.js';
 import type { VerifiedPush } from '../callback/push-verifier.js';
 import { releaseCheckAccount } from '../callback/release-check-accounts.js';

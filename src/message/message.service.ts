@@ -28,11 +28,13 @@ export class MessageService {
       return await this.callback.receive(request, {
         authorizerAppId,
         read: (verified) => this.reader.read(verified, authorizerAppId),
-        reply: (push, leftMs) => {
-          asked = push.id;
-          return this.reply(push, leftMs);
+        replies: {
+          find: (push, leftMs) => {
+            asked = push.id;
+            return this.reply(push, leftMs);
+          },
+          isAwaited: (push, firstId) => this.isReplyAwaited(push, firstId),
         },
-        awaitsReply: (push, firstId) => this.awaitsReply(push, firstId),
       });
     } finally {
       if (asked !== undefined) this.responder.answerLeaves(asked);
@@ -49,9 +51,9 @@ export class MessageService {
     return check ? this.answerCheck(push, check) : this.responder.respond(push, leftMs);
   }
 
-  private awaitsReply(push: Push, firstId: string): boolean | Promise<boolean> {
+  private async isReplyAwaited(push: Push, firstId: string): Promise<boolean> {
     const check = releaseCheckAnswer(push);
-    return check ? check.kind === 'text' : this.responder.isAsked(firstId);
+    return check ? check.kind === 'text' : this.responder.isReplyAwaited(firstId);
   }
 
   private async answerCheck(push: Push, check: ReleaseCheckAnswer): Promise<string | undefined> {

@@ -69,14 +69,9 @@ export class SubscriptionService implements OnModuleInit {
     return this.copy.get();
   }
 
-  /** What {@link list} gave last, without waiting. */
-  get known(): Subscription[] {
-    return this.copy.last ?? [];
-  }
-
-  /** One of {@link known}, enabled or not. */
+  /** One of those that {@link list} gave last, enabled or not, without waiting. */
   find(id: string): Subscription | undefined {
-    return this.known.find((one) => one.id === id);
+    return this.copy.last?.find((one) => one.id === id);
   }
 
   /** Readable or not. @throws {SubscriptionUnknownError} */

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LANE_LIMITS } from '../../src/delivery/delivery.lanes.js';
 import { MessageService } from '../../src/message/message.service.js';
+import { gate } from '../support/gate.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -62,8 +63,8 @@ describe.each(databaseKinds())('a reply that WeChat does not wait for on %s', (k
     [true, ['late'], SENT_LATE],
   ])('as its message came in slowly is late (lateReply %s)', async (lateReply, sent, error) => {
     await respondWith({ lateReply });
-    let release: () => void = () => undefined;
-    receiver.answer({ ...REPLY, until: new Promise<void>((resolve) => (release = resolve)) });
+    const { opened: until, open: release } = gate();
+    receiver.answer({ ...REPLY, until });
     expect(await slowly(4300)).toBe('success');
     release();
     await settled(test);

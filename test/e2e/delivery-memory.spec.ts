@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LANE_LIMITS } from '../../src/delivery/delivery.lanes.js';
+import { gate } from '../support/gate.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
@@ -30,8 +31,8 @@ describe.each(databaseKinds())('large messages for a slow target on %s', (kind) 
 
   it('wait in memory up to a limit, the others in the database; all are delivered', async () => {
     const { id } = await subscribe(test, receiver);
-    let release: () => void = () => undefined;
-    receiver.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    const { opened: until, open: release } = gate();
+    receiver.answer({ until });
     await burst(test, LANE_LIMITS.perSubscription);
     await receiver.arrived(LANE_LIMITS.perSubscription);
     for (let count = 0; count < COUNT; count += 1) {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { gate } from '../support/gate.js';
 import { databaseKinds } from '../support/databases.js';
 import {
   arrives,
@@ -54,8 +55,8 @@ describe.each(databaseKinds())('deliveries in order on %s', (kind) => {
 
   it('have one call of an account under way at most, and several accounts at once', async () => {
     await subscribe(test, receiver, { ordered: true });
-    let release: () => void = () => undefined;
-    receiver.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    const { opened: until, open: release } = gate();
+    receiver.answer({ until });
     await Promise.all([burst(test, 5, FIRST), burst(test, 5, SECOND_ACCOUNT)]);
     await receiver.arrived(2);
     expect(receiver.open).toBe(2);

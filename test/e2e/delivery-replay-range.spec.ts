@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WechatFormat } from '../../src/delivery/wechat-format.js';
 import { TargetClient } from '../../src/webhook/target.client.js';
+import { gate } from '../support/gate.js';
 import { eventually } from '../support/eventually.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
@@ -53,8 +54,8 @@ describe.each(databaseKinds())('the replay of a time range on %s', (kind) => {
     const other = await deliveryHub({ database, clock });
     await burst(test, 30);
     const { id } = await subscribe(test, receiver);
-    let release: () => void = () => undefined;
-    receiver.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    const { opened: until, open: release } = gate();
+    receiver.answer({ until });
     await other.hub.get(`/admin/subscriptions/${id}`);
     const begun = await Promise.all([test, other, test, other].map((hub) => replay(id, hub)));
     release();

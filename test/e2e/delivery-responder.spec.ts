@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ResponderService } from '../../src/delivery/responder.service.js';
 import { WechatCryptoService } from '../../src/wechat-crypto/wechat-crypto.service.js';
+import { gate } from '../support/gate.js';
 import { authorizeByEvent, newAccount } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import {
@@ -158,12 +159,15 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
 
   it('that answers too late is not asked again; the attempt shows that it was late', async () => {
     await respondWith();
-    let release: () => void = () => undefined;
-    const until = new Promise<void>((resolve) => (release = resolve));
+    const { opened: until, open: release } = gate();
     receiver.answer({ ...text('too late'), until });
     expect(await reply()).toBe('success');
+    const responders = test.app.get(ResponderService);
+    const pushId = receiver.received[0]?.json.data.id;
+    expect(await responders.isReplyAwaited(pushId)).toBe(true);
     release();
     await settled(test);
+    expect(await responders.isReplyAwaited(pushId)).toBe(false);
     const delivery = await onlyDelivery();
     expect(delivery).toMatchObject({ status: 'delivered', attempts: 1 });
     expect(delivery.history[0]).toMatchObject({
@@ -178,8 +182,7 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     await authorizeByEvent(test, account);
     await settled(test);
     await respondWith({ lateReply: true, kinds: ['message'] });
-    let release: () => void = () => undefined;
-    const until = new Promise<void>((resolve) => (release = resolve));
+    const { opened: until, open: release } = gate();
     receiver.answer({ ...text('late, but here'), until });
     expect(await reply(textFields(test), account)).toBe('success');
     release();
@@ -194,7 +197,6 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
 
   it('is not waited for when the message has waited as long already', async () => {
     await respondWith();
-    receiver.answer(text('at once'));
     const responders = test.app.get(ResponderService);
     const seen: Record<string, unknown>[] = [];
     const respond = responders.respond.bind(responders);
@@ -212,7 +214,7 @@ describe.each(databaseKinds())('a responder on %s', (kind) => {
     expect(seen).toHaveLength(1);
   });
 
-  it('of a platform that was killed meanwhile is called by the host that takes over', async () => {
+  it('of a host that was killed meanwhile is called by the host that takes over', async () => {
     const { id } = await respondWith();
     const responders = test.app.get(ResponderService);
     const respond = responders.respond.bind(responders);

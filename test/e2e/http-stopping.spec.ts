@@ -1,6 +1,7 @@
 import { Agent, get } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { gate } from '../support/gate.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
 import { subscribe } from '../support/delivery-world.js';
@@ -102,11 +103,8 @@ describe.each(databaseKinds())('a hub that stops on %s', (kind) => {
     const receiver = await WebhookReceiver.start();
     await subscribe(host, receiver, { mode: 'responder', kinds: ['message'] });
     await hub.accessToken(COMPONENT.appid);
-    let release: () => void = () => undefined;
-    receiver.answer({
-      body: JSON.stringify({ MsgType: 'text', Content: 'in time' }),
-      until: new Promise<void>((resolve) => (release = resolve)),
-    });
+    const { opened: until, open: release } = gate();
+    receiver.answer({ body: JSON.stringify({ MsgType: 'text', Content: 'in time' }), until });
     const wechat = { hub, simulator, clock: new FakeClock() };
     const send = (): Promise<Answer> => pushMessage(wechat, textFields(wechat));
     const underWay = send();

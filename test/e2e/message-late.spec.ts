@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { gate } from '../support/gate.js';
 import { eventually } from '../support/eventually.js';
 import { authorizeByEvent, authorizerTick, calls, PLATFORM } from '../support/authorizer-world.js';
 import { expectSuccess } from '../support/callback-state.js';
@@ -55,8 +56,7 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
 
   /** A message is answered after WeChat has got its `success`; the last attempt of its delivery. */
   async function answeredLate(reply: unknown, account = ACCOUNT): Promise<any> {
-    let open = (): void => undefined;
-    const until = new Promise<void>((resolve) => (open = resolve));
+    const { opened: until, open } = gate();
     service.answer({ body: JSON.stringify(reply), until });
     expectSuccess(await pushMessage(test, textFields(test), { account }));
     open();
@@ -180,8 +180,7 @@ describe.each(databaseKinds())('a reply that comes too late on %s', (kind) => {
   });
 
   it('and is a result for an event waits for the push to come again', async () => {
-    let open = (): void => undefined;
-    const until = new Promise<void>((resolve) => (open = resolve));
+    const { opened: until, open } = gate();
     service.answer({ body: '{"ErrCode":0,"ErrMsg":"success"}', until });
     const event = messagePush(test, eventFields(test, 'xpay_coin_pay_notify'));
     expectSuccess(await sendMessage(test, event));

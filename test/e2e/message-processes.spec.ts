@@ -303,7 +303,6 @@ describe.each(mysqlOnly())('one of two hosts on %s, killed while it delivers', (
   it('loses none of those that were answered', () => {
     const delivered = new Set<string | null>([...target.taken.values()].flat());
     expect(answered.filter((msgId) => !delivered.has(msgId))).toEqual([]);
-    expect(failed).toBeGreaterThanOrEqual(FAILED);
   });
 
   it('has WeChat’s second tries delivered to nobody', async () => {

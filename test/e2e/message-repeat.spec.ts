@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { gate } from '../support/gate.js';
 import { eventually } from '../support/eventually.js';
 import { PushAnswers } from '../../src/callback/push-answers.js';
+import { PushStore } from '../../src/callback/push.store.js';
 import { PUSH_BUDGET } from '../../src/callback/push-budget.js';
 import { expectSuccess } from '../support/callback-state.js';
 import {
@@ -29,13 +31,6 @@ import { WebhookReceiver, type WebhookAnswer } from '../support/webhook-receiver
 const text = (content: string): WebhookAnswer => ({
   body: JSON.stringify({ MsgType: 'text', Content: content }),
 });
-
-/** A promise that is resolved from outside. */
-function gate(): { opened: Promise<void>; open: () => void } {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
 
 /** Tells when a hub has recognised repetitions, which wait from then on. */
 function repetitionsOf({ app }: TestApp): { arrived: (count: number) => Promise<void> } {
@@ -150,7 +145,6 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
     await test.hub.patch(path, { enabled: false });
     const first = messagePush(test, textFields(test));
     expectSuccess(await send(first));
-    test.clock.advance(1);
     await test.hub.patch(path, { enabled: true });
     const started = performance.now();
     expectSuccess(await send(triedAgain(test, first)));
@@ -240,50 +234,82 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     expect(responder.received).toHaveLength(1);
   });
 
-  it('give it also where the responder is changed meanwhile', async () => {
+  /** Keeps the reply to a push from being stored. @returns what ends that. */
+  async function lockRow(id: string): Promise<() => Promise<void>> {
+    const lock = sql(one).createQueryRunner();
+    await lock.startTransaction();
+    await lock.query('SELECT id FROM callback_event WHERE id = ? FOR UPDATE', [id]);
+    return async () => {
+      await lock.rollbackTransaction();
+      await lock.release();
+    };
+  }
+
+  /** A push whose responder has been asked. */
+  async function askedAbout(answer: WebhookAnswer): Promise<{
+    first: MessagePush;
+    id: string;
+    waiting: Promise<Answer>;
+    open: () => void;
+  }> {
     const { opened, open } = gate();
-    responder.answer({ ...text('changed meanwhile'), until: opened });
+    responder.answer({ ...answer, until: opened });
     responder.clear();
     const first = messagePush(one, textFields(one), { account: 'wxresponded' });
     const waiting = sendMessage(one, first);
-    await responder.arrived(1);
+    const [call] = await responder.arrived(1);
+    return { first, id: call?.json.data.id, waiting, open };
+  }
+
+  it('give it also where the responder is changed meanwhile', async () => {
+    const { first, waiting, open } = await askedAbout(text('changed meanwhile'));
     one.clock.advance(1);
     await other.hub.patch(`/admin/subscriptions/${responderId}`, { name: 'Renamed' });
     const repeats = repetitionsOf(other);
     const again = sendMessage(other, triedAgain(one, first));
     await repeats.arrived(1);
     open();
-    expect((await Promise.all([waiting, again])).map(replyText)).toEqual(
-      Array(2).fill('changed meanwhile'),
-    );
+    const answers = await Promise.all([waiting, again]);
+    expect(answers.map(replyText)).toEqual(Array(2).fill('changed meanwhile'));
+  });
+
+  it('give it also while it is being stored, however long that takes', async () => {
+    const { first, id, waiting, open } = await askedAbout(text('slowly stored'));
+    const unlock = await lockRow(id);
+    const looks = vi.spyOn(other.app.get(PushStore), 'replyOf');
+    try {
+      open();
+      const again = sendMessage(other, triedAgain(one, first));
+      // An attempt without a reply would be on record by now.
+      await eventually('10 looks', () => (looks.mock.calls.length >= 10 ? true : undefined));
+      await unlock();
+      const answers = await Promise.all([waiting, again]);
+      expect(answers.map(replyText)).toEqual(Array(2).fill('slowly stored'));
+    } finally {
+      looks.mockRestore();
+    }
   });
 
   it('send a reply in time that cannot be stored, and only lose it for repetitions', async () => {
-    const { opened, open } = gate();
-    responder.answer({ ...text('not stored'), until: opened });
-    responder.clear();
-    const first = messagePush(one, textFields(one), { account: 'wxresponded' });
+    const { id, waiting, open } = await askedAbout(text('not stored'));
     const started = performance.now();
-    const waiting = sendMessage(one, first);
-    const [call] = await responder.arrived(1);
-    const lock = sql(one).createQueryRunner();
-    await lock.startTransaction();
-    const id = call?.json.data.id as string;
-    await lock.query('SELECT id FROM callback_event WHERE id = ? FOR UPDATE', [id]);
-    open();
-    expect(replyText(await waiting)).toBe('not stored');
+    const unlock = await lockRow(id);
+    try {
+      open();
+      expect(replyText(await waiting)).toBe('not stored');
+    } finally {
+      await unlock();
+    }
     const seconds = (performance.now() - started) / 1000;
     // The database gives up waiting for the lock after 3 s.
     expect(seconds).toBeGreaterThan(2.5);
     expect(seconds).toBeLessThan(7);
-    await lock.rollbackTransaction();
-    await lock.release();
   });
 
   it.each<[string, WebhookAnswer]>([
     ['has nothing to say', {}],
     ['fails', { status: 500 }],
-    ['cannot be reached', { raw: (response) => response.destroy() }],
+    ['hangs up', { raw: (response) => response.destroy() }],
   ])('do not wait for a responder that %s', async (_, answer) => {
     responder.answer(answer);
     responder.clear();
