@@ -33,6 +33,11 @@ export class HourlyCounts {
   private readonly paths = new Map<Counted['kind'], Set<string>>();
   private pathsOf = 0;
 
+  /** How many rows are to be added to. */
+  get size(): number {
+    return this.counts.size;
+  }
+
   add(counted: Counted, now: number): void {
     const hour = now - (now % HOUR_MS);
     this.sum(counted, this.pathFor(counted, hour), hour, 1);

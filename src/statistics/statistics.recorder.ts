@@ -12,12 +12,15 @@ import { StatisticStore } from './statistic.store.js';
 
 /** A stop waits for a database that others hold no longer than so many milliseconds. */
 const STOP_LIMIT_MS = 1000;
+/** How often counts that are few are added, in milliseconds, and how many that are. */
+const FEW_EVERY_MS = 10_000;
+const FEW = 100;
 /** What a push that was refused before it could be read is reported as. */
 const UNVERIFIED = 'unverified';
 
 /**
  * Counts what features report, and adds it to the table once a minute and at a stop: a host that
- * is killed loses a minute.
+ * is killed loses a minute. What costs little is added earlier: who tries something out sees it.
  */
 @Injectable()
 export class StatisticsRecorder implements BeforeApplicationShutdown {
@@ -58,6 +61,11 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
   flush(): Promise<void> {
     const failure = 'Counts could not be stored; tried again in a minute';
     return this.background.tick('statistics', failure, () => this.write());
+  }
+
+  @Interval('statistics-few', FEW_EVERY_MS)
+  async flushFew(): Promise<void> {
+    if (this.counts.size <= FEW) await this.flush();
   }
 
   @Cron(CronExpression.EVERY_HOUR, { name: 'statistics-retention', waitForCompletion: true })

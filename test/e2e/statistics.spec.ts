@@ -159,6 +159,27 @@ describe.each(databaseKinds())('usage and statistics on %s', (kind) => {
     expect(await total()).toBe(4);
   });
 
+  it('is added within seconds where it is little, and with the minute where it is much', async () => {
+    const recorder = test.app.get(StatisticsRecorder);
+    const calls = async (): Promise<unknown> =>
+      (await usage('group=errcode&errcode=40003'))[0]?.['calls'];
+    const before = Number(await calls());
+    const call = (of: string): Promise<Answer> =>
+      test.hub.request('POST', `/proxy/authorizers/${account}/${SEND}${of}`, {
+        body: JSON.stringify({ touser: '?', msgtype: 'text', text: { content: 'hello' } }),
+        headers: { 'content-type': 'application/json' },
+      });
+    await call('');
+    await recorder.flushFew();
+    expect(await calls()).toBe(before + 1);
+    await call('');
+    await Promise.all(Array.from({ length: 101 }, (_, at) => call(`/${at}`)));
+    await recorder.flushFew();
+    expect(await calls()).toBe(before + 1);
+    await recorder.flush();
+    expect(Number(await calls())).toBeGreaterThan(before + 1);
+  });
+
   it('is kept for its days', async () => {
     test.clock.advance(401 * DAY);
     await test.simulator.pushTicket(COMPONENT.appid);
