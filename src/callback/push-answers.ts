@@ -56,12 +56,10 @@ export class PushAnswers {
     arrived: number,
   ): Promise<PushAnswer> {
     const { id, outcome } = first;
-    const stored = this.store.openReply(first);
-    if (stored !== null) return { outcome, reply: stored };
     const underWay = this.answers.get(id);
     const leftMs = leftOf(PUSH_BUDGET.repeatedBy, arrived);
     if (underWay) return within(leftMs, underWay, () => ({ outcome }));
-    const found = this.ofOtherHost(first, isAwaited, arrived).catch((error: unknown) => {
+    const found = this.replyTo(first, isAwaited, arrived).catch((error: unknown) => {
       this.logger.warn('A repetition is answered without a reply that could not be read', error);
       return undefined;
     });
@@ -103,17 +101,21 @@ export class PushAnswers {
     }
   }
 
-  private async ofOtherHost(
+  /** What the row has, or will have when another host has stored it. */
+  private async replyTo(
     first: RecordedPush,
     isAwaited: () => Promise<boolean>,
     arrived: number,
   ): Promise<string | undefined> {
+    const stored = this.store.openReply(first);
+    if (stored !== null) return stored;
     const inTime = (): boolean =>
       this.clock.now() < first.receivedAt + PUSH_BUDGET.replyStoredBy &&
       leftOf(PUSH_BUDGET.repeatedBy, arrived) > 0;
     for (;;) {
-      // Before the reply is looked for: one that is stored by the end of the wait is found.
-      const goesOn = inTime() && (await isAwaited());
+      // Before the reply is looked for: one that is stored by the end of the wait is found. What cannot
+      // be answered is no end.
+      const goesOn = inTime() && (await isAwaited().catch(() => true));
       const reply = await this.store.replyOf(first.id);
       if (reply !== undefined || !goesOn) return reply;
       await delay(POLL_MS);

@@ -5,9 +5,15 @@ import { avoidHostOf } from './mysql-hosts.js';
 
 /**
  * For units of work a connection waits for a lock less long than anybody waits for the work. Else
- * statements that were given up would pile up in the server, and take effect late.
+ * statements that were given up would pile up in the server, and take effect late. And a host that
+ * loses its power or network in the middle of one would keep its locks for hours: WeChat's second
+ * tries, which come to another host 5 s later, would wait in vain. MariaDB ends a transaction of which
+ * it hears nothing for longer than a unit of work may take. MySQL knows such a limit for sessions
+ * alone: those that serve nobody end as well, so theirs is longer.
  */
-const LOCK_WAITS = 'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 3';
+const WAITS =
+  'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 3' +
+  ' /*M!100300 , idle_transaction_timeout = 5 */ /*!80000 , wait_timeout = 30 */';
 
 /** Times that work is begun again, on another connection, after it lost one. */
 const LOST_RETRIES = 3;
@@ -77,7 +83,7 @@ export class MysqlConnections {
     work: (manager: EntityManager) => Promise<T>,
   ): Promise<T> {
     try {
-      if (isNew) await runner.query(LOCK_WAITS);
+      if (isNew) await runner.query(WAITS);
       return await work(runner.manager);
     } catch (error) {
       // Not back to the pool, either, with one that is bound to a server that takes no writes.

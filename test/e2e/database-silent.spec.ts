@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
@@ -208,6 +209,28 @@ describe.each(mysqlOnly())('a database on %s that falls silent', (kind) => {
     expect(await ready()).toMatchObject({ status: 200, json: { database: 'up' } });
     await warm(test.hub, proxy);
   });
+
+  it('lets go of what was being written: another host can write it within seconds', async () => {
+    const change = "UPDATE callback_event SET problem = 'fake'";
+    const unit = test.app.get(Database).transaction(async (manager) => {
+      await manager.query(change);
+      proxy.fallSilent();
+      await manager.query(change);
+    });
+    const lost = expect(unit).rejects.toThrow(DatabaseUnavailableError);
+    const other = await createConnection({ uri: database.url });
+    try {
+      await eventually('silence', () => (proxy.alive === 0 ? true : undefined));
+      await other.query('SET SESSION innodb_lock_wait_timeout = 40');
+      const { ms } = await timed(other.query(change));
+      console.log(`The lock of a host that fell silent was given up after ${ms} ms`);
+      await lost;
+      const [rows] = await other.query<RowDataPacket[]>('SELECT VERSION() AS version');
+      expect(ms).toBeLessThan(/MariaDB/.test(rows[0]?.version) ? 8000 : 35_000);
+    } finally {
+      await other.end();
+    }
+  }, 60_000);
 
   it('leaves the hub all its connections, also after a hundred were cut', async () => {
     const slow = (): Promise<unknown> =>

@@ -152,6 +152,17 @@ describe.each(databaseKinds())('a message that is pushed again, on %s,', (kind) 
     expect(responder.received).toHaveLength(0);
   });
 
+  it('is answered success where the reply can no longer be decrypted', async () => {
+    responder.answer(text('lost'));
+    const first = messagePush(test, textFields(test));
+    expect(replyText(await send(first))).toBe('lost');
+    await settled(test);
+    const id = responder.received[0]?.json.data.id;
+    await sql(test).query("UPDATE callback_event SET reply = 'enc:v1:t1:AAAA' WHERE id = ?", [id]);
+    expectSuccess(await send(first));
+    expect(responder.received).toHaveLength(1);
+  });
+
   it('is not kept in memory, however often it comes', async () => {
     const large = messagePush(test, textFields(test, { Content: 'x'.repeat(300_000) }));
     const again = async (times: number): Promise<void> => {
