@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_PUSH_INTERVAL_SECONDS } from './defaults.js';
 import type { AccountOptions } from './fake-account.js';
 import type { ComponentSettings } from './fake-component.js';
 import { readBody } from './http-body.js';
@@ -194,6 +195,7 @@ export class DemoWorld {
     };
     await askHub(this.hub, '/admin/components', values);
     await this.simulator.pushTicket(appid);
+    this.simulator.updateComponent(appid, { pushIntervalSeconds: DEFAULT_PUSH_INTERVAL_SECONDS });
     await askHub(this.hub, `/api/components/${appid}/access-token`);
   }
 

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { SIMULATOR_COMPONENT } from './defaults.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_PUSH_INTERVAL_SECONDS, SIMULATOR_COMPONENT } from './defaults.js';
 import { askHub, DemoWorld, type DemoHub } from './demo-world.js';
 import { WechatSimulator } from './wechat-simulator.js';
 
@@ -18,8 +19,12 @@ import { WechatSimulator } from './wechat-simulator.js';
 const ADMIN_TOKEN = 'demo-admin-token-of-no-value';
 const HUB_MAIN = join(import.meta.dirname, '../main.js');
 const START_LIMIT_MS = 20_000;
+const SIGNAL_MS = 100;
 const APPID = SIMULATOR_COMPONENT.appid;
 
+// From the first moment: what has begun is removed whenever somebody has enough.
+const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+let stopping = false;
 const onlyOnce = process.argv.includes('--once');
 const folder = mkdtempSync(join(tmpdir(), 'component-hub-demo-'));
 const hubLog = join(folder, 'hub.log');
@@ -146,12 +151,12 @@ async function invite(hubUrl: string, simulator: WechatSimulator): Promise<void>
   say('Ctrl+C ends it and removes its data.');
 }
 
-/** @throws where the hub ends by itself. */
-async function interrupted(hubExited: Promise<unknown[]>): Promise<void> {
-  const ended = hubExited.then(([code, signal]) => {
-    throw new Error(`The hub has ended (code ${String(code)}, signal ${String(signal)})`);
-  });
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), ended]);
+function fill(world: DemoWorld): void {
+  void world.fill().then(
+    () =>
+      say('The console has accounts, messages and deliveries to show, some in trouble on purpose.'),
+    (error: unknown) => stopping || say(`The demo's world is not complete: ${String(error)}`),
+  );
 }
 
 async function main(): Promise<number> {
@@ -162,29 +167,29 @@ async function main(): Promise<number> {
   const hub = spawnHub(await portOr(onlyOnce ? 0 : 3000), simulator);
   const exited = once(hub, 'exit');
   let world: DemoWorld | undefined;
-  let stopping = false;
-  try {
+  /** The exit code, where it ends by itself. */
+  const present = async (): Promise<number> => {
     const hubUrl = await listening(hub);
     simulator.updateComponent(APPID, { pushUrl: `${hubUrl}/callback/${APPID}/events` });
     const proven = await tell(hubUrl, simulator);
     if (onlyOnce || !proven) return proven ? 0 : 1;
-    simulator.updateComponent(APPID, { pushIntervalSeconds: 600 });
+    simulator.updateComponent(APPID, { pushIntervalSeconds: DEFAULT_PUSH_INTERVAL_SECONDS });
     await invite(hubUrl, simulator);
     world = new DemoWorld(hubOf(hubUrl), simulator, APPID, join(folder, 'hub.sqlite'));
-    void world.fill().then(
-      () =>
-        say(
-          'The console has accounts, messages and deliveries to show, some in trouble on purpose.',
-        ),
-      (error: unknown) => stopping || say(`The demo's world is not complete: ${String(error)}`),
-    );
-    await interrupted(exited).finally(() => (stopping = true));
-    return 0;
+    fill(world);
+    const [code, signal] = await exited;
+    throw new Error(`The hub has ended (code ${String(code)}, signal ${String(signal)})`);
+  };
+  try {
+    return await Promise.race([present(), interrupted.then(() => 0)]);
   } catch (error) {
+    // Ctrl+C ends the hub as well, and that may be seen first.
+    if (await Promise.race([interrupted.then(() => true), delay(SIGNAL_MS, false)])) return 0;
     say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
     say(readFileSync(hubLog, 'utf8').split('\n').slice(-20).join('\n'));
     return 1;
   } finally {
+    stopping = true;
     world?.stop();
     hub.kill('SIGTERM');
     await exited;

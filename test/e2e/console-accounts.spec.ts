@@ -177,7 +177,7 @@ describe.each(browsers())('accounts and their links in the console, in %s', () =
 
       await page.goto(at('/accounts?status=needs_reauthorization'));
       await row(page, good)
-        .getByRole('button', { name: /复制重新授权页地址/ })
+        .getByRole('button', { name: /复制 重新授权页地址/ })
         .waitFor();
     });
   });
