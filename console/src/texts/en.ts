@@ -713,6 +713,7 @@ export const en: Texts<typeof zh> = {
     raw: 'Raw text',
     reply: 'Reply',
     noFields: 'There are no fields to show.',
+    curlCommand: 'the curl command',
     curl: 'Copy as curl (unsigned), to try your service',
     noDeliveries:
       'It has no deliveries: as far as is known, no subscription that was enabled meant it when it came. If that has changed since, deliver it to those you choose.',

@@ -677,6 +677,7 @@ export const zh = {
     raw: '原始报文',
     reply: '回复',
     noFields: '没有可以显示的字段。',
+    curlCommand: 'curl 命令',
     curl: '复制为 curl 命令（未签名），用于调试您的服务',
     noDeliveries:
       '这条推送没有投递：据现有记录，收到时没有启用的订阅与它匹配。之后如有修改，可在此投递给所选订阅。',
