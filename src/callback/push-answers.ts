@@ -56,7 +56,8 @@ export class PushAnswers {
     arrived: number,
   ): Promise<PushAnswer> {
     const { id, outcome } = first;
-    const underWay = this.answers.get(id);
+    // What was answered first is no longer the answer where a late result is in the row.
+    const underWay = first.reply === null ? this.answers.get(id) : undefined;
     const leftMs = leftOf(PUSH_BUDGET.repeatedBy, arrived);
     if (underWay) return within(leftMs, underWay, () => ({ outcome }));
     const found = this.replyTo(first, isAwaited, arrived).catch((error: unknown) => {

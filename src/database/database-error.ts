@@ -72,9 +72,14 @@ export function isNotTaken(error: unknown): boolean {
   return NOT_TAKEN_CODES.test(codeOf(error));
 }
 
+/** Whether somebody has locked a row for longer than is waited for it; on MySQL. */
+export function isLockWait(error: unknown): boolean {
+  return codeOf(error) === LOCK_WAIT_CODE;
+}
+
 /** Whether the server behind the connection is to blame for an error that lost the connection. */
 export function isServersFault(error: unknown): boolean {
-  return codeOf(error) !== LOCK_WAIT_CODE;
+  return !isLockWait(error);
 }
 
 /** Whether another program has SQLite's file locked at this moment. */
