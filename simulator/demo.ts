@@ -26,6 +26,8 @@ const APPID = SIMULATOR_COMPONENT.appid;
 const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
 let stopping = false;
 const onlyOnce = process.argv.includes('--once');
+/** The exit code. Ctrl+C is how the demo ends, and no proof that the chain works. */
+const INTERRUPTED = onlyOnce ? 130 : 0;
 const folder = mkdtempSync(join(tmpdir(), 'component-hub-demo-'));
 const hubLog = join(folder, 'hub.log');
 
@@ -175,16 +177,19 @@ async function main(): Promise<number> {
     if (onlyOnce || !proven) return proven ? 0 : 1;
     simulator.updateComponent(APPID, { pushIntervalSeconds: DEFAULT_PUSH_INTERVAL_SECONDS });
     await invite(hubUrl, simulator);
+    if (stopping) return 0;
     world = new DemoWorld(hubOf(hubUrl), simulator, APPID, join(folder, 'hub.sqlite'));
     fill(world);
     const [code, signal] = await exited;
     throw new Error(`The hub has ended (code ${String(code)}, signal ${String(signal)})`);
   };
   try {
-    return await Promise.race([present(), interrupted.then(() => 0)]);
+    return await Promise.race([present(), interrupted.then(() => INTERRUPTED)]);
   } catch (error) {
     // Ctrl+C ends the hub as well, and that may be seen first.
-    if (await Promise.race([interrupted.then(() => true), delay(SIGNAL_MS, false)])) return 0;
+    if (await Promise.race([interrupted.then(() => true), delay(SIGNAL_MS, false)])) {
+      return INTERRUPTED;
+    }
     say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
     say(readFileSync(hubLog, 'utf8').split('\n').slice(-20).join('\n'));
     return 1;

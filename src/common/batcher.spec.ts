@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { Batcher, type BatchTimes } from './batcher.js';
 
 class Outage extends Error {}
-class Locked extends Error {}
 
 /** A batcher whose batches can be seen, and a write that refuses some items. */
 function batcherOf(
@@ -17,8 +16,7 @@ function batcherOf(
       return write(items);
     },
     maxItems,
-    (error) =>
-      error instanceof Outage ? 'all' : error instanceof Locked ? 'waiting item' : 'item',
+    (error) => error instanceof Outage,
     times,
   );
   return { batcher, batches };
@@ -131,23 +129,6 @@ describe('Batcher', () => {
       { status: 'rejected', reason: new Error('b is bad') },
       { status: 'fulfilled', value: 'c!' },
     ]);
-  });
-
-  it('lets an item that waits in vain wait alone: those beside it and behind it do not', async () => {
-    let give = (): void => undefined;
-    const locked = new Promise<void>((resolve) => (give = resolve));
-    const { batcher, batches } = batcherOf(200, async (items) => {
-      if (items.length > 1 && items.includes('locked')) throw new Locked();
-      if (items.includes('locked')) await locked.then(() => Promise.reject(new Locked()));
-      return echo(items);
-    });
-    const waiting = batcher.add('locked');
-    const ended = expect(waiting).rejects.toThrow(Locked);
-    expect(await Promise.all([batcher.add('a'), batcher.add('b')])).toEqual(['a!', 'b!']);
-    expect(await batcher.add('c')).toBe('c!');
-    expect(batches).toEqual([['locked', 'a', 'b'], ['locked'], ['a'], ['b'], ['c']]);
-    give();
-    await ended;
   });
 
   it('tries a batch once when the failure concerns all of it', async () => {

@@ -16,8 +16,6 @@ export interface BatchTimes {
  * are added (`endOfTurn`), so the last of three shows only that the second has brought none.
  */
 const QUIET_TURNS = 3;
-/** Items that are written alone at once: each that waits takes a connection from others. */
-const APART_AT_ONCE = 4;
 
 /**
  * Group commit: items that come while one batch is being written are written together in the
@@ -33,12 +31,13 @@ export class Batcher<T, R> {
 
   /**
    * @param write gives one result per item, in order.
-   * @param culpritOf what a batch has failed for.
+   * @param concernsAll whether a failure is the whole batch's; after any other, each item is
+   * written alone, so that one bad item fails alone.
    */
   constructor(
     private readonly write: (items: T[]) => Promise<R[]>,
     private readonly maxItems: number,
-    private readonly culpritOf: (error: unknown) => Culprit,
+    private readonly concernsAll: (error: unknown) => boolean,
     private readonly times: BatchTimes = { periodMs: 0 },
   ) {}
 
@@ -79,7 +78,7 @@ export class Batcher<T, R> {
       this.begun = performance.now();
       const batch = this.waiting.splice(0, this.maxItems);
       if (!(await this.tryTogether(batch))) {
-        await this.apart(batch, 1);
+        await this.oneByOne(batch);
       }
     }
     this.writing = false;
@@ -110,42 +109,29 @@ export class Batcher<T, R> {
       batch.forEach(({ resolve }, index) => resolve(results[index] as R));
       return true;
     } catch (error) {
-      const culprit = this.culpritOf(error);
-      if (culprit === 'item') return false;
-      if (culprit === 'all') for (const { reject } of batch) reject(error as Error);
-      else void this.apart(batch, APART_AT_ONCE);
+      if (!this.concernsAll(error)) return false;
+      for (const { reject } of batch) reject(error as Error);
       return true;
     }
   }
 
-  /** What ends one for no fault of its own ends those behind it: each would wait as long in vain. */
-  private async apart(batch: Entry<T, R>[], atOnce: number): Promise<void> {
-    const left = batch.values();
+  /** What ends one for a reason of all ends those behind it: each would wait as long in vain. */
+  private async oneByOne(batch: Entry<T, R>[]): Promise<void> {
     let ended: { error: unknown } | undefined;
-    const inTurn = async (): Promise<void> => {
-      for (const { item, resolve, reject } of left) {
-        if (ended) {
-          reject(ended.error as Error);
-          continue;
-        }
-        try {
-          resolve((await this.write([item]))[0] as R);
-        } catch (error) {
-          if (this.culpritOf(error) !== 'item') ended ??= { error };
-          reject(error as Error);
-        }
+    for (const { item, resolve, reject } of batch) {
+      if (ended) {
+        reject(ended.error as Error);
+        continue;
       }
-    };
-    await Promise.all(Array.from({ length: atOnce }, inTurn));
+      try {
+        resolve((await this.write([item]))[0] as R);
+      } catch (error) {
+        if (this.concernsAll(error)) ended = { error };
+        reject(error as Error);
+      }
+    }
   }
 }
-
-/**
- * Why a batch was not written: for a reason of all its items, which all fail; for one bad item, which
- * fails alone, since each is written alone, in turn; or because one waits for what somebody holds. Then
- * each is written alone, some at once, so that the others do not wait with it.
- */
-export type Culprit = 'all' | 'item' | 'waiting item';
 
 interface Entry<T, R> {
   item: T;

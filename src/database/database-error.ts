@@ -19,10 +19,11 @@ const REFUSED_CODES =
   /^ER_(LOCK_DEADLOCK|CHECKREAD|LOCK_TABLE_FULL|DISK_FULL|RECORD_FILE_FULL|GET_ERRNO|ERROR_ON_(READ|WRITE)|ERROR_DURING_COMMIT|TEMP_FILE_WRITE|OUTOFMEMORY|OUT_OF_|TOO_MANY_CONCURRENT_TRXS|USER_LIMIT_REACHED|QUERY_INTERRUPTED|QUERY_TIMEOUT|CANT_EXECUTE_IN_READ_ONLY)/;
 /**
  * The server does not take the work at all, and has done nothing of it: it is read-only, or
- * (`ER_UNKNOWN_COM_ERROR`) a node of Galera that is not part of its cluster.
+ * (`ER_UNKNOWN_COM_ERROR`) a node of Galera that is not part of its cluster, or has ended a session of
+ * which it had heard nothing.
  */
 const NOT_TAKEN_CODES =
-  /^ER_(UNKNOWN_COM_ERROR|OPTION_PREVENTS|READ_ONLY_MODE|INNODB_READ_ONLY|CANT_EXECUTE_IN_READ_ONLY)/;
+  /^ER_(UNKNOWN_COM_ERROR|OPTION_PREVENTS|READ_ONLY_MODE|INNODB_READ_ONLY|CANT_EXECUTE_IN_READ_ONLY|CLIENT_INTERACTION_TIMEOUT)/;
 const LOCK_WAIT_CODE = 'ER_LOCK_WAIT_TIMEOUT';
 /** `ER_CONNECTION_KILLED` and `ER_STATEMENT_TIMEOUT` of MariaDB: mysql2 has no names for them. */
 const MARIADB_KILLED = 1927;
@@ -72,14 +73,9 @@ export function isNotTaken(error: unknown): boolean {
   return NOT_TAKEN_CODES.test(codeOf(error));
 }
 
-/** Whether somebody has locked a row for longer than is waited for it; on MySQL. */
-export function isLockWait(error: unknown): boolean {
-  return codeOf(error) === LOCK_WAIT_CODE;
-}
-
 /** Whether the server behind the connection is to blame for an error that lost the connection. */
 export function isServersFault(error: unknown): boolean {
-  return !isLockWait(error);
+  return codeOf(error) !== LOCK_WAIT_CODE;
 }
 
 /** Whether another program has SQLite's file locked at this moment. */

@@ -6,10 +6,10 @@ import { avoidHostOf } from './mysql-hosts.js';
 /**
  * For units of work a connection waits for a lock less long than anybody waits for the work. Else
  * statements that were given up would pile up in the server, and take effect late. And a host that
- * loses its power or network in the middle of one would keep its locks for hours: WeChat's second
- * tries, which come to another host 5 s later, would wait in vain. MariaDB ends a transaction of which
- * it hears nothing for longer than a unit of work may take. MySQL knows such a limit for sessions
- * alone: those that serve nobody end as well, so theirs is longer.
+ * loses its power or network in the middle of one would keep its locks for hours: what WeChat pushes
+ * again, to another host, would wait in vain. MariaDB ends a transaction of which it hears nothing for
+ * longer than any leaves between two statements. MySQL knows such a limit for sessions alone: those
+ * that serve nobody end as well, so theirs is longer.
  */
 const WAITS =
   'SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 3' +

@@ -59,7 +59,7 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
 
   @Interval('statistics', MINUTE_MS)
   flush(): Promise<void> {
-    const failure = 'Counts could not be stored; tried again in a minute';
+    const failure = 'Counts could not be stored; it is tried again';
     return this.background.tick('statistics', failure, () => this.write());
   }
 
@@ -82,7 +82,7 @@ export class StatisticsRecorder implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     for (const stop of this.stopListening) stop();
     await this.write(STOP_LIMIT_MS).catch((error: unknown) => {
-      this.logger.warn('Counts of the last minute could not be stored', error);
+      this.logger.warn('The last counts could not be stored', error);
     });
   }
 

@@ -13,7 +13,6 @@ export function messageHub(options: TestAppOptions): Promise<TestApp> {
 /** A recorded message as it stands in the database, decrypted. */
 export interface RecordedMessage {
   id: string;
-  dedup_key: string;
   kind: string;
   component_appid: string;
   authorizer_appid: string | null;
