@@ -91,7 +91,7 @@ async function play({ hub: { port }, wechat, loads, seconds }) {
   );
   await Promise.all([
     ...loads.map(({ worker, ...load }) =>
-      worker.order('runAt', { ...load, port, ms, connections: CONNECTIONS }),
+      worker.order('runAt', { ...load, port, ms, connections: CONNECTIONS, rotating: true }),
     ),
     wechat.order('authorize', {
       port,

@@ -113,8 +113,10 @@ function keepBusy(connection, stopAt, state) {
 /**
  * Requests at a steady rate, whether the server keeps up or not: each is timed from when it was due,
  * so that one that had to wait for a connection counts its wait.
+ * @param rotating whether all connections are used in turn: the hub answers 408 on one on which
+ * nothing has come for 10 s.
  */
-async function runAt({ kind, port, path, ms, expected, perSecond, connections: most }) {
+async function runAt({ kind, port, path, ms, expected, perSecond, connections: most, rotating }) {
   const { next, start } = source(kind, path);
   const opening = Array.from({ length: most ?? OPEN_CONNECTIONS }, () => HttpConnection.open(port));
   const free = await Promise.all(opening);
@@ -128,7 +130,7 @@ async function runAt({ kind, port, path, ms, expected, perSecond, connections: m
   await new Promise((resolve, reject) => {
     const sendDue = () => {
       for (; sent < count && free.length > 0 && dueAt(sent) <= performance.now(); sent += 1) {
-        const connection = free.pop();
+        const connection = rotating ? free.shift() : free.pop();
         const due = dueAt(sent);
         connection.onFailure = reject;
         connection.onAnswer = (status, body) => {
