@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { idsOf } from '../database/sql.js';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { Database } from '../database/database.js';
+import { idsOf } from '../database/sql.js';
 import { PushStore, type ListedPush } from '../callback/push.store.js';
 import { isReleaseCheckAccount } from '../callback/release-check-accounts.js';
 import type { DeliveryRow, DeliveryStatus } from './delivery.entity.js';

@@ -191,9 +191,7 @@ export const previewView = z
   .meta({ id: 'SubscriptionPreviewed' });
 
 export const replayBody = z
-  .strictObject({
-    ...replayRange,
-  })
+  .strictObject(replayRange)
   .refine(isForward, FORWARD)
   .meta({
     id: 'SubscriptionReplay',

@@ -251,6 +251,7 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
     await lock.startTransaction();
     await lock.query('SELECT id FROM callback_event WHERE id = ? FOR UPDATE', [id]);
     return async () => {
+      if (lock.isReleased) return;
       await lock.rollbackTransaction();
       await lock.release();
     };
@@ -298,6 +299,7 @@ describe.each(mysqlOnly())('two hubs on one %s database', (kind) => {
       expect(answers.map(replyText)).toEqual(Array(2).fill('slowly stored'));
     } finally {
       looks.mockRestore();
+      await unlock();
     }
   });
 
