@@ -58,10 +58,12 @@ export class AuthorizerResyncService {
 
   /** Works on the platform's resync until it is finished; returns at once if another host does. */
   async goOn(componentAppId: string): Promise<void> {
-    for (;;) {
+    let finished = false;
+    // The next resync belongs to the one who begins it: nothing is claimed behind the last page.
+    while (!finished) {
       const resync = await this.resyncs.claim(componentAppId);
       if (!resync) return;
-      await this.takePage(resync);
+      finished = await this.takePage(resync);
     }
   }
 
@@ -78,7 +80,8 @@ export class AuthorizerResyncService {
     }
   }
 
-  private async takePage(resync: AuthorizerResync): Promise<void> {
+  /** Whether the page was the last one. */
+  private async takePage(resync: AuthorizerResync): Promise<boolean> {
     const { componentAppId, done } = resync;
     const asOf = this.clock.now();
     const page = await this.calls.run(componentAppId, (token) =>
@@ -89,6 +92,7 @@ export class AuthorizerResyncService {
     const finished = page.received === 0 || seen >= page.total;
     if (finished) await this.accounts.askAboutUnlisted(resync);
     await this.resyncs.advance(resync, { done: seen, total: page.total, finished });
+    return finished;
   }
 
   private async compare(

@@ -75,6 +75,8 @@ describe.each(databaseKinds())('the vectors that other libraries made, on %s,', 
   });
 
   it.each(badPushes)('refuse $id with $suggested_code', async (vector) => {
+    // The exchange that the tickets above have brought is over when a reader has its result.
+    await test.hub.accessToken();
     const before = await storedState(test);
     const answer = await send(vector, vector.expected_id);
     const { status, code } = [

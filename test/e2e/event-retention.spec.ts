@@ -13,11 +13,10 @@ import {
   unsubscribeAll,
 } from '../support/delivery-world.js';
 import { statementsOf, storedMessage, storeEvents } from '../support/event-store-world.js';
-import { COMPONENT } from '../support/fake-settings.js';
 import { eventFields, pushMessage, textFields } from '../support/message-pushes.js';
 import type { TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
-import { addPlatform, HOUR, MINUTE, showTime, sql } from '../support/token-world.js';
+import { addPlatform, HOUR, MINUTE, prime, showTime, sql } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const DAY = 24 * HOUR;
@@ -58,7 +57,7 @@ describe.each(databaseKinds())('the removal of old pushes on %s', (kind) => {
   });
 
   it('keeps authorization events and tickets for one time, messages and events for another', async () => {
-    await test.simulator.pushTicket(COMPONENT.appid);
+    await prime(test);
     await eventArrives(test, 'notify_third_fastverifybetaapp');
     await arrives(test);
     await pushMessage(test, eventFields(test, 'CLICK'));

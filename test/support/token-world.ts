@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import type { ComponentSettings } from '../../simulator/fake-component.js';
 import type { FaultSpec } from '../../simulator/fault-plan.js';
 import type { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { CredentialUses } from '../../src/component/credential-uses.js';
 import { TrustedTime } from '../../src/common/trusted-time.js';
 import { TokenRefresher } from '../../src/token/token.refresher.js';
 import { COMPONENT, nextPlatformAppid } from './fake-settings.js';
@@ -26,11 +27,15 @@ export function issued({ simulator }: Pick<TestApp, 'simulator'>, appid = COMPON
   return simulator.currentToken(appid)?.value;
 }
 
-/** Pushes a ticket and resolves when the token that it leads to is handed out. */
+/**
+ * Pushes a ticket and resolves when the token that it leads to is handed out, and the uses of the
+ * platform's credentials are written.
+ */
 export async function prime(test: TestApp, appid = COMPONENT.appid): Promise<string> {
   await test.simulator.pushTicket(appid);
   const { status, json, text } = await test.hub.accessToken(appid);
   if (status !== 200) throw new Error(`No token after a ticket: ${text}`);
+  await test.app.get(CredentialUses).idle();
   return json.component_access_token as string;
 }
 
