@@ -13,6 +13,7 @@ import {
   PLATFORM,
   QUERY_AUTH,
   resync,
+  resyncEnded,
   resultOf,
   resyncTick,
   tokenText,
@@ -51,7 +52,7 @@ describe.each(databaseKinds())('after a clock that was ahead has been put right,
     const query = 'UPDATE authorizer_resync SET started_at = ?';
     await sql(test).query(query, [test.clock.now() + AHEAD]);
     test.simulator.clearCalls();
-    await resyncTick(test);
+    await resyncEnded(test);
     await resyncTick(test);
     expect(calls(test, AUTHORIZER_LIST)).toBe(1);
   });

@@ -14,6 +14,7 @@ import {
   PLATFORM,
   resync,
   RESYNC_LIMIT_MS,
+  resyncEnded,
   resyncTick,
   tokenOf,
   tokenText,
@@ -81,7 +82,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     repair(test);
     test.simulator.clearCalls();
     test.clock.advance(61_000);
-    await resyncTick(test);
+    await resyncEnded(test);
     expect((await test.hub.get(RESYNC)).json).toMatchObject({ done: 1001, total: 1001 });
     expect(calls(test, AUTHORIZER_LIST)).toBe(2);
     expect(await rows()).toBe(1001);
@@ -155,7 +156,7 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     await addPlatform(test);
     await pass(test, 25 * HOUR);
     test.simulator.clearCalls();
-    await resyncTick(test);
+    await resyncEnded(test);
     expect(calls(test, AUTHORIZER_LIST)).toBe(3);
     await pass(test, HOUR);
     await prime(test);

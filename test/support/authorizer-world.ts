@@ -129,6 +129,11 @@ export function resyncTick({ app }: Pick<TestApp, 'app'>): Promise<void> {
 /** Runs a resync to its end. */
 export async function resync(test: TestApp): Promise<void> {
   await test.hub.post(`/admin/components/${PLATFORM}/authorizers/resync`);
+  await resyncEnded(test);
+}
+
+/** Lets the timer of the resyncs work, until no resync is under way at any host. */
+export async function resyncEnded(test: TestApp): Promise<void> {
   const finishedAt = async (): Promise<string | undefined> => {
     await resyncTick(test);
     const { json } = await test.hub.get(`/admin/components/${PLATFORM}/authorizers/resync`);
