@@ -11,6 +11,7 @@ import {
   subscribe,
   unsubscribeAll,
 } from '../support/delivery-world.js';
+import { type Gate, gate } from '../support/gate.js';
 import type { TestApp } from '../support/test-app.js';
 import { sql } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
@@ -25,7 +26,7 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
   let test: TestApp;
   let dead: WebhookReceiver;
   let well: WebhookReceiver;
-  let release: () => void;
+  let held: Gate;
   beforeAll(async () => {
     // None of these attempts may end by itself while a test looks at it.
     test = await deliveryHub({ database: kind, env: { DELIVERY_TIMEOUT_MS: '20000' } });
@@ -36,7 +37,8 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
     await settled(test);
     await unsubscribeAll(test);
     for (const receiver of [dead, well]) receiver.clear();
-    dead.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    held = gate();
+    dead.answer({ until: held.opened });
   });
   afterAll(async () => {
     await test.close();
@@ -55,7 +57,7 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
     await well.arrived(61);
     expect(dead.received).toHaveLength(PER_SUBSCRIPTION);
     dead.answer({});
-    release();
+    held.open();
     await dead.arrived(61);
     await settled(test);
     expect(new Set(dead.received.map(({ id }) => id)).size).toBe(61);
@@ -71,7 +73,7 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
     expect(dead.open).toBeGreaterThanOrEqual(TOTAL);
     expect(dead.mostOpen).toBeLessThanOrEqual(TOTAL + DEAD_TARGETS * RESERVED);
     dead.answer({});
-    release();
+    held.open();
     await settled(test);
     expect(dead.received).toHaveLength(DEAD_TARGETS * (PER_SUBSCRIPTION + 5));
   });
@@ -83,7 +85,7 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
     // The leases of the ten in memory have become too short for an attempt.
     test.clock.advance(20_000);
     dead.answer({});
-    release();
+    held.open();
     await settled(test);
     expect(dead.received).toHaveLength(PER_SUBSCRIPTION);
     expect(await deliveries(test, { subscription: id, status: 'pending' })).toHaveLength(10);
@@ -99,7 +101,8 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
     await arrives(test);
     await settled(test);
     dead.clear();
-    dead.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    held = gate();
+    dead.answer({ until: held.opened });
     await burst(test, 100);
     await dead.arrived(PER_SUBSCRIPTION);
     const [{ leased }] = await sql(test).query(
@@ -109,7 +112,7 @@ describe.each(databaseKinds())('a target that hangs on %s', (kind) => {
     expect(Number(leased)).toBeGreaterThanOrEqual(PER_SUBSCRIPTION);
     expect(Number(leased)).toBeLessThan(100);
     dead.answer({});
-    release();
+    held.open();
     await settled(test);
     await deliverDue(test);
     expect(new Set(dead.received.map((call) => call.id)).size).toBe(100);

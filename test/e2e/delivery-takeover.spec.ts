@@ -13,6 +13,7 @@ import {
   subscribe,
   subscriptionOf,
 } from '../support/delivery-world.js';
+import { type Gate, gate } from '../support/gate.js';
 import type { TestApp } from '../support/test-app.js';
 import { secondHub } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
@@ -24,15 +25,16 @@ describe.each(databaseKinds())('two hubs on one %s', (kind) => {
   let first: TestApp;
   let second: TestApp;
   let receiver: WebhookReceiver;
-  let release: () => void;
+  let held: Gate;
   beforeEach(async () => {
     receiver = await WebhookReceiver.start();
-    receiver.answer({ until: new Promise<void>((resolve) => (release = resolve)) });
+    held = gate();
+    receiver.answer({ until: held.opened });
     first = await deliveryHub({ database: kind, env: ENV });
     second = await secondHub(first, ENV);
   });
   afterEach(async () => {
-    release();
+    held.open();
     await second.close();
     await first.close();
     await receiver.close();
@@ -56,7 +58,7 @@ describe.each(databaseKinds())('two hubs on one %s', (kind) => {
     // The first was not dead after all: its late result changes nothing, but is on record.
     const before = await deliveryOf(first, receiver.received[0]!.id);
     expect(before).toMatchObject({ status: 'pending', attempts: 1, inHand: false });
-    release();
+    held.open();
     await settled(first);
     const after = await deliveryOf(first, receiver.received[0]!.id);
     expect({ ...after, history: [] }).toEqual({ ...before, history: [] });
@@ -124,7 +126,7 @@ describe.each(databaseKinds())('two hubs on one %s', (kind) => {
     });
     receiver.answer({});
     const stopping = first.app.get(DeliveryWorker).onModuleDestroy();
-    release();
+    held.open();
     await stopping;
     await deliverDue(second);
     expect(receiver.received.map(({ json }) => json.data.fields.Content)).toEqual(['0', '1', '2']);
@@ -136,7 +138,7 @@ describe.each(databaseKinds())('two hubs on one %s', (kind) => {
     await receiver.arrived(32);
     receiver.answer({});
     const stopping = first.app.get(DeliveryWorker).onModuleDestroy();
-    release();
+    held.open();
     await stopping;
     await deliverDue(second);
     expect(await deliveries(second, { subscription: id, status: 'pending' })).toEqual([]);

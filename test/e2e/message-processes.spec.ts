@@ -13,6 +13,7 @@ import type { MessageResult } from '../../simulator/message-sender.js';
 import { count } from '../support/authorizer-fleet.js';
 import { PLATFORM } from '../support/authorizer-world.js';
 import { mysqlOnly } from '../support/databases.js';
+import { gate } from '../support/gate.js';
 import type { HubProcess } from '../support/hub-process.js';
 import { ProcessFleet } from '../support/process-fleet.js';
 
@@ -129,11 +130,11 @@ class CountingTarget {
 
   /** From now on answers wait until the function that this returns is called. */
   hold(): () => void {
-    let release: () => void = () => undefined;
-    this.held = new Promise((resolve) => (release = resolve));
+    const { opened, open } = gate();
+    this.held = opened;
     return () => {
       this.held = undefined;
-      release();
+      open();
     };
   }
 

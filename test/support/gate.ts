@@ -1,5 +1,10 @@
 /** A promise that is resolved from outside. */
-export function gate(): { opened: Promise<void>; open: () => void } {
+export interface Gate {
+  opened: Promise<void>;
+  open: () => void;
+}
+
+export function gate(): Gate {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { opened, open };

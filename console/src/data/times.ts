@@ -1,5 +1,6 @@
 import { ref } from 'vue';
 import { language } from './preferences';
+import { unitOf } from './time-units';
 
 /** The time now, in Unix milliseconds, renewed each second. */
 export const now = ref(Date.now());
@@ -11,18 +12,6 @@ const LOCALES = { zh: 'zh-CN', en: 'en-GB' };
 
 export function locale(): string {
   return LOCALES[language.value];
-}
-
-const UNITS = [
-  ['day', 86_400],
-  ['hour', 3600],
-  ['minute', 60],
-  ['second', 1],
-] as const;
-
-/** The largest unit of which there are two: 119 minutes are not said to be one hour. */
-function unitOf(seconds: number): (typeof UNITS)[number] {
-  return UNITS.find(([, length]) => Math.abs(seconds) >= 2 * length) ?? ['second', 1];
 }
 
 /** A length of time in one unit: "12 min". */
