@@ -5,12 +5,11 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v4 as uuidv4 } from 'uuid';
-import { APPID } from './common/appid.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { AuthorizerTokenController } from './authorizer/authorizer-token.controller.js';
 import { authorizationUrl } from './callback/authorization-url.js';
 import { CallbackService } from './callback/callback.service.js';
-import { PushListener, refusedPush } from './callback/push-listener.js';
+import { PushListener } from './callback/push-listener.js';
 import { RefusedPushes } from './callback/refused-pushes.js';
 import { APP_CONFIG, type AppConfig } from './config/app-config.js';
 import type { OpenEndpoint } from './config/variables.js';
@@ -27,6 +26,7 @@ import { answerClientError, refuseTunnel } from './http/connection-errors.js';
 import { DOCUMENT_OPTIONS, finishDocument } from './http/api-docs.js';
 import type { Caller, KnownRequest } from './http/caller.js';
 import { useConsole } from './http/console.setup.js';
+import { refusedBefore } from './http/direct-answer.js';
 import { HubErrorFilter } from './http/hub-error.filter.js';
 import { JSON_LIMIT, RequestPipe, useJsonBodies } from './http/json-body.js';
 import { LogBrake } from './common/log-brake.js';
@@ -46,6 +46,7 @@ import { tidyForwardedFor } from './common/source-address.js';
 import { MessageService } from './message/message.service.js';
 import { Stopping } from './common/stopping.js';
 import { TokenController } from './token/token.controller.js';
+import { TokenReadListener } from './token/token-read-listener.js';
 import { emitTelemetry } from './common/telemetry.js';
 
 /** Pattern of the page on which customers begin an authorization. */
@@ -66,8 +67,11 @@ const FAREWELL_MS = 250;
 
 /** Where a URL is refused before Nest's filters are reached. */
 const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
-/** What takes pushes, on each address that is listened on. */
-const pushListeners = new WeakMap<FastifyInstance, PushListener>();
+/** What answers before the framework. */
+const listeners = new WeakMap<
+  FastifyInstance,
+  { pushes: PushListener; reads: TokenReadListener }
+>();
 
 /**
  * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
@@ -81,11 +85,12 @@ export function createAdapter(
   const trustProxy = proxyAddr.compile(trustedProxies);
   const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
   const pushes = new PushListener((request) => proxyAddr(request, trustProxy));
+  const reads = new TokenReadListener((request) => proxyAddr(request, trustProxy));
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy,
     serverFactory: (handler: RequestListener) => {
-      const listener = pushes.before(handler);
+      const listener = pushes.before(reads.before(handler));
       const server = gate.createServer((request, response) => {
         tidyForwardedFor(request.headers);
         listener(request, response);
@@ -105,7 +110,7 @@ export function createAdapter(
     },
     // Ids from outside could be forged or hold anything.
     requestIdHeader: false,
-    genReqId: (request: IncomingMessage) => refusedPush(request)?.id ?? uuidv4(),
+    genReqId: (request: IncomingMessage) => refusedBefore(request)?.id ?? uuidv4(),
     // Answered by a hook, in the form that all errors have.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -115,7 +120,7 @@ export function createAdapter(
       answerBadUrl(error, request, reply);
     },
   });
-  pushListeners.set(adapter.getInstance() as unknown as FastifyInstance, pushes);
+  listeners.set(adapter.getInstance() as unknown as FastifyInstance, { pushes, reads });
   return adapter;
 }
 
@@ -147,17 +152,11 @@ export function configureApp(
   refuseRequestsAtStop(fastify, app.get(Stopping));
   answerWhatIsNoRequest(fastify, brake);
   useRequestContext(fastify);
-  receivePushes(fastify, app);
+  answerBeforeFramework(fastify, app);
   refuseByHead(fastify);
   refuseStrangers(fastify, app.get(AccessGuard), app.get<AppConfig>(APP_CONFIG));
   refuseByType(fastify, app.get<AppConfig>(APP_CONFIG));
   leadToOneUrlOfPages(fastify);
-  answerDirectly(fastify, {
-    'GET /api/components/:componentAppId/access-token': tokenRead(app.get(TokenController)),
-    'GET /api/authorizers/:authorizerAppId/access-token': tokenRead(
-      app.get(AuthorizerTokenController),
-    ),
-  });
   endUnreadBodies(fastify);
   drainConnectionsOnClose(fastify, farewellMs);
   useBodyParsers(fastify);
@@ -180,58 +179,38 @@ function useRequestHooks(fastify: FastifyInstance): void {
       method: request.method,
       route: request.routeOptions.url ?? 'unknown',
       status: reply.statusCode,
-      seconds: (reply.elapsedTime + (refusedPush(request.raw)?.elapsedMs ?? 0)) / 1000,
+      seconds: (reply.elapsedTime + (refusedBefore(request.raw)?.elapsedMs ?? 0)) / 1000,
     });
     done();
   });
 }
 
-/** Answers pushes before the framework; what one is refused with is answered as all errors are. */
-function receivePushes(fastify: FastifyInstance, app: NestFastifyApplication): void {
+/** Answers pushes and reads of tokens; what one is refused with is answered as all errors are. */
+function answerBeforeFramework(fastify: FastifyInstance, app: NestFastifyApplication): void {
   const [stop, callback] = [app.get(Stopping), app.get(CallbackService)];
-  const messages = app.get(MessageService);
-  pushListeners.get(fastify)?.open({
+  const [messages, guard] = [app.get(MessageService), app.get(AccessGuard)];
+  const [components, authorizers] = [app.get(TokenController), app.get(AuthorizerTokenController)];
+  const { pushes, reads } = listeners.get(fastify) ?? {};
+  pushes?.open({
     receive: (request, authorizerAppId) =>
       authorizerAppId === undefined
         ? callback.receive(request, authorizationUrl)
         : messages.receive(request, authorizerAppId),
     stopped: () => stop.begun,
   });
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    const push = refusedPush(request.raw);
-    if (push) throw push.error;
-    done();
+  fastify.addHook('onRoute', (route) => reads?.learn(route));
+  reads?.open({
+    check: (request) => guard.check(request),
+    components: (appid) => components.get(appid),
+    authorizers: (appid) => authorizers.get(appid),
+    stopped: () => stop.begun,
   });
-}
-
-/** The answer to a request; undefined where Nest's pipeline has to see it. */
-type DirectAnswer = (
-  request: FastifyRequest<{ Params: Record<string, string> }>,
-) => Promise<object> | undefined;
-
-/**
- * What services ask for again and again: the controller's method is called without Nest's
- * pipeline, which costs more than all the rest.
- * @param answers by method and pattern.
- */
-function answerDirectly(fastify: FastifyInstance, answers: Record<string, DirectAnswer>): void {
-  fastify.addHook('onRoute', (route) => {
-    const answer = answers[`${String(route.method)} ${route.url}`];
-    if (!answer) return;
-    route.preHandler = async (request, reply) => {
-      const direct = answer(request as Parameters<DirectAnswer>[0]);
-      // Fastify goes on with the route unless the reply is given back.
-      return direct && reply.send(await direct);
-    };
+  fastify.addHook('onRequest', (request: KnownRequest, _reply, done) => {
+    const before = refusedBefore(request.raw);
+    if (!before) return done();
+    request.caller = before.caller;
+    throw before.error;
   });
-}
-
-/** A query or an odd appid is the pipeline's to validate. */
-function tokenRead(tokens: { get(appid: string): Promise<object> }): DirectAnswer {
-  return ({ params, raw: { url = '' } }) => {
-    const [appid = ''] = Object.values(params);
-    return url.includes('?') || !APPID.test(appid) ? undefined : tokens.get(appid);
-  };
 }
 
 function answerWhatIsNoRequest({ server }: FastifyInstance, brake: LogBrake): void {
@@ -258,7 +237,7 @@ function refuseRequestsAtStop(fastify: FastifyInstance, stop: Stopping): void {
     if (!stop.begun) return done();
     void reply.header('connection', 'close');
     // A push that was read before has a reason of its own.
-    return refusedPush(request.raw) ? done() : done(stopping());
+    return refusedBefore(request.raw) ? done() : done(stopping());
   });
 }
 

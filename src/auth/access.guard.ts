@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import { Clock } from '../common/clock.js';
 import { HubError } from '../common/hub-error.js';
 import { MinuteCount } from '../common/minute-count.js';
@@ -38,6 +38,12 @@ const METRICS_READER: Caller = { actor: 'metrics', kind: 'token', name: null };
 /** Names the platform of an account in calls that are handed on, whose query is WeChat's. */
 export const PLATFORM_HEADER = 'x-hub-component';
 
+/** What is looked at of a request, before the framework as behind it. */
+export type AccessRequest = Pick<
+  FastifyRequest,
+  'method' | 'headers' | 'ip' | 'params' | 'query'
+> & { routeOptions: { url?: string; config: FastifyContextConfig } };
+
 /**
  * Lets through `Authorization: Bearer` with the admin token, with an API key that may do what is
  * asked for, and at `/metrics` with its own token; at `/admin`, without that header, the cookie of a
@@ -69,7 +75,7 @@ export class AccessGuard {
    * `confirmation_required`; 429 `too_many_attempts` where the sender had many; see also
    * {@link ApiKeyService.check}
    */
-  check(request: FastifyRequest): Caller | Promise<Caller> {
+  check(request: AccessRequest): Caller | Promise<Caller> {
     const { headers, routeOptions } = request;
     const cookie = OF_CONSOLE.test(routeOptions.url ?? '') ? cookieOf(headers) : undefined;
     if (headers.authorization === undefined && cookie !== undefined) {
@@ -108,7 +114,7 @@ export class AccessGuard {
     return key;
   }
 
-  private async checkKey(bearer: string, hash: string, request: FastifyRequest): Promise<Caller> {
+  private async checkKey(bearer: string, hash: string, request: AccessRequest): Promise<Caller> {
     const key = await this.keys.check(bearer, hash, {
       address: request.ip,
       route: routeOf(request),
@@ -118,7 +124,7 @@ export class AccessGuard {
     return callerOfKey(key);
   }
 
-  private async checkSession(cookie: string, request: FastifyRequest): Promise<Caller> {
+  private async checkSession(cookie: string, request: AccessRequest): Promise<Caller> {
     const known = await this.sessions.find(cookie, request.ip);
     if (!known) throw this.refusal(request.ip);
     const caller = callerOf(known);
@@ -135,7 +141,7 @@ export class AccessGuard {
   private async sessionRefusal(
     cookie: string,
     known: KnownSession,
-    request: FastifyRequest,
+    request: AccessRequest,
   ): Promise<HubError | undefined> {
     const ended = this.sessions.refusalOf(known);
     if (ended) return ended;
@@ -157,7 +163,7 @@ export class AccessGuard {
 }
 
 /** What a request asks for, by its route and what its address names. */
-function wishOf(request: FastifyRequest): Wish {
+function wishOf(request: AccessRequest): Wish {
   const { routeOptions, params, query, headers } = request;
   const { scopes = [], withoutContent, forwards } = routeOptions.config;
   const named = params as { componentAppId?: string; authorizerAppId?: string; '*'?: string };
@@ -182,12 +188,12 @@ function wishOf(request: FastifyRequest): Wish {
 }
 
 /** Whether secrets are asked for; what is malformed is, to be sure. */
-function reveals({ query }: FastifyRequest): boolean {
+function reveals({ query }: AccessRequest): boolean {
   const { reveal = 'false' } = query as { reveal?: unknown };
   return reveal !== 'false';
 }
 
-function routeOf({ method, routeOptions }: FastifyRequest): string {
+function routeOf({ method, routeOptions }: AccessRequest): string {
   return `${method} ${routeOptions.url}`;
 }
 

@@ -1,10 +1,7 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { parse } from 'node:querystring';
-import { v4 as uuidv4 } from 'uuid';
 import { endOfTurn } from '../common/end-of-turn.js';
-import { runWithRequestId } from '../common/request-context.js';
-import { emitTelemetry } from '../common/telemetry.js';
-import { answerHeaders } from '../http/raw-answer.js';
+import { answerDirectly } from '../http/direct-answer.js';
 import { BODY_LIMIT } from '../http/request-gate.js';
 import { headRefusal } from '../http/request-head.js';
 import type { PushRequest } from './callback.service.js';
@@ -26,21 +23,6 @@ export interface PushReceiver {
   stopped(): boolean;
 }
 
-/** A push that was read and is refused. */
-interface Refused {
-  /** Under which the log has it. */
-  id: string;
-  error: unknown;
-  elapsedMs: number;
-}
-
-const refused = new WeakMap<IncomingMessage, Refused>();
-
-/** What a push is refused with that {@link PushListener} has read; undefined for all others. */
-export function refusedPush(request: IncomingMessage): Refused | undefined {
-  return refused.get(request);
-}
-
 /**
  * Answers pushes before the framework, whose way takes 5 to 10 % of their processor time. It takes
  * those that come as WeChat sends them. Any other goes the framework's way, and so does, once it was
@@ -51,7 +33,7 @@ export function refusedPush(request: IncomingMessage): Refused | undefined {
  * request ─ plain? ─▶ body ─▶ end of turn ─▶ PushReceiver ─▶ answer
  *             │ no                               │ throws
  *             ▼                                  ▼
- *         framework ◀─────────────────── refusedPush()
+ *         framework ◀────────────────── refusedBefore()
  * ```
  */
 export class PushListener {
@@ -75,11 +57,11 @@ export class PushListener {
         return;
       }
       const arrived = performance.now();
-      whole(request, async (body) => {
-        const [, componentAppId = '', authorizerAppId, query = ''] = plain;
-        const id = uuidv4();
-        let text: string;
-        try {
+      const [, componentAppId = '', authorizerAppId, query = ''] = plain;
+      const route = authorizerAppId === undefined ? ROUTES.events : ROUTES.messages;
+      const exchange = { request, response, framework, arrived, method: 'POST', route } as const;
+      whole(request, (body) =>
+        answerDirectly(exchange, async () => {
           const sourceAddress = this.addressOf(request);
           const elapsedMs = performance.now() - arrived;
           const push = {
@@ -89,20 +71,10 @@ export class PushListener {
             sourceAddress,
             elapsedMs,
           };
-          const receive = (): Promise<string> => receiver.receive(push, authorizerAppId);
-          text = await runWithRequestId(id, receive);
-        } catch (error) {
-          refused.set(request, { id, error, elapsedMs: performance.now() - arrived });
-          framework(request, response);
-          return;
-        }
-        send(response, id, text);
-        // Nobody gets the answer: its sender has gone, or was answered for what came behind the push.
-        if (response.destroyed) return;
-        const route = authorizerAppId === undefined ? ROUTES.events : ROUTES.messages;
-        const seconds = (performance.now() - arrived) / 1000;
-        emitTelemetry('http.request', { method: 'POST', route, status: 200, seconds });
-      });
+          const text = await receiver.receive(push, authorizerAppId);
+          return { contentType: `${contentTypeOf(text)}; charset=utf-8`, text };
+        }),
+      );
     };
   }
 }
@@ -122,15 +94,6 @@ function whole(request: IncomingMessage, work: (body: Buffer) => Promise<void>):
   // Nearly every body comes as one, which need not be copied.
   const body = (): Buffer => (chunks.length === 1 && chunks[0]) || Buffer.concat(chunks);
   request.on('end', () => void endOfTurn().then(() => work(body())));
-}
-
-function send(response: ServerResponse, id: string, text: string): void {
-  const headers = {
-    ...answerHeaders(id),
-    'content-type': `${contentTypeOf(text)}; charset=utf-8`,
-    'content-length': Buffer.byteLength(text),
-  };
-  response.writeHead(200, headers).end(text);
 }
 
 /** What a push is answered with, by its beginning; `success` is plain text. */

@@ -8,8 +8,28 @@ import {
 import { databaseKinds } from '../support/databases.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
 import type { TestApp } from '../support/test-app.js';
+import { logLines } from '../support/test-log-lines.js';
 
-/** Reads of a token pass over the framework's pipeline; the answers do not show it. */
+/** Keys, and what a read by one of them is answered with. */
+const KEYS: [string, object, number][] = [
+  ['that may read tokens', {}, 200],
+  ['that may do everything', { scopes: ['admin'] }, 200],
+  ['without the scope', { scopes: ['token:refresh', 'proxy'] }, 403],
+  ['of another network', { networks: ['192.0.2.0/24'] }, 403],
+  ['of other platforms', { componentAppIds: ['wxother'] }, 403],
+  ['of other accounts', { authorizerAppIds: ['wxother'] }, 403],
+];
+
+/** Paths that say the same: the routes of the framework take all but the first. */
+const WAYS: [string, (path: string) => string][] = [
+  ['as services write it', (path) => path],
+  ['with a slash at its end', (path) => `${path}/`],
+  ['with slashes doubled', (path) => path.replaceAll('/', '//')],
+  ['in capitals', (path) => path.replace('/api/', '/Api/')],
+  ['with an empty query', (path) => `${path}?`],
+];
+
+/** Reads of a token are answered before the framework; the answers do not show it. */
 describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
   let test: TestApp;
   let paths: string[];
@@ -67,6 +87,62 @@ describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
     }
   });
 
+  async function keyOf(values: object): Promise<string> {
+    const key = { name: 'A service', scopes: ['token:read'], ...values };
+    const { status, json } = await test.hub.post('/admin/api-keys', key);
+    expect(status).toBe(201);
+    return json.key as string;
+  }
+
+  /** An answer and what was logged of it, without what differs from one to the next. */
+  async function seen(answer: Response): Promise<object> {
+    const { 'x-request-id': id = '', date, ...headers } = Object.fromEntries(answer.headers);
+    const text = (await answer.text()).replaceAll(id, '');
+    const lines = logLines(id).map((line) => ({ ...line, requestId: '', timestamp: 0 }));
+    expect([id, date]).toEqual([expect.stringMatching(/^[\da-f-]{36}$/), expect.any(String)]);
+    return { status: answer.status, headers, text, lines };
+  }
+
+  it.each(KEYS)('is read by a key %s the same way on all paths', async (_, values, status) => {
+    const authorization = `Bearer ${await keyOf(values)}`;
+    for (const path of paths) {
+      const answers = [];
+      for (const [, way] of WAYS) {
+        const answer = await read(way(path), { authorization });
+        expect(answer.status).toBe(status);
+        // What a stranger is refused with is logged a few times a minute.
+        answers.push({ ...(await seen(answer)), lines: [] });
+      }
+      expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1);
+    }
+  });
+
+  it('that nobody has is refused, logged and counted the same way on all paths', async () => {
+    const authorization = `Bearer ${await keyOf({})}`;
+    const route = '/api/authorizers/:authorizerAppId/access-token';
+    const before = await counted(route, 404);
+    const answers = [];
+    for (const [, way] of WAYS) {
+      const answer = await read(way('/api/authorizers/wxnobody/access-token'), { authorization });
+      answers.push(await seen(answer));
+    }
+    const [first] = answers;
+    expect(first).toMatchObject({ status: 404, lines: [{ code: 'authorizer_unknown', route }] });
+    for (const answer of answers) expect(answer).toEqual(first);
+    // A text of the metrics is shared by all who ask within a moment.
+    await expect.poll(() => counted(route, 404)).toBe(before + WAYS.length);
+  });
+
+  it('costs a key one of its requests, refused or not', async () => {
+    const authorization = `Bearer ${await keyOf({ requestsPerMinute: 3 })}`;
+    const nobody = '/api/authorizers/wxnobody/access-token';
+    const statuses = [];
+    for (const path of [nobody, ...paths, nobody, ...paths]) {
+      statuses.push((await read(path, { authorization })).status);
+    }
+    expect(statuses).toEqual([404, 200, 200, 429, 429, 429]);
+  });
+
   it('ends with its life, second by second', async () => {
     const [path] = paths as [string, string];
     const before = (await (await read(path)).json()) as { expires_in: number };
@@ -75,16 +151,22 @@ describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
     expect(after.expires_in).toBe(before.expires_in - 2);
   });
 
-  it('is counted like every other answer', async () => {
+  /** How many reads of the route were answered with a status. */
+  async function counted(route: string, status: number): Promise<number> {
     const { text } = await test.hub.get('/metrics');
-    const counted = text
+    const labels = `method="GET",route="${route}",status="${status}"`;
+    const line = text
       .split('\n')
-      .find(
-        (line) =>
-          line.startsWith('hub_http_request_duration_seconds_count') &&
-          line.includes('route="/api/components/:componentAppId/access-token",status="200"'),
-      );
-    expect(Number(counted?.split(' ').at(-1))).toBeGreaterThanOrEqual(4);
+      .find((one) => one.startsWith(`hub_http_request_duration_seconds_count{${labels}}`));
+    return Number(line?.split(' ')[1] ?? 0);
+  }
+
+  it('is counted like every other answer', async () => {
+    const route = '/api/components/:componentAppId/access-token';
+    await expect.poll(() => counted(route, 200)).toBeGreaterThanOrEqual(4);
+    const before = await counted(route, 200);
+    for (const [, way] of WAYS) await read(way(paths[0] ?? ''));
+    await expect.poll(() => counted(route, 200)).toBe(before + WAYS.length);
   });
 
   it('is gone at once when its platform is disabled', async () => {
