@@ -68,10 +68,21 @@ const FAREWELL_MS = 250;
 /** Where a URL is refused before Nest's filters are reached. */
 const filters = new WeakMap<FastifyInstance, HubErrorFilter>();
 /** What answers before the framework. */
-const listeners = new WeakMap<
-  FastifyInstance,
-  { pushes: PushListener; reads: TokenReadListener }
->();
+class Listeners {
+  readonly pushes: PushListener;
+  readonly reads: TokenReadListener;
+
+  /** @param addressOf the sender's address, as trusted proxies say it. */
+  constructor(addressOf: (request: IncomingMessage) => string) {
+    this.pushes = new PushListener(addressOf);
+    this.reads = new TokenReadListener(addressOf);
+  }
+
+  before(framework: RequestListener): RequestListener {
+    return this.pushes.before(this.reads.before(framework));
+  }
+}
+const listenersOf = new WeakMap<FastifyInstance, Listeners>();
 
 /**
  * Fastify as the hub needs it; given to Nest, then finished by {@link configureApp}.
@@ -84,13 +95,13 @@ export function createAdapter(
 ): FastifyAdapter {
   const trustProxy = proxyAddr.compile(trustedProxies);
   const gate = new RequestGate(GATE_LIMITS, (address) => trustProxy(address, 0));
-  const pushes = new PushListener((request) => proxyAddr(request, trustProxy));
-  const reads = new TokenReadListener((request) => proxyAddr(request, trustProxy));
+  const addressOf = (request: IncomingMessage): string => proxyAddr(request, trustProxy);
+  const listeners = new Listeners(addressOf);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy,
     serverFactory: (handler: RequestListener) => {
-      const listener = pushes.before(reads.before(handler));
+      const listener = listeners.before(handler);
       const server = gate.createServer((request, response) => {
         tidyForwardedFor(request.headers);
         listener(request, response);
@@ -116,11 +127,11 @@ export function createAdapter(
     forceCloseConnections: 'idle',
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       // Fastify gives such a request the address of its connection.
-      Object.defineProperty(request, 'ip', { value: proxyAddr(request.raw, trustProxy) });
+      Object.defineProperty(request, 'ip', { value: addressOf(request.raw) });
       answerBadUrl(error, request, reply);
     },
   });
-  listeners.set(adapter.getInstance() as unknown as FastifyInstance, { pushes, reads });
+  listenersOf.set(adapter.getInstance() as unknown as FastifyInstance, listeners);
   return adapter;
 }
 
@@ -190,26 +201,28 @@ function answerBeforeFramework(fastify: FastifyInstance, app: NestFastifyApplica
   const [stop, callback] = [app.get(Stopping), app.get(CallbackService)];
   const [messages, guard] = [app.get(MessageService), app.get(AccessGuard)];
   const [components, authorizers] = [app.get(TokenController), app.get(AuthorizerTokenController)];
-  const { pushes, reads } = listeners.get(fastify) ?? {};
-  pushes?.open({
+  const listeners = listenersOf.get(fastify);
+  if (!listeners) throw new Error('The adapter is not one of createAdapter');
+  const { pushes, reads } = listeners;
+  pushes.open({
     receive: (request, authorizerAppId) =>
       authorizerAppId === undefined
         ? callback.receive(request, authorizationUrl)
         : messages.receive(request, authorizerAppId),
     stopped: () => stop.begun,
   });
-  fastify.addHook('onRoute', (route) => reads?.learn(route));
-  reads?.open({
+  fastify.addHook('onRoute', (route) => reads.learn(route));
+  reads.open({
     check: (request) => guard.check(request),
     components: (appid) => components.get(appid),
     authorizers: (appid) => authorizers.get(appid),
     stopped: () => stop.begun,
   });
   fastify.addHook('onRequest', (request: KnownRequest, _reply, done) => {
-    const before = refusedBefore(request.raw);
-    if (!before) return done();
-    request.caller = before.caller;
-    throw before.error;
+    const refused = refusedBefore(request.raw);
+    if (!refused) return done();
+    request.caller = refused.caller;
+    throw refused.error;
   });
 }
 
@@ -236,7 +249,7 @@ function refuseRequestsAtStop(fastify: FastifyInstance, stop: Stopping): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!stop.begun) return done();
     void reply.header('connection', 'close');
-    // A push that was read before has a reason of its own.
+    // What was refused before the framework has a reason of its own.
     return refusedBefore(request.raw) ? done() : done(stopping());
   });
 }

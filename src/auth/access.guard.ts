@@ -38,7 +38,7 @@ const METRICS_READER: Caller = { actor: 'metrics', kind: 'token', name: null };
 /** Names the platform of an account in calls that are handed on, whose query is WeChat's. */
 export const PLATFORM_HEADER = 'x-hub-component';
 
-/** What is looked at of a request, before the framework as behind it. */
+/** What the guard reads of a request: the framework's, or one that it has not seen. */
 export type AccessRequest = Pick<
   FastifyRequest,
   'method' | 'headers' | 'ip' | 'params' | 'query'

@@ -20,7 +20,10 @@ const view = z
 type View = z.infer<typeof view>;
 const example: View = { authorizer_access_token: 'fake_authorizer_access_token', expires_in: 7100 };
 
-/** `/api/authorizers/…/access-token`: tokens for calls on behalf of an account. */
+/**
+ * `/api/authorizers/…/access-token`: tokens for calls on behalf of an account. Plain reads come from
+ * the `TokenReadListener`, past Nest's pipes.
+ */
 @ApiTags('api')
 @ApiBearer()
 @ApiHubError(404, 'authorizer_unknown', 'No such account has authorized a platform here')

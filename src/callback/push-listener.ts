@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { parse } from 'node:querystring';
+import { APPID_CHARACTERS } from '../common/appid.js';
 import { endOfTurn } from '../common/end-of-turn.js';
 import { answerDirectly } from '../http/direct-answer.js';
 import { BODY_LIMIT } from '../http/request-gate.js';
@@ -7,7 +8,9 @@ import { headRefusal } from '../http/request-head.js';
 import type { PushRequest } from './callback.service.js';
 
 /** Path and query of a push as WeChat sends it: nothing in it is escaped. */
-const PLAIN = /^\/callback\/([\w-]{1,64})\/(?:events|messages\/([\w-]{1,64}))\?([\w.~=&-]*)$/;
+const PLAIN = new RegExp(
+  String.raw`^/callback/(${APPID_CHARACTERS})/(?:events|messages/(${APPID_CHARACTERS}))\?([\w.~=&-]*)$`,
+);
 /** However many parameters there are: the framework reads all of them, too. */
 const ALL = { maxKeys: 0 };
 const ROUTES = {
@@ -59,7 +62,7 @@ export class PushListener {
       const arrived = performance.now();
       const [, componentAppId = '', authorizerAppId, query = ''] = plain;
       const route = authorizerAppId === undefined ? ROUTES.events : ROUTES.messages;
-      const exchange = { request, response, framework, arrived, method: 'POST', route } as const;
+      const exchange = { request, response, framework, arrived, route };
       whole(request, (body) =>
         answerDirectly(exchange, async () => {
           const sourceAddress = this.addressOf(request);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { PLATFORM_HEADER } from '../auth/access.guard.js';
+import { APPID_CHARACTERS } from '../common/appid.js';
 import { HubError } from '../common/hub-error.js';
 import type { KnownRequest } from '../http/caller.js';
 import type { HubErrorFilter } from '../http/hub-error.filter.js';
@@ -18,7 +19,7 @@ import {
 /** Methods that are handed on. */
 export const FORWARDED_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-const PREFIX = /^\/proxy\/(?:components|authorizers)\/[\w-]{1,64}\//i;
+const PREFIX = new RegExp(`^/proxy/(?:components|authorizers)/${APPID_CHARACTERS}/`, 'i');
 
 /** The routes, and on whose behalf each calls. */
 const OWNERS: [url: string, ownerOf: (request: FastifyRequest) => GatewayOwner][] = [

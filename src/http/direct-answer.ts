@@ -5,16 +5,17 @@ import { emitTelemetry } from '../common/telemetry.js';
 import type { Caller } from './caller.js';
 import { answerHeaders } from './raw-answer.js';
 
-/** A request before the framework has seen it. */
+/** A request that the framework has not seen. */
 export interface DirectExchange {
   request: IncomingMessage;
   response: ServerResponse;
   framework: RequestListener;
   /** When it arrived, by `performance.now()`. */
   arrived: number;
-  /** Its method and the pattern of its route, as they are counted. */
-  method: 'GET' | 'POST';
+  /** The pattern of its route, by which it is counted. */
   route: string;
+  /** Who asks, once that is known. */
+  caller?: Caller;
 }
 
 /** What a request is answered with, by 200. */
@@ -29,7 +30,6 @@ interface Refused {
   id: string;
   error: unknown;
   elapsedMs: number;
-  /** Who asks, once that is known. */
   caller: Caller | undefined;
 }
 
@@ -43,20 +43,20 @@ export function refusedBefore(request: IncomingMessage): Refused | undefined {
 /**
  * Answers a request before the framework. One that is refused goes the framework's way all the same,
  * with its error and under its id: errors are answered, counted and logged there alone.
- * @param work finds the answer, and says who asks as soon as that is known.
  */
 export async function answerDirectly(
-  { request, response, framework, arrived, method, route }: DirectExchange,
-  work: (isAskedBy: (caller: Caller) => void) => Promise<DirectAnswer>,
+  exchange: DirectExchange,
+  work: () => Promise<DirectAnswer>,
 ): Promise<void> {
+  const { request, response, arrived } = exchange;
   const id = uuidv4();
-  let caller: Caller | undefined;
   let answer: DirectAnswer;
   try {
-    answer = await runWithRequestId(id, () => work((one) => (caller = one)));
+    answer = await runWithRequestId(id, work);
   } catch (error) {
-    refused.set(request, { id, error, elapsedMs: performance.now() - arrived, caller });
-    framework(request, response);
+    const elapsedMs = performance.now() - arrived;
+    refused.set(request, { id, error, elapsedMs, caller: exchange.caller });
+    exchange.framework(request, response);
     return;
   }
   const { contentType, text } = answer;
@@ -68,6 +68,7 @@ export async function answerDirectly(
   response.writeHead(200, headers).end(text);
   // Nobody gets the answer: who asked has gone, or was answered for what came behind the request.
   if (response.destroyed) return;
+  const { method = '' } = request;
   const seconds = (performance.now() - arrived) / 1000;
-  emitTelemetry('http.request', { method, route, status: 200, seconds });
+  emitTelemetry('http.request', { method, route: exchange.route, status: 200, seconds });
 }

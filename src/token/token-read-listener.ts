@@ -1,47 +1,50 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { FastifyContextConfig, RouteOptions } from 'fastify';
 import type { AccessRequest } from '../auth/access.guard.js';
+import { APPID_CHARACTERS } from '../common/appid.js';
 import type { Caller } from '../http/caller.js';
-import { answerDirectly } from '../http/direct-answer.js';
+import { answerDirectly, type DirectExchange } from '../http/direct-answer.js';
 import { JSON_TYPE } from '../http/raw-answer.js';
 import { hasBody, headRefusal } from '../http/request-head.js';
 
 /** Path of a read as services write it. */
-const PLAIN = /^\/api\/(components|authorizers)\/([\w-]{1,64})\/access-token$/;
-const READS = {
-  components: { route: '/api/components/:componentAppId/access-token', name: 'componentAppId' },
-  authorizers: { route: '/api/authorizers/:authorizerAppId/access-token', name: 'authorizerAppId' },
-} as const;
-type Kind = keyof typeof READS;
+const PLAIN = new RegExp(`^/api/(components|authorizers)/(${APPID_CHARACTERS})/access-token$`);
+/** Pattern of the framework's route of such reads, and its parameter. */
+const ROUTE = /^\/api\/(components|authorizers)\/:(\w+)\/access-token$/;
+type Kind = 'components' | 'authorizers';
 
-/** Who answers reads of tokens. */
-export interface TokenReader {
+/** Who answers reads of tokens: of platforms, and of accounts. */
+export interface TokenReader extends Record<Kind, (appid: string) => Promise<object>> {
   /** Who asks. @throws {HubError} where they may not. */
   check(request: AccessRequest): Caller | Promise<Caller>;
-  /** The token of a platform. */
-  components(appid: string): Promise<object>;
-  /** The token of an account. */
-  authorizers(appid: string): Promise<object>;
   /** Whether the hub takes no more of them. */
   stopped(): boolean;
 }
 
+/** What the framework's route says of itself: who may ask is decided by that. */
+interface ReadRoute {
+  url: string;
+  parameter: string;
+  config: FastifyContextConfig;
+}
+
 /**
  * Answers reads of tokens before the framework, whose way takes a quarter of their processor time:
- * services ask again and again. It takes those without a query and a body; any other goes the
- * framework's way, and so does one that is refused, see {@link answerDirectly}.
+ * services ask again and again. It takes those without query or body; any other goes the framework's
+ * way, and so does one that is refused, see {@link answerDirectly}.
  */
 export class TokenReadListener {
   private reader: TokenReader | undefined;
-  /** What the framework's routes say of who may ask. */
-  private readonly configs = new Map<string, FastifyContextConfig>();
+  private readonly routes = new Map<string, ReadRoute>();
 
   /** @param addressOf the sender's address, as trusted proxies say it. */
   constructor(private readonly addressOf: (request: IncomingMessage) => string) {}
 
-  /** A route of the framework; reads of a route that is not known go the framework's way. */
-  learn({ method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>): void {
-    if (method === 'GET') this.configs.set(url, config ?? {});
+  /** A route of the framework; reads whose route is not known go the framework's way. */
+  learn({ method, url, config = {} }: Pick<RouteOptions, 'method' | 'url' | 'config'>): void {
+    const [, kind, parameter] = ROUTE.exec(url) ?? [];
+    if (kind === undefined || parameter === undefined || String(method) !== 'GET') return;
+    this.routes.set(kind, { url, parameter, config });
   }
 
   /** From now on reads are taken. */
@@ -52,30 +55,33 @@ export class TokenReadListener {
   /** A listener that leaves to `framework` what it does not take. */
   before(framework: RequestListener): RequestListener {
     return (request, response) => {
-      const { reader } = this;
-      const [, kind, appid = ''] = PLAIN.exec(request.url ?? '') ?? [];
-      const { route = '', name = '' } = kind === undefined ? {} : READS[kind as Kind];
-      const config = this.configs.get(route);
-      if (!config || !reader || reader.stopped() || !isPlain(request)) {
+      const [, kind = '', appid = ''] = PLAIN.exec(request.url ?? '') ?? [];
+      const [route, reader] = [this.routes.get(kind), this.reader];
+      if (!route || !reader || reader.stopped() || !isPlain(request)) {
         framework(request, response);
         return;
       }
       const arrived = performance.now();
-      const asked: AccessRequest = {
-        method: 'GET',
-        headers: request.headers,
-        ip: this.addressOf(request),
-        params: { [name]: appid },
-        query: {},
-        routeOptions: { url: route, config },
-      };
-      const exchange = { request, response, framework, arrived, method: 'GET', route } as const;
-      void answerDirectly(exchange, async (isAskedBy) => {
-        isAskedBy(await reader.check(asked));
+      const asked = this.askedOf(request, route, appid);
+      const exchange: DirectExchange = { request, response, framework, arrived, route: route.url };
+      void answerDirectly(exchange, async () => {
+        exchange.caller = await reader.check(asked);
         const token = await reader[kind as Kind](appid);
         return { contentType: JSON_TYPE, text: JSON.stringify(token) };
       });
     };
+  }
+
+  /** A request as the framework would show it to the guard. */
+  private askedOf(
+    request: IncomingMessage,
+    { url, parameter, config }: ReadRoute,
+    appid: string,
+  ): AccessRequest {
+    const { method = '', headers } = request;
+    const params = { [parameter]: appid };
+    const ip = this.addressOf(request);
+    return { method, headers, ip, params, query: {}, routeOptions: { url, config } };
   }
 }
 

@@ -16,7 +16,10 @@ import {
 } from './token.views.js';
 import { appidParam } from '../http/field-schemas.js';
 
-/** `/api/components/…/access-token`: tokens for the company's own services. */
+/**
+ * `/api/components/…/access-token`: tokens for the company's own services. Plain reads come from the
+ * `TokenReadListener`, past Nest's pipes.
+ */
 @ApiTags('api')
 @ApiBearer()
 @Controller('api/components/:componentAppId/access-token')

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AuthorizerResyncStore } from '../../src/authorizer/authorizer-resync.store.js';
 import { eventually } from '../support/eventually.js';
 import {
   AUTHORIZER_LIST,
@@ -150,6 +151,23 @@ describe.each(databaseKinds())('a resync on %s', (kind) => {
     );
     // The page after the withdrawal began one account too late; that one was looked up.
     expect(unseen).toEqual([{ status: 'active', info_due_at: null }]);
+  });
+
+  it('leaves the next one to who begins it', async () => {
+    const store = test.app.get(AuthorizerResyncStore);
+    const advance = store.advance.bind(store);
+    vi.spyOn(store, 'advance').mockImplementation(async (row, progress) => {
+      await advance(row, progress);
+      if (progress.finished) await store.begin(PLATFORM);
+    });
+    await pass(test, MINUTE);
+    await store.begin(PLATFORM);
+    test.simulator.clearCalls();
+    await resyncTick(test);
+    vi.restoreAllMocks();
+    expect((await test.hub.get(RESYNC)).json).toMatchObject({ done: 0, finishedAt: null });
+    expect(calls(test, AUTHORIZER_LIST)).toBe(3);
+    await resyncEnded(test);
   });
 
   it('begins by itself every day, whatever ails another platform', async () => {

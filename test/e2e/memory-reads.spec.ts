@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { AccessGuard } from '../../src/auth/access.guard.js';
 import {
   authorizeByEvent,
   authorizerHub,
@@ -7,85 +8,72 @@ import {
 } from '../support/authorizer-world.js';
 import { databaseKinds } from '../support/databases.js';
 import { ADMIN_TOKEN } from '../support/fake-settings.js';
+import { rawRequest, type RawRequest } from '../support/http-exchange.js';
+import type { Answer } from '../support/hub-client.js';
 import type { TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
+
+const BEHIND_PROXY = '192.0.2.7';
 
 /** Keys, and what a read by one of them is answered with. */
 const KEYS: [string, object, number][] = [
   ['that may read tokens', {}, 200],
   ['that may do everything', { scopes: ['admin'] }, 200],
   ['without the scope', { scopes: ['token:refresh', 'proxy'] }, 403],
-  ['of another network', { networks: ['192.0.2.0/24'] }, 403],
+  ['of the network', { networks: [`${BEHIND_PROXY}/32`] }, 200],
+  ['of the network of the proxy', { networks: ['127.0.0.1'] }, 403],
   ['of other platforms', { componentAppIds: ['wxother'] }, 403],
   ['of other accounts', { authorizerAppIds: ['wxother'] }, 403],
 ];
 
-/** Paths that say the same: the routes of the framework take all but the first. */
-const WAYS: [string, (path: string) => string][] = [
-  ['as services write it', (path) => path],
-  ['with a slash at its end', (path) => `${path}/`],
-  ['with slashes doubled', (path) => path.replaceAll('/', '//')],
-  ['in capitals', (path) => path.replace('/api/', '/Api/')],
-  ['with an empty query', (path) => `${path}?`],
+/** Reads that say the same and look otherwise: the framework's routes take them. */
+const WAYS: [string, (path: string) => RawRequest][] = [
+  ['with a slash at its end', (path) => ({ path: `${path}/` })],
+  ['with slashes doubled', (path) => ({ path: path.replaceAll('/', '//') })],
+  ['in capitals', (path) => ({ path: path.replace('/api/', '/Api/') })],
+  ['with an empty query', (path) => ({ path: `${path}?` })],
+  [
+    'with a body',
+    (path) => ({ path, body: '{}', headers: { 'content-type': 'application/json' } }),
+  ],
 ];
+
+/** Paths that are refused, or lead to nobody's token. */
+const REFUSED = ['unknown', 'un%20known', 'x'.repeat(64), 'x'.repeat(65)];
 
 /** Reads of a token are answered before the framework; the answers do not show it. */
 describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
   let test: TestApp;
   let paths: string[];
   beforeAll(async () => {
-    test = await authorizerHub({ database: kind });
+    test = await authorizerHub({ database: kind, env: { TRUSTED_PROXIES: '127.0.0.1' } });
     const account = newAccount(test);
     await authorizeByEvent(test, account);
     paths = [
       `/api/components/${PLATFORM}/access-token`,
       `/api/authorizers/${account}/access-token`,
     ];
-    for (const path of paths) await test.hub.get(path);
+    for (const path of paths) await read(path);
   });
   afterAll(() => test.close());
 
-  const read = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(test.hub.url + path, { headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers } });
+  /** Reads of accounts' tokens so far, by the status of their answers. */
+  const asked = new Map<number, number>();
 
-  /** The query leads through the pipeline of the framework, and changes nothing. */
-  const LONG_WAY = `?component=${PLATFORM}`;
-
-  it('is answered as the long way answers it, with the same headers', async () => {
-    for (const path of paths) {
-      const [long, short] = [await read(path + LONG_WAY), await read(path)];
-      expect(await short.json()).toEqual(await long.json());
-      const names = (answer: Response): string[] => [...answer.headers.keys()];
-      expect(names(short)).toEqual(names(long));
-      expect(short.headers.get('content-type')).toBe(long.headers.get('content-type'));
-      expect(short.headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
-    }
-  });
-
-  it.each(['unknown', 'un%20known', 'x'.repeat(64), 'x'.repeat(65)])(
-    'is refused as the long way refuses it for the account and platform %s',
-    async (appid) => {
-      for (const collection of ['components', 'authorizers']) {
-        const path = `/api/${collection}/${appid}/access-token`;
-        const [long, short] = [await read(path + LONG_WAY), await read(path)];
-        expect(short.status).toBe(long.status);
-        expect(short.status).toBeGreaterThanOrEqual(400);
-        const { error } = (await short.json()) as { error: { code: string; id: string } };
-        expect(await long.json()).toMatchObject({ error: { code: error.code } });
-        expect(short.headers.get('x-request-id')).toBe(error.id);
-      }
-    },
-  );
-
-  it('is given to nobody without the right bearer token', async () => {
-    for (const path of paths) {
-      for (const authorization of ['', 'Bearer wrong', `Basic ${ADMIN_TOKEN}`, ADMIN_TOKEN]) {
-        const answer = await read(path, { authorization });
-        expect(answer.status).toBe(401);
-        expect(await answer.text()).not.toContain('expires_in');
-      }
-    }
-  });
+  async function read(request: string | RawRequest, bearer = ADMIN_TOKEN): Promise<Answer> {
+    const {
+      headers,
+      method = 'GET',
+      ...raw
+    } = typeof request === 'string' ? { path: request } : request;
+    const own = { authorization: `Bearer ${bearer}`, 'x-forwarded-for': BEHIND_PROXY };
+    const whole = { method, ...raw, headers: { ...own, ...headers } };
+    const answer = await rawRequest(test.hub.url, whole);
+    const { status } = answer;
+    const isOfAccount = method === 'GET' && raw.path.includes('authorizers');
+    if (isOfAccount) asked.set(status, (asked.get(status) ?? 0) + 1);
+    return answer;
+  }
 
   async function keyOf(values: object): Promise<string> {
     const key = { name: 'A service', scopes: ['token:read'], ...values };
@@ -94,79 +82,104 @@ describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
     return json.key as string;
   }
 
-  /** An answer and what was logged of it, without what differs from one to the next. */
-  async function seen(answer: Response): Promise<object> {
-    const { 'x-request-id': id = '', date, ...headers } = Object.fromEntries(answer.headers);
-    const text = (await answer.text()).replaceAll(id, '');
-    const lines = logLines(id).map((line) => ({ ...line, requestId: '', timestamp: 0 }));
+  /** What the caller sees, without what differs from answer to answer. */
+  function seen({ status, headers, text, json }: Answer): object {
+    const { 'x-request-id': id = '', date, ...same } = Object.fromEntries(headers);
     expect([id, date]).toEqual([expect.stringMatching(/^[\da-f-]{36}$/), expect.any(String)]);
-    return { status: answer.status, headers, text, lines };
+    if (status !== 200) expect(json.error.id).toBe(id);
+    return { status, headers: same, text: text.replaceAll(id, '') };
   }
 
-  it.each(KEYS)('is read by a key %s the same way on all paths', async (_, values, status) => {
-    const authorization = `Bearer ${await keyOf(values)}`;
+  /** What the hub logged of an answer. */
+  function logged({ headers }: Answer): object[] {
+    const lines = logLines(String(headers.get('x-request-id')));
+    return lines.map((line) => ({ ...line, requestId: '', timestamp: 0 }));
+  }
+
+  it('is read before the framework, where it is asked for as services do', async () => {
+    const check = vi.spyOn(test.app.get(AccessGuard), 'check');
+    const isOfFramework = async (request: string | RawRequest): Promise<boolean> => {
+      check.mockClear();
+      expect((await read(request)).status).toBe(200);
+      return 'raw' in (check.mock.lastCall?.[0] ?? {});
+    };
     for (const path of paths) {
-      const answers = [];
-      for (const [, way] of WAYS) {
-        const answer = await read(way(path), { authorization });
-        expect(answer.status).toBe(status);
-        // What a stranger is refused with is logged a few times a minute.
-        answers.push({ ...(await seen(answer)), lines: [] });
+      expect(await isOfFramework(path)).toBe(false);
+      for (const [, way] of WAYS) expect(await isOfFramework(way(path))).toBe(true);
+    }
+    check.mockRestore();
+  });
+
+  describe.each(WAYS)('asked for %s', (_way, way) => {
+    it.each(KEYS)('is answered to a key %s as a plain read is', async (_key, values, status) => {
+      const key = await keyOf(values);
+      for (const path of paths) {
+        const plain = seen(await read(path, key));
+        expect(plain).toMatchObject({ status });
+        expect(seen(await read(way(path), key))).toEqual(plain);
       }
-      expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1);
+    });
+
+    it.each(REFUSED)('is refused as a plain read is, for %s', async (appid) => {
+      for (const collection of ['components', 'authorizers']) {
+        const path = `/api/${collection}/${appid}/access-token`;
+        const plain = seen(await read(path)) as { status: number };
+        expect(plain.status).toBeGreaterThanOrEqual(400);
+        expect(seen(await read(way(path)))).toEqual(plain);
+      }
+    });
+
+    it('is logged and counted as a plain read is', async () => {
+      const key = await keyOf({});
+      const route = '/api/authorizers/:authorizerAppId/access-token';
+      const nobody = '/api/authorizers/wxnobody/access-token';
+      const plain = logged(await read(nobody, key));
+      expect(plain).toMatchObject([{ code: 'authorizer_unknown', route }]);
+      expect(logged(await read(way(nobody), key))).toEqual(plain);
+      for (const status of [200, 404]) {
+        // The framework counts when its answer has left.
+        await expect.poll(() => test.hub.answered('GET', route, status)).toBe(asked.get(status));
+      }
+    });
+  });
+
+  it.each([
+    ['HEAD', 200],
+    ['POST', 404],
+  ])('is asked for by %s as on all paths', async (method, status) => {
+    for (const path of paths) {
+      const answers = [path, `${path}/`].map((one) => read({ path: one, method, body: [] }));
+      const [plain, odd] = await Promise.all(answers);
+      expect([plain?.status, odd?.status]).toEqual([status, status]);
+      expect(plain?.text).not.toContain('expires_in');
+      expect([...(plain?.headers.keys() ?? [])]).toEqual([...(odd?.headers.keys() ?? [])]);
     }
   });
 
-  it('that nobody has is refused, logged and counted the same way on all paths', async () => {
-    const authorization = `Bearer ${await keyOf({})}`;
-    const route = '/api/authorizers/:authorizerAppId/access-token';
-    const before = await counted(route, 404);
-    const answers = [];
-    for (const [, way] of WAYS) {
-      const answer = await read(way('/api/authorizers/wxnobody/access-token'), { authorization });
-      answers.push(await seen(answer));
+  it('is given to nobody without the right bearer token', async () => {
+    for (const path of paths) {
+      for (const authorization of ['', 'Bearer wrong', `Basic ${ADMIN_TOKEN}`, ADMIN_TOKEN]) {
+        const { status, text } = await read({ path, headers: { authorization } });
+        expect([status, text.includes('expires_in')]).toEqual([401, false]);
+      }
     }
-    const [first] = answers;
-    expect(first).toMatchObject({ status: 404, lines: [{ code: 'authorizer_unknown', route }] });
-    for (const answer of answers) expect(answer).toEqual(first);
-    // A text of the metrics is shared by all who ask within a moment.
-    await expect.poll(() => counted(route, 404)).toBe(before + WAYS.length);
   });
 
   it('costs a key one of its requests, refused or not', async () => {
-    const authorization = `Bearer ${await keyOf({ requestsPerMinute: 3 })}`;
+    const key = await keyOf({ requestsPerMinute: 3 });
     const nobody = '/api/authorizers/wxnobody/access-token';
     const statuses = [];
     for (const path of [nobody, ...paths, nobody, ...paths]) {
-      statuses.push((await read(path, { authorization })).status);
+      statuses.push((await read(path, key)).status);
     }
     expect(statuses).toEqual([404, 200, 200, 429, 429, 429]);
   });
 
   it('ends with its life, second by second', async () => {
-    const [path] = paths as [string, string];
-    const before = (await (await read(path)).json()) as { expires_in: number };
+    const [path = ''] = paths;
+    const before = (await read(path)).json.expires_in as number;
     test.clock.advance(2000);
-    const after = (await (await read(path)).json()) as { expires_in: number };
-    expect(after.expires_in).toBe(before.expires_in - 2);
-  });
-
-  /** How many reads of the route were answered with a status. */
-  async function counted(route: string, status: number): Promise<number> {
-    const { text } = await test.hub.get('/metrics');
-    const labels = `method="GET",route="${route}",status="${status}"`;
-    const line = text
-      .split('\n')
-      .find((one) => one.startsWith(`hub_http_request_duration_seconds_count{${labels}}`));
-    return Number(line?.split(' ')[1] ?? 0);
-  }
-
-  it('is counted like every other answer', async () => {
-    const route = '/api/components/:componentAppId/access-token';
-    await expect.poll(() => counted(route, 200)).toBeGreaterThanOrEqual(4);
-    const before = await counted(route, 200);
-    for (const [, way] of WAYS) await read(way(paths[0] ?? ''));
-    await expect.poll(() => counted(route, 200)).toBe(before + WAYS.length);
+    expect((await read(path)).json.expires_in).toBe(before - 2);
   });
 
   it('is gone at once when its platform is disabled', async () => {

@@ -132,7 +132,7 @@ export async function resync(test: TestApp): Promise<void> {
   await resyncEnded(test);
 }
 
-/** Lets the timer of the resyncs work, until no resync is under way at any host. */
+/** Lets the timer of the resyncs work until the platform's has finished, at whichever host. */
 export async function resyncEnded(test: TestApp): Promise<void> {
   const finishedAt = async (): Promise<string | undefined> => {
     await resyncTick(test);

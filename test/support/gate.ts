@@ -1,9 +1,10 @@
-/** A promise that is resolved from outside. */
+/** A promise, and what resolves it. */
 export interface Gate {
   opened: Promise<void>;
   open: () => void;
 }
 
+/** A gate that is closed. */
 export function gate(): Gate {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));

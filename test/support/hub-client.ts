@@ -59,6 +59,16 @@ export class HubClient {
     return this.get(`/api/components/${appid}/access-token`);
   }
 
+  /** How many requests of a route, by its pattern, were answered with a status; of all so far. */
+  async answered(method: string, route: string, status: number): Promise<number> {
+    const { text } = await this.get('/metrics');
+    const labels = `method="${method}",route="${route}",status="${status}"`;
+    const line = text
+      .split('\n')
+      .find((one) => one.startsWith(`hub_http_request_duration_seconds_count{${labels}}`));
+    return Number(line?.split(' ')[1] ?? 0);
+  }
+
   ticket(appid: string = COMPONENT.appid, reveal = true): Promise<Answer> {
     return this.get(`/admin/tickets/${appid}${reveal ? '?reveal=true' : ''}`);
   }

@@ -6,16 +6,16 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 it.each([
-  [0, 'second'],
-  [1, 'second'],
-  [2 * MINUTE - 1, 'second'],
-  [2 * MINUTE, 'minute'],
-  [119 * MINUTE, 'minute'],
-  [2 * HOUR, 'hour'],
-  [2 * DAY - 1, 'hour'],
-  [2 * DAY, 'day'],
-  [-119 * MINUTE, 'minute'],
-  [-2 * HOUR, 'hour'],
-])('%i seconds are said by the %s', (seconds, unit) => {
-  expect(unitOf(seconds)[0]).toBe(unit);
+  [0, 'second', 1],
+  [1, 'second', 1],
+  [2 * MINUTE - 1, 'second', 1],
+  [2 * MINUTE, 'minute', MINUTE],
+  [119 * MINUTE, 'minute', MINUTE],
+  [2 * HOUR, 'hour', HOUR],
+  [2 * DAY - 1, 'hour', HOUR],
+  [2 * DAY, 'day', DAY],
+  [-119 * MINUTE, 'minute', MINUTE],
+  [-2 * HOUR, 'hour', HOUR],
+])('%i seconds are said by the %s', (seconds, unit, length) => {
+  expect(unitOf(seconds)).toEqual([unit, length]);
 });
