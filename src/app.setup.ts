@@ -160,9 +160,9 @@ export function configureApp(
   const filter = new HubErrorFilter(brake, (error, request) => refusedPushes.note(error, request));
   filters.set(fastify, filter);
   useRequestHooks(fastify);
+  useRequestContext(fastify);
   refuseRequestsAtStop(fastify, app.get(Stopping));
   answerWhatIsNoRequest(fastify, brake);
-  useRequestContext(fastify);
   answerBeforeFramework(fastify, app);
   refuseByHead(fastify);
   refuseStrangers(fastify, app.get(AccessGuard), app.get<AppConfig>(APP_CONFIG));

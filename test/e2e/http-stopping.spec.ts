@@ -1,16 +1,21 @@
 import { Agent, get } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WechatSimulator } from '../../simulator/wechat-simulator.js';
+import { AccessGuard } from '../../src/auth/access.guard.js';
+import { Stopping } from '../../src/common/stopping.js';
 import { gate } from '../support/gate.js';
 import { expectRefusal } from '../support/callback-state.js';
 import { createTestDatabase, databaseKinds, type TestDatabase } from '../support/databases.js';
 import { subscribe } from '../support/delivery-world.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { COMPONENT, hubEnvironment } from '../support/fake-settings.js';
+import { ADMIN_TOKEN, COMPONENT, hubEnvironment } from '../support/fake-settings.js';
 import type { Answer, HubClient } from '../support/hub-client.js';
 import { HubProcess } from '../support/hub-process.js';
 import { pushMessage, textFields } from '../support/message-pushes.js';
 import { eventsUrlOf, logLine } from '../support/process-fleet.js';
+import { sendBytes } from '../support/raw-socket.js';
+import { createTestApp } from '../support/test-app.js';
+import { breakExchange, EXCHANGE } from '../support/token-world.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
 
 /** What came of one request: its status, or the code of the error that the client saw. */
@@ -118,6 +123,30 @@ describe.each(databaseKinds())('a hub that stops on %s', (kind) => {
     expect(await stopped).toBe(0);
     expect(receiver.received).toHaveLength(1);
     await receiver.close();
+  });
+});
+
+describe('a request behind one that waits for a token when the hub stops', () => {
+  it('is refused under an id of its own', async () => {
+    const test = await createTestApp({ database: 'sqlite' });
+    breakExchange(test, { kind: 'hang' });
+    await test.simulator.pushTicket(COMPONENT.appid);
+    const check = vi.spyOn(test.app.get(AccessGuard), 'check');
+    const head = `Host: hub\r\nAuthorization: Bearer ${ADMIN_TOKEN}\r\n\r\n`;
+    const path = `/api/components/${COMPONENT.appid}/access-token/`;
+    const answers = sendBytes(
+      test.hub.url,
+      `GET ${path} HTTP/1.1\r\n${head}GET /health/live HTTP/1.1\r\n${head}`,
+    );
+    await expect.poll(() => check.mock.calls.length).toBe(1);
+    test.app.get(Stopping).begin();
+    test.simulator.release(EXCHANGE);
+    const { status, body } = await answers;
+    expect(status).toBe(200);
+    const [, second = ''] = body.split('HTTP/1.1 503');
+    const [, id] = /x-request-id: (\S+)/i.exec(second) ?? [];
+    expect(JSON.parse(second.slice(second.indexOf('{')))).toMatchObject({ error: { id } });
+    await test.close();
   });
 });
 

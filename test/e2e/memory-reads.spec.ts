@@ -32,6 +32,7 @@ const WAYS: [string, (path: string) => RawRequest][] = [
   ['with slashes doubled', (path) => ({ path: path.replaceAll('/', '//') })],
   ['in capitals', (path) => ({ path: path.replace('/api/', '/Api/') })],
   ['with an empty query', (path) => ({ path: `${path}?` })],
+  ['that wants leave for a body', (path) => ({ path, headers: { expect: '100-continue' } })],
   [
     'with a body',
     (path) => ({ path, body: '{}', headers: { 'content-type': 'application/json' } }),
