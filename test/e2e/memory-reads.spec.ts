@@ -13,6 +13,10 @@ import type { Answer } from '../support/hub-client.js';
 import type { TestApp } from '../support/test-app.js';
 import { logLines } from '../support/test-log-lines.js';
 
+const ROUTES = [
+  '/api/components/:componentAppId/access-token',
+  '/api/authorizers/:authorizerAppId/access-token',
+];
 const BEHIND_PROXY = '192.0.2.7';
 
 /** Keys, and what a read by one of them is answered with. */
@@ -32,6 +36,7 @@ const WAYS: [string, (path: string) => RawRequest][] = [
   ['with slashes doubled', (path) => ({ path: path.replaceAll('/', '//') })],
   ['in capitals', (path) => ({ path: path.replace('/api/', '/Api/') })],
   ['with an empty query', (path) => ({ path: `${path}?` })],
+  ['with its platform named', (path) => ({ path: `${path}?component=${PLATFORM}` })],
   ['that wants leave for a body', (path) => ({ path, headers: { expect: '100-continue' } })],
   [
     'with a body',
@@ -39,7 +44,7 @@ const WAYS: [string, (path: string) => RawRequest][] = [
   ],
 ];
 
-/** Paths that are refused, or lead to nobody's token. */
+/** AppIDs that are none, or nobody's. */
 const REFUSED = ['unknown', 'un%20known', 'x'.repeat(64), 'x'.repeat(65)];
 
 /** Reads of a token are answered before the framework; the answers do not show it. */
@@ -54,12 +59,16 @@ describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
       `/api/components/${PLATFORM}/access-token`,
       `/api/authorizers/${account}/access-token`,
     ];
+    // The world itself has read the platform's token.
+    for (const route of ROUTES) {
+      asked.set(`GET ${route} 200`, await test.hub.answered('GET', route, 200));
+    }
     for (const path of paths) await read(path);
   });
   afterAll(() => test.close());
 
-  /** Reads of accounts' tokens so far, by the status of their answers. */
-  const asked = new Map<number, number>();
+  /** Reads so far, by route and the status of their answers. */
+  const asked = new Map<string, number>();
 
   async function read(request: string | RawRequest, bearer = ADMIN_TOKEN): Promise<Answer> {
     const {
@@ -70,9 +79,9 @@ describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
     const own = { authorization: `Bearer ${bearer}`, 'x-forwarded-for': BEHIND_PROXY };
     const whole = { method, ...raw, headers: { ...own, ...headers } };
     const answer = await rawRequest(test.hub.url, whole);
-    const { status } = answer;
-    const isOfAccount = method === 'GET' && raw.path.includes('authorizers');
-    if (isOfAccount) asked.set(status, (asked.get(status) ?? 0) + 1);
+    const route = ROUTES.find((one) => raw.path.includes(one.split('/')[2] ?? '')) ?? '';
+    const name = `${method} ${route} ${answer.status}`;
+    asked.set(name, (asked.get(name) ?? 0) + 1);
     return answer;
   }
 
@@ -132,14 +141,19 @@ describe.each(databaseKinds())('a token that is in memory on %s', (kind) => {
 
     it('is logged and counted as a plain read is', async () => {
       const key = await keyOf({});
-      const route = '/api/authorizers/:authorizerAppId/access-token';
-      const nobody = '/api/authorizers/wxnobody/access-token';
-      const plain = logged(await read(nobody, key));
-      expect(plain).toMatchObject([{ code: 'authorizer_unknown', route }]);
-      expect(logged(await read(way(nobody), key))).toEqual(plain);
-      for (const status of [200, 404]) {
-        // The framework counts when its answer has left.
-        await expect.poll(() => test.hub.answered('GET', route, status)).toBe(asked.get(status));
+      for (const [index, path] of paths.entries()) {
+        const route = ROUTES[index] ?? '';
+        const nobody = route.replace(/:\w+/, 'wxnobody');
+        const plain = logged(await read(nobody, key));
+        expect(plain).toMatchObject([{ status: 404, route }]);
+        expect(logged(await read(way(nobody), key))).toEqual(plain);
+        for (const request of [path, way(path)]) await read(request, key);
+        for (const status of [200, 404]) {
+          // The framework counts when its answer has left.
+          await expect
+            .poll(() => test.hub.answered('GET', route, status))
+            .toBe(asked.get(`GET ${route} ${status}`));
+        }
       }
     });
   });
